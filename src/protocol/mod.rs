@@ -1,0 +1,4 @@
+//! Pure codecs: what the carrier and the agents put on the wire, to and from the house's own words.
+
+pub mod agent;
+pub mod twilio;

@@ -1,0 +1,1 @@
+//! The data plane: one task a media stream, which owns its session, both sockets and the timer.

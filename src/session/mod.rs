@@ -1,0 +1,1 @@
+//! One live media stream of a call as a sans-IO state machine: state, input, output, timers, playout.

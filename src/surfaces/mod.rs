@@ -1,0 +1,1 @@
+//! The doors: webhooks, REST, command line, later MCP and the console.
