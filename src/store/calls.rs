@@ -1,0 +1,211 @@
+//! Call records: written by the journal only, read and listed here.
+
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::columns::{Cursor, Listing, from_json, json, stamp, word};
+use super::{Store, StoreError};
+use crate::domain::{AgentRef, Call, CallId, CallSid, CallState, Direction, Disposition, E164, LeadId};
+
+/// Which calls to list. What is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct CallFilter {
+    pub state: Option<CallState>,
+    pub direction: Option<Direction>,
+    /// At either end.
+    pub number: Option<E164>,
+    pub agent: Option<AgentRef>,
+    pub lead: Option<LeadId>,
+    /// Created at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Created before this instant.
+    pub until: Option<Timestamp>,
+}
+
+impl Store {
+    pub async fn call(&self, id: CallId) -> Result<Option<Call>, StoreError> {
+        self.read(move |connection| Box::pin(load_call(connection, id))).await
+    }
+
+    /// The newest call that the carrier knows by this id.
+    pub async fn call_by_sid(&self, sid: &CallSid) -> Result<Option<Call>, StoreError> {
+        let sid = sid.clone();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let record: Option<String> =
+                    sqlx::query_scalar("SELECT record FROM calls WHERE call_sid = ? ORDER BY created_at DESC LIMIT 1")
+                        .bind(sid.as_str())
+                        .fetch_optional(connection)
+                        .await?;
+                record.map(|record| from_json(&record, "calls")).transpose()
+            })
+        })
+        .await
+    }
+
+    /// Every call that has not ended, oldest first: what a restarted server has to take up again.
+    pub async fn load_open_calls(&self) -> Result<Vec<Call>, StoreError> {
+        self.read(|connection| {
+            Box::pin(async move {
+                // The states are named so that the index on them is used.
+                let records: Vec<String> = sqlx::query_scalar(
+                    "SELECT record FROM calls WHERE state IN ('queued', 'dialing', 'ringing', 'in_progress')
+                     ORDER BY created_at, id",
+                )
+                .fetch_all(connection)
+                .await?;
+                records.iter().map(|record| from_json(record, "calls")).collect()
+            })
+        })
+        .await
+    }
+
+    /// Calls, newest first. `limit` is how many at most; `after` is the `next` of the listing before.
+    pub async fn list_calls(
+        &self,
+        filter: CallFilter,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Listing<Call>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let mut query = search(&filter, after.as_ref());
+                query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit.saturating_add(1));
+                let records: Vec<String> = query.build_query_scalar().fetch_all(connection).await?;
+                let calls = records.iter().map(|record| from_json(record, "calls")).collect::<Result<Vec<_>, _>>()?;
+                Ok(Listing::cut(calls, limit, |call: &Call| Cursor::new(call.created_at, call.id)))
+            })
+        })
+        .await
+    }
+}
+
+fn search(filter: &CallFilter, after: Option<&Cursor>) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("SELECT record FROM calls WHERE true");
+    if let Some(state) = filter.state {
+        query.push(" AND state = ").push_bind(state.as_str());
+    }
+    if let Some(direction) = filter.direction {
+        query.push(" AND direction = ").push_bind(word(&direction));
+    }
+    if let Some(number) = &filter.number {
+        query.push(" AND (from_party = ").push_bind(number.as_str().to_owned());
+        query.push(" OR to_party = ").push_bind(number.as_str().to_owned()).push(")");
+    }
+    if let Some(agent) = &filter.agent {
+        query.push(" AND agent = ").push_bind(agent.to_string());
+    }
+    if let Some(lead) = filter.lead {
+        query.push(" AND lead_id = ").push_bind(lead.to_string());
+    }
+    if let Some(since) = filter.since {
+        query.push(" AND created_at >= ").push_bind(stamp(since));
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND created_at < ").push_bind(stamp(until));
+    }
+    if let Some(after) = after {
+        query.push(" AND (created_at, id) < (").push_bind(after.at().to_owned());
+        query.push(", ").push_bind(after.id().to_owned()).push(")");
+    }
+    query
+}
+
+pub(super) async fn load_call(connection: &mut SqliteConnection, id: CallId) -> Result<Option<Call>, StoreError> {
+    let record: Option<String> = sqlx::query_scalar("SELECT record FROM calls WHERE id = ?")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    record.map(|record| from_json(&record, "calls")).transpose()
+}
+
+pub(super) async fn save_call(connection: &mut SqliteConnection, call: &Call) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO calls (id, call_sid, direction, from_party, to_party, agent, state, disposition, lead_id, created_at,
+             ended_at, updated_at, record)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET call_sid = excluded.call_sid, state = excluded.state,
+             disposition = excluded.disposition, ended_at = excluded.ended_at, updated_at = excluded.updated_at,
+             record = excluded.record",
+    )
+    .bind(call.id.to_string())
+    .bind(call.call_sid.as_ref().map(CallSid::as_str))
+    .bind(word(&call.direction))
+    .bind(call.from.as_str())
+    .bind(call.to.as_str())
+    .bind(call.agent.to_string())
+    .bind(call.state.as_str())
+    .bind(call.disposition.map(Disposition::as_str))
+    .bind(call.lead_id.map(|lead| lead.to_string()))
+    .bind(stamp(call.created_at))
+    .bind(call.ended_at.map(stamp))
+    .bind(stamp(call.updated_at))
+    .bind(json(call))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::CallEvent;
+    use crate::store::testing::{at, call_id, created, number, store};
+
+    async fn five_calls() -> Store {
+        let store = store().await;
+        for n in 1..=5 {
+            // Two calls share each instant, so that the id has to break the tie.
+            let to = if n % 2 == 0 { "+12125550113" } else { "+12125550114" };
+            store.append(vec![(call_id(n), at((n / 2).try_into().unwrap()), created(to))]).await.unwrap();
+        }
+        let ended = CallEvent::Ended { disposition: Disposition::Blocked, detail: String::new() };
+        let accepted = CallEvent::CarrierAccepted { call_sid: CallSid::new("CA1") };
+        store.append(vec![(call_id(2), at(9), accepted), (call_id(5), at(9), ended)]).await.unwrap();
+        store
+    }
+
+    fn ids(calls: &[Call]) -> Vec<CallId> {
+        calls.iter().map(|call| call.id).collect()
+    }
+
+    #[tokio::test]
+    async fn lists_go_on_where_they_stopped_and_end() {
+        let store = five_calls().await;
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let listing = store.list_calls(CallFilter::default(), after, 2).await.unwrap();
+            seen.extend(ids(&listing.items));
+            after = listing.next.map(|cursor| cursor.to_string().parse().unwrap());
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, [5, 4, 3, 2, 1].map(call_id));
+    }
+
+    #[tokio::test]
+    async fn every_filter_narrows() {
+        let store = five_calls().await;
+        let found = async |filter| ids(&store.list_calls(filter, None, 10).await.unwrap().items);
+        let all = CallFilter::default;
+        assert_eq!(found(CallFilter { state: Some(CallState::Ended), ..all() }).await, [call_id(5)]);
+        assert_eq!(found(CallFilter { direction: Some(Direction::Inbound), ..all() }).await, []);
+        let to_113 = CallFilter { number: Some(number("+12125550113")), ..all() };
+        assert_eq!(found(to_113).await, [4, 2].map(call_id));
+        assert_eq!(found(CallFilter { since: Some(at(2)), ..all() }).await, [5, 4].map(call_id));
+        assert_eq!(found(CallFilter { until: Some(at(1)), ..all() }).await, [call_id(1)]);
+        assert_eq!(found(CallFilter { agent: Some("retell:a".parse().unwrap()), ..all() }).await, []);
+        assert_eq!(found(CallFilter { lead: Some(LeadId::from_uuid(uuid::Uuid::nil())), ..all() }).await, []);
+    }
+
+    #[tokio::test]
+    async fn open_calls_are_those_that_have_not_ended() {
+        let store = five_calls().await;
+        assert_eq!(ids(&store.load_open_calls().await.unwrap()), [1, 2, 3, 4].map(call_id));
+        assert_eq!(store.call_by_sid(&CallSid::new("CA1")).await.unwrap().map(|call| call.id), Some(call_id(2)));
+        assert_eq!(store.call_by_sid(&CallSid::new("CA2")).await.unwrap(), None);
+        assert_eq!(store.call(call_id(6)).await.unwrap(), None);
+    }
+}

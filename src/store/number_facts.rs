@@ -1,0 +1,165 @@
+//! What others told us about single numbers: reassignment, scrubbed lists, line types, business relationships.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::columns::{stamp, word};
+use super::{Store, StoreError};
+use crate::domain::E164;
+use crate::domain::decision::LineType;
+use crate::domain::event::Actor;
+
+/// What the reassigned-numbers database answers: was the number disconnected on or after the date asked about?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reassignment {
+    Yes,
+    No,
+    NoData,
+}
+
+/// An answer of the reassigned-numbers database, 47 CFR 64.1200(m).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ReassignedAnswer {
+    /// The date that was asked about: of the consent, or the last on which the person was known to have the number.
+    pub consent_date: Date,
+    pub answer: Reassignment,
+    pub asked_at: Timestamp,
+    pub source: String,
+}
+
+/// A vendor's answer whether a number is on a do-not-call list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DncAnswer {
+    /// `national`, or `state:XX`.
+    pub list: String,
+    pub listed: bool,
+    /// The date of the list that the vendor looked at.
+    pub as_of: Date,
+    pub asked_at: Timestamp,
+    pub source: String,
+}
+
+/// A vendor's answer what kind of line a number is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct LineTypeAnswer {
+    pub line_type: LineType,
+    pub asked_at: Timestamp,
+    pub source: String,
+}
+
+/// What an established business relationship rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelationshipKind {
+    /// A purchase or transaction.
+    Purchase,
+    /// An inquiry or application.
+    Inquiry,
+}
+
+/// An established business relationship, 47 CFR 64.1200(f)(5).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Relationship {
+    pub kind: RelationshipKind,
+    /// Of the purchase or inquiry.
+    pub date: Date,
+}
+
+impl Store {
+    pub async fn record_reassigned_answer(&self, number: &E164, answer: ReassignedAnswer) -> Result<(), StoreError> {
+        let number = number.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO reassigned_answers (number, consent_date, answer, asked_at, source) VALUES (?, ?, ?, ?, ?)",
+                )
+                .bind(number.as_str())
+                .bind(answer.consent_date.to_string())
+                .bind(word(&answer.answer))
+                .bind(stamp(answer.asked_at))
+                .bind(answer.source)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Keeps the newest answer for each list.
+    pub async fn record_dnc_answer(&self, number: &E164, answer: DncAnswer) -> Result<(), StoreError> {
+        let number = number.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO dnc_answers (number, list, listed, as_of, asked_at, source) VALUES (?, ?, ?, ?, ?, ?)
+                     ON CONFLICT DO UPDATE SET listed = excluded.listed, as_of = excluded.as_of,
+                         asked_at = excluded.asked_at, source = excluded.source
+                     WHERE excluded.asked_at >= asked_at",
+                )
+                .bind(number.as_str())
+                .bind(answer.list)
+                .bind(answer.listed)
+                .bind(answer.as_of.to_string())
+                .bind(stamp(answer.asked_at))
+                .bind(answer.source)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Keeps the newest answer.
+    pub async fn record_line_type(&self, number: &E164, answer: LineTypeAnswer) -> Result<(), StoreError> {
+        let number = number.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO line_types (number, line_type, asked_at, source) VALUES (?, ?, ?, ?)
+                     ON CONFLICT DO UPDATE SET line_type = excluded.line_type, asked_at = excluded.asked_at,
+                         source = excluded.source
+                     WHERE excluded.asked_at >= asked_at",
+                )
+                .bind(number.as_str())
+                .bind(word(&answer.line_type))
+                .bind(stamp(answer.asked_at))
+                .bind(answer.source)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub async fn record_relationship(
+        &self,
+        number: &E164,
+        relationship: Relationship,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (number, by) = (number.clone(), by.clone());
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO relationships (number, kind, date, recorded_at, door, actor) VALUES (?, ?, ?, ?, ?, ?)",
+                )
+                .bind(number.as_str())
+                .bind(word(&relationship.kind))
+                .bind(relationship.date.to_string())
+                .bind(stamp(now))
+                .bind(word(&by.door))
+                .bind(by.name)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
