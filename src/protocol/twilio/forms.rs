@@ -287,6 +287,30 @@ mod tests {
     }
 
     #[test]
+    fn every_step_of_an_outbound_call_is_read() {
+        let steps: [(&[u8], _, _); 4] = [
+            (fixture!("status_initiated.form"), CallStatus::Initiated, 0),
+            (fixture!("status_ringing.form"), CallStatus::Ringing, 1),
+            (fixture!("status_answered.form"), CallStatus::InProgress, 2),
+            (fixture!("status_no_answer.form"), CallStatus::NoAnswer, 2),
+        ];
+        for (form, status, sequence) in steps {
+            let form = StatusForm::parse(form).unwrap();
+            assert_eq!((form.status.known, form.sequence), (Some(status), Some(sequence)));
+            assert_eq!((form.call_sid.as_str(), form.to), (CALL, Some("+12125550113".into())));
+        }
+        let form = VoiceForm::parse(fixture!("voice_outbound.form")).unwrap();
+        assert_eq!((form.status.known, form.from), (Some(CallStatus::InProgress), Some("+12125550100".into())));
+        let streams: [(&[u8], _); 2] =
+            [(fixture!("stream_started.form"), "stream-started"), (fixture!("stream_stopped.form"), "stream-stopped")];
+        for (form, event) in streams {
+            let form = StreamForm::parse(form).unwrap();
+            assert_eq!((form.event.as_deref(), form.error), (Some(event), None));
+            assert_eq!(form.stream_sid.unwrap().as_str(), "MZ00000000000000000000000000000001");
+        }
+    }
+
+    #[test]
     fn recording_detection_and_stream_callbacks_are_read() {
         let form = RecordingForm::parse(fixture!("recording_completed.form")).unwrap();
         assert_eq!(form.recording_sid.as_str(), "RE00000000000000000000000000000001");
