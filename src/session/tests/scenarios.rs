@@ -230,7 +230,6 @@ fn ping_is_answered_in_every_state_of_the_agent() {
     20ms → agent: pong 1
     30ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=30 warmed=false
     40ms → agent: pong 2
-    50ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     60ms → agent: pong 3
     "#);
 }
@@ -392,36 +391,6 @@ fn agent_never_ready() {
 fn agent_silent() {
     let media = (1..50).map(|second| format!("{second}000ms carrier media 160\n")).collect::<String>();
     assert_snapshot!(without_agent_audio(&after(CONVERSING, &media)), @r#"
-    1000ms → agent: audio 160
-    2000ms → agent: audio 160
-    3000ms → agent: audio 160
-    4000ms → agent: audio 160
-    5000ms → agent: audio 160
-    6000ms → agent: audio 160
-    7000ms → agent: audio 160
-    8000ms → agent: audio 160
-    9000ms → agent: audio 160
-    10000ms → agent: audio 160
-    11000ms → agent: audio 160
-    12000ms → agent: audio 160
-    13000ms → agent: audio 160
-    14000ms → agent: audio 160
-    15000ms → agent: audio 160
-    16000ms → agent: audio 160
-    17000ms → agent: audio 160
-    18000ms → agent: audio 160
-    19000ms → agent: audio 160
-    20000ms → agent: audio 160
-    21000ms → agent: audio 160
-    22000ms → agent: audio 160
-    23000ms → agent: audio 160
-    24000ms → agent: audio 160
-    25000ms → agent: audio 160
-    26000ms → agent: audio 160
-    27000ms → agent: audio 160
-    28000ms → agent: audio 160
-    29000ms → agent: audio 160
-    30000ms → agent: audio 160
     30200ms record agent_lost reason="the agent said nothing for 30 s" will_retry=false
     30200ms close agent
     30200ms record stream_ended caller_bytes=4800 cause="agent_failed"
@@ -534,8 +503,8 @@ fn goodbye_waits_for_the_mark() {
         2600ms carrier mark t1-2
         3100ms carrier mark t1-3
         3200ms carrier stop"), @r#"
-    2100ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     3100ms record turn_heard heard_ms=2000 turn=1
+    3100ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     3100ms hang up, completed
     3200ms record stream_ended agent_bytes=16000 cause="agent_ended" heard_ms=2000
     3200ms close carrier, 1000
@@ -547,8 +516,8 @@ fn agent_closing_normally_is_its_goodbye() {
     assert_snapshot!(after(SPEAKING, "2110ms agent closes 1000
         3100ms carrier mark t1-3
         3200ms carrier stop"), @r#"
-    2110ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     3100ms record turn_heard heard_ms=2000 turn=1
+    3100ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     3100ms hang up, completed
     3200ms record stream_ended agent_bytes=16000 cause="agent_ended" heard_ms=2000
     3200ms close carrier, 1000
@@ -559,7 +528,7 @@ fn agent_closing_normally_is_its_goodbye() {
 fn goodbye_cap() {
     assert_snapshot!(after(SPEAKING, "2110ms agent closes 1000
         20000ms"), @r#"
-    2110ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
+    5050ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     5050ms hang up, completed
     10050ms record stream_ended agent_bytes=16000 cause="agent_ended" heard_ms=2000
     10050ms close carrier, 1000
@@ -573,8 +542,8 @@ fn goodbye_cap_has_a_limit_of_its_own() {
     assert_snapshot!(after(CONVERSING, &story), @r#"
     250ms → carrier: media 480000
     250ms → carrier: mark t1-1
-    260ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     260ms → carrier: mark t1-2
+    15260ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     15260ms hang up, completed
     20260ms record stream_ended agent_bytes=480000 caller_bytes=3200 cause="agent_ended" heard_ms=20010
     20260ms close carrier, 1000
@@ -588,11 +557,11 @@ fn words_after_the_end_of_the_call_was_announced_are_played() {
         1600ms agent closes 1000
         2050ms carrier mark t1-1
         2060ms carrier mark t1-2"), @r#"
-    1000ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     1500ms → carrier: media 4000
     1500ms → carrier: mark t1-1
     1600ms → carrier: mark t1-2
     2060ms record turn_heard heard_ms=500 turn=1
+    2060ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     2060ms hang up, completed
     "#);
 }
@@ -601,7 +570,7 @@ fn words_after_the_end_of_the_call_was_announced_are_played() {
 fn an_agent_that_announces_the_end_and_stays_is_hung_up_on() {
     assert_snapshot!(after(CONVERSING, "1000ms agent ends
         3000ms carrier stop"), @r#"
-    1000ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
+    2000ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     2000ms hang up, completed
     2000ms close agent
     3000ms record stream_ended cause="agent_ended"
@@ -615,7 +584,6 @@ fn barge_in_cancels_the_goodbye_of_an_agent_that_is_still_there() {
         2550ms agent interrupted 1
         3000ms carrier media 160
         8000ms agent speaks 2 100"), @r#"
-    2100ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     2550ms → carrier: clear
     2550ms record barge_in heard="one two three" heard_ms=1500 sent_ms=2000 turn=1
     3000ms → agent: audio 160
@@ -787,11 +755,10 @@ fn an_opt_out_wins_over_the_agents_own_goodbye() {
         2120ms agent closes 1000
         3200ms carrier mark t1-3
         3300ms carrier stop"), @r#"
-    2100ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     2110ms record hang_up_requested by={"door":"agent","name":"hang_up"} disposition="opted_out"
     3200ms record turn_heard heard_ms=2000 turn=1
     3200ms hang up, opted_out
-    3300ms record stream_ended agent_bytes=16000 cause="agent_ended" heard_ms=2000
+    3300ms record stream_ended agent_bytes=16000 cause="hung_up" heard_ms=2000
     3300ms close carrier, 1000
     "#);
 }
