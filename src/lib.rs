@@ -6,8 +6,10 @@ pub mod domain;
 
 // 1. Pure rooms: no async, no clock, no environment, no I/O.
 pub mod compliance;
+pub mod config;
 pub mod protocol;
 pub mod session;
+pub mod telemetry;
 
 // 2. Adapters: each talks to one thing outside; they do not name each other.
 pub mod agents;

@@ -1,3 +1,16 @@
 //! The gate: facts in, a `Decision` out, and the only road from a decision to a dialled number.
 
 pub mod clearance;
+pub mod facts;
+pub mod gate;
+pub mod next;
+pub mod place;
+pub mod profile;
+pub mod rules;
+pub mod tables;
+pub mod what_if;
+
+mod case;
+mod counting;
+mod number;
+mod standing;

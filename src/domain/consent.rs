@@ -20,8 +20,8 @@ pub struct Consent {
     pub evidence: ConsentEvidence,
 }
 
-/// How strong a permission is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How strong a permission is, the weaker first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentKind {
     /// Prior express consent, given in any form.

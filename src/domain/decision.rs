@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ConsentId;
+
 /// What a call is for. Decides which rules apply; which purposes a key or route may claim is the operator's setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,6 +107,13 @@ pub enum AllowCode {
     AllowEmergency,
 }
 
+impl fmt::Display for AllowCode {
+    /// The code as it is published, `ALLOW_EXEMPT`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// One reason for a denial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
@@ -144,6 +153,12 @@ pub struct Decision {
     pub tzdb: String,
     /// Every (zone, state) pair that was considered, with its local time.
     pub places: Vec<Place>,
+    /// The law that an allowing decision rests on; empty on denial, where each reason has its own.
+    #[serde(default)]
+    pub basis: String,
+    /// The record of permission that was relied on, where the call needed one.
+    #[serde(default)]
+    pub consent_id: Option<ConsentId>,
     /// Things that do not deny but that a person should know: permits, registrations, no safe harbour.
     pub warnings: Vec<String>,
 }

@@ -3,6 +3,7 @@
 //! Every other room speaks these words. What two rooms must share but may not get from each other (the neutral words of a
 //! carrier stream, of an agent link, of the carrier's control calls) lives here too.
 
+pub mod access;
 pub mod agent_link;
 pub mod audio;
 pub mod call;

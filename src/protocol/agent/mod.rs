@@ -3,13 +3,20 @@
 //! A dialect is stateful: it learns the audio formats from the agent's first message and transcodes from then on, so that
 //! everything beyond it only ever sees µ-law.
 
+pub mod elevenlabs;
+mod elevenlabs_messages;
+pub mod elevenlabs_rest;
+pub mod elevenlabs_webhook;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::domain::agent_link::{AgentCommand, AgentEvent};
 
 /// One conversation's codec.
 #[derive(Debug)]
-pub enum Dialect {}
+pub enum Dialect {
+    ElevenLabs(Box<elevenlabs::ElevenLabs>),
+}
 
 /// Why a message from an agent could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,13 +30,22 @@ pub enum DialectError {
 }
 
 impl Dialect {
-    /// Reads one text message.
-    pub fn decode(&mut self, _text: Bytes) -> Result<AgentEvent, DialectError> {
-        match *self {}
+    pub fn elevenlabs() -> Self {
+        Self::ElevenLabs(Box::default())
     }
 
-    /// Writes one command as a text message, appended to `out`.
-    pub fn encode(&mut self, _command: &AgentCommand, _out: &mut BytesMut) {
-        match *self {}
+    /// Reads one text message.
+    pub fn decode(&mut self, text: Bytes) -> Result<AgentEvent, DialectError> {
+        match self {
+            Self::ElevenLabs(codec) => codec.decode(text),
+        }
+    }
+
+    /// Writes one command as a text message, appended to `out`. Writes nothing where the dialect has nothing to say for it
+    /// (audio that does not fill a block yet).
+    pub fn encode(&mut self, command: &AgentCommand, out: &mut BytesMut) {
+        match self {
+            Self::ElevenLabs(codec) => codec.encode(command, out),
+        }
     }
 }

@@ -1,0 +1,13 @@
+//! The federal caps on calls that use an exemption instead of consent.
+
+use super::frequency_state::check_caps;
+use super::{Findings, Rule, Stage};
+use crate::compliance::case::Case;
+use crate::compliance::tables::caps::CapKind;
+use crate::domain::ReasonCode;
+
+pub(super) const RULE: Rule = Rule { name: "frequency_exempt", stage: Stage::Call, check };
+
+fn check(case: &Case<'_>, findings: &mut Findings) {
+    check_caps(case, CapKind::Exempt, ReasonCode::FreqCapExempt, findings);
+}

@@ -1,0 +1,151 @@
+//! The operator's own rule file on top of the shipped one: it has the same tables. A row with a shipped row's id replaces that row; a
+//! row with a new id is added beside the others, and since every row binds, it can only tighten.
+//!
+//! A replacement that is laxer than the shipped row stops the start, unless it carries `acknowledge_loosening = "the reason"`; it is
+//! then written into every decision made under these tables.
+
+use super::caps::FrequencyCap;
+use super::error::TableError;
+use super::holidays::Holiday;
+use super::hours::{AutomatedVoice, Hours};
+use super::jurisdictions::{DncList, Jurisdiction};
+use super::permission::{ConsentNeed, EmergencyBan, ListAge, Prohibition, RelationshipTerm};
+use super::row::Row;
+use super::sources::{OPERATOR_FILE, Rows};
+
+/// What a row says, comparable in strictness with another row of its table.
+trait Strictness {
+    /// Whether nothing that `other` denies is allowed by this.
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool;
+
+    /// Whether a row may stand beside the shipped ones under an id of its own.
+    const MAY_BE_ADDED: bool = true;
+}
+
+impl Rows {
+    /// Lays `own` over these rows. `loosened` gets a sentence for each acknowledged loosening.
+    pub(super) fn overlay(&mut self, own: Self, loosened: &mut Vec<String>) -> Result<(), TableError> {
+        overlay(&mut self.jurisdictions, own.jurisdictions, loosened)?;
+        overlay(&mut self.hours, own.hours, loosened)?;
+        overlay(&mut self.automated, own.automated, loosened)?;
+        overlay(&mut self.holidays, own.holidays, loosened)?;
+        overlay(&mut self.caps, own.caps, loosened)?;
+        overlay(&mut self.consent, own.consent, loosened)?;
+        overlay(&mut self.relationships, own.relationships, loosened)?;
+        overlay(&mut self.list_age, own.list_age, loosened)?;
+        overlay(&mut self.prohibitions, own.prohibitions, loosened)?;
+        overlay(&mut self.emergencies, own.emergencies, loosened)
+    }
+}
+
+fn overlay<T: Strictness>(
+    shipped: &mut Vec<Row<T>>,
+    own: Vec<Row<T>>,
+    loosened: &mut Vec<String>,
+) -> Result<(), TableError> {
+    for row in own {
+        let Some(old) = shipped.iter_mut().find(|old| old.id == row.id) else {
+            if !T::MAY_BE_ADDED {
+                let reason = "rows of this table can be replaced by id, but not added".to_owned();
+                return Err(TableError::Row { file: OPERATOR_FILE.to_owned(), row: row.id, reason });
+            }
+            shipped.push(row);
+            continue;
+        };
+        let as_strict =
+            row.place == old.place && row.is_in_force_whenever(old) && row.says.is_at_least_as_strict_as(&old.says);
+        match (&row.acknowledge_loosening, as_strict) {
+            (_, true) => {}
+            (Some(reason), false) if !reason.trim().is_empty() => {
+                loosened.push(format!("The operator made rule row {} laxer than it ships: {reason}", row.id));
+            }
+            _ => return Err(TableError::Loosened { file: OPERATOR_FILE.to_owned(), row: row.id }),
+        }
+        *old = row;
+    }
+    Ok(())
+}
+
+fn all_in<T: PartialEq>(few: &[T], many: &[T]) -> bool {
+    few.iter().all(|item| many.contains(item))
+}
+
+impl Strictness for Jurisdiction {
+    const MAY_BE_ADDED: bool = false;
+
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        let keeps_term = match (self.shorter_relationship_months, other.shorter_relationship_months) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(mine), Some(theirs)) => mine <= theirs,
+        };
+        self.recording >= other.recording
+            && (self.dnc == other.dnc || self.dnc == DncList::Own)
+            && (self.registration.is_some() || other.registration.is_none())
+            && keeps_term
+    }
+}
+
+impl Strictness for Hours {
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        all_in(&other.purposes, &self.purposes)
+            && self.week.is_within(&other.week)
+            && (self.other_clock == other.other_clock || other.other_clock.is_none())
+            && all_in(&self.lifted_by, &other.lifted_by)
+    }
+}
+
+impl Strictness for AutomatedVoice {
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        self.week.is_within(&other.week) && self.device >= other.device
+    }
+}
+
+impl Strictness for Holiday {
+    /// A different day is another holiday: the shipped one would be open.
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl Strictness for FrequencyCap {
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.count <= other.count
+            && self.window >= other.window
+            && (self.calendar_day || !other.calendar_day)
+            && all_in(&other.voices, &self.voices)
+            && all_in(&other.purposes, &self.purposes)
+            && all_in(&self.lifted_by, &other.lifted_by)
+    }
+}
+
+impl Strictness for ConsentNeed {
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        (self.voice, self.purpose, self.line) == (other.voice, other.purpose, other.line) && self.needs >= other.needs
+    }
+}
+
+impl Strictness for RelationshipTerm {
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.months <= other.months && self.days <= other.days
+    }
+}
+
+impl Strictness for ListAge {
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        self.max_days <= other.max_days
+    }
+}
+
+impl Strictness for Prohibition {
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        all_in(&other.lines, &self.lines) && all_in(&self.lifted_by, &other.lifted_by)
+    }
+}
+
+impl Strictness for EmergencyBan {
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        all_in(&self.lifted_by, &other.lifted_by)
+    }
+}

@@ -1,0 +1,25 @@
+//! Typed settings, parsed once from text. `config/default.toml` documents every key and is the schema: a key that it does not
+//! know is an error. Reading files and the environment is boot's affair.
+
+mod layers;
+mod sections;
+
+pub use layers::{ConfigError, Effective, Layer, Origin};
+pub use sections::{
+    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ElevenLabsConfig, LogConfig, MachineDetection,
+    MediaConfig, RetellConfig, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+};
+
+/// The embedded defaults.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Environment names that the vendors' own tools use, and the keys they stand for. Our own names win over them.
+pub const VENDOR_NAMES: [(&str, &str); 7] = [
+    ("TWILIO_ACCOUNT_SID", "carrier.twilio.account_sid"),
+    ("TWILIO_AUTH_TOKEN", "carrier.twilio.auth_token"),
+    ("TWILIO_API_KEY", "carrier.twilio.api_key"),
+    ("TWILIO_API_SECRET", "carrier.twilio.api_secret"),
+    ("ELEVENLABS_API_KEY", "agents.elevenlabs.api_key"),
+    ("ELEVENLABS_WEBHOOK_SECRET", "agents.elevenlabs.webhook_secret"),
+    ("RETELL_API_KEY", "agents.retell.api_key"),
+];

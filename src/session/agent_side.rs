@@ -1,0 +1,256 @@
+//! The agent's side of an admitted stream: dialling and losing it, what it says, barge-in, tools, its goodbye.
+
+use std::time::Instant;
+
+use super::Desk;
+use super::stream::{Flow, Phase, Stream, Turn, Waiting, millis};
+use super::timer::Timer;
+use super::tools::Opened;
+use super::words::Output;
+use crate::domain::agent_link::{AgentCommand, AgentEvent, ToolCall};
+use crate::domain::audio::MulawChunk;
+use crate::domain::carrier_stream::CarrierCommand;
+use crate::domain::event::StreamEnd;
+use crate::domain::{CallEvent, Disposition};
+
+/// The most that is kept of a reason that an agent gives.
+const MAX_REASON_CHARS: usize = 300;
+
+impl Stream {
+    pub(super) fn dial(&mut self, desk: &mut Desk) {
+        self.agent.is_there = true;
+        self.agent.attempt += 1;
+        self.agent.trouble = None;
+        desk.put(Output::DialAgent { attempt: self.agent.attempt });
+    }
+
+    pub(super) fn handle_agent_connected(&mut self, desk: &mut Desk, warmed: bool) -> Flow {
+        if self.agent.is_there && matches!(self.phase, Phase::ConnectingAgent(_)) {
+            self.agent.is_warm = warmed;
+            desk.put(Output::ToAgent(AgentCommand::Initiate(self.terms.initiation.clone())));
+        }
+        Flow::Continue(())
+    }
+
+    pub(super) fn handle_dial_failed(&mut self, desk: &mut Desk, now: Instant, reason: &str, retryable: bool) -> Flow {
+        if self.agent.is_there && matches!(self.phase, Phase::ConnectingAgent(_)) {
+            self.agent.is_there = false;
+            return self.lose_agent(desk, now, reason, retryable);
+        }
+        Flow::Continue(())
+    }
+
+    /// The socket is gone. After the agent's own end that is its goodbye; before its first audio another may be tried, since no one
+    /// would notice; in mid-conversation it is the stream's end, since a new socket would be a new conversation.
+    pub(super) fn handle_agent_closed(
+        &mut self,
+        desk: &mut Desk,
+        now: Instant,
+        code: Option<u16>,
+        reason: &str,
+    ) -> Flow {
+        self.agent.is_there = false;
+        match &self.phase {
+            Phase::ConnectingAgent(_) => self.lose_agent(desk, now, &closing_words(code, reason), is_retryable(code)),
+            Phase::Conversing(_) if code == Some(1000) && self.playout.has_sent() => {
+                self.drain(desk, now, Disposition::Completed, StreamEnd::AgentEnded);
+                Flow::Continue(())
+            }
+            Phase::Conversing(_) => {
+                let retryable = is_retryable(code) && !self.playout.has_sent();
+                self.lose_agent(desk, now, &closing_words(code, reason), retryable)
+            }
+            Phase::Draining(_) => {
+                self.send_end_mark(desk);
+                self.go_on_draining(desk, now);
+                Flow::Continue(())
+            }
+            Phase::HangingUp { .. } => Flow::Continue(()),
+        }
+    }
+
+    pub(super) fn handle_agent(&mut self, desk: &mut Desk, now: Instant, event: AgentEvent) -> Flow {
+        self.last_agent = now;
+        match event {
+            AgentEvent::Audio { chunk, turn } => self.handle_agent_audio(desk, now, chunk, turn),
+            AgentEvent::Interrupted { turn } => self.barge_in(desk, now, turn),
+            AgentEvent::Ping { id } => desk.put(Output::ToAgent(AgentCommand::Pong { id })),
+            AgentEvent::Ready { conversation_id, caller_audio, agent_audio } => {
+                let event = CallEvent::AgentConnected {
+                    conversation_id,
+                    caller_audio,
+                    agent_audio,
+                    warmed: self.agent.is_warm,
+                    ready_ms: millis(now.saturating_duration_since(self.started)),
+                };
+                self.converse(desk, now, event);
+            }
+            AgentEvent::CallerSaid { text } => {
+                desk.record(CallEvent::CallerSaid { text });
+                if let Phase::Conversing(turn @ Turn::Listening) = &mut self.phase {
+                    *turn = Turn::Thinking;
+                }
+            }
+            AgentEvent::CallerSaying { text } => desk.record(CallEvent::CallerSaying { text }),
+            AgentEvent::AgentSaid { turn, text } => {
+                self.playout.say(turn, &text);
+                desk.record(CallEvent::AgentSaid { turn, text });
+            }
+            AgentEvent::AgentCorrected { turn, text } => desk.record(CallEvent::AgentCorrected { turn, text }),
+            AgentEvent::TurnComplete { turn } => {
+                self.playout.complete(turn);
+                self.send_end_mark(desk);
+            }
+            AgentEvent::ToolCall(call) => self.open_tool(desk, now, call),
+            AgentEvent::ApprovalWanted { tool_call_id, service, tool } => {
+                let approved = self.terms.approved_tools.contains(&tool)
+                    || self.terms.approved_tools.contains(&format!("{service}/{tool}"));
+                desk.put(Output::ToAgent(AgentCommand::Approval { id: tool_call_id, approved }));
+            }
+            AgentEvent::EndCall => {
+                if matches!(self.phase, Phase::Conversing(_)) {
+                    self.drain(desk, now, Disposition::Completed, StreamEnd::AgentEnded);
+                }
+            }
+            AgentEvent::Failed { code, message } => self.agent.trouble = Some(format!("{code}: {message}")),
+            AgentEvent::Other => self.counters.unknown_messages = self.counters.unknown_messages.saturating_add(1),
+        }
+        Flow::Continue(())
+    }
+
+    pub(super) fn finish_tool(&mut self, desk: &mut Desk, now: Instant, id: String, result: String, is_error: bool) {
+        let Some(tool) = self.tools.finish(&id) else { return };
+        let elapsed_ms = millis(tool.elapsed(now));
+        desk.record(CallEvent::ToolAnswered { tool_call_id: id.clone(), name: tool.name, is_error, elapsed_ms });
+        if tool.expects_answer && self.agent.is_there {
+            desk.put(Output::ToAgent(AgentCommand::ToolResult { id, result, is_error }));
+        }
+    }
+
+    /// The agent told its formats: what waited for it goes out, and the conversation begins. Said again, it changes nothing.
+    fn converse(&mut self, desk: &mut Desk, now: Instant, connected: CallEvent) {
+        let Phase::ConnectingAgent(waiting) = &mut self.phase else { return };
+        let waiting = std::mem::take(waiting);
+        self.phase = Phase::Conversing(Turn::Listening);
+        self.agent.is_warm = false;
+        desk.timers.stop(Timer::AgentReady);
+        desk.timers.set(Timer::AgentIdle, now, self.config.agent_idle);
+        desk.record(connected);
+        waiting.into_commands().for_each(|command| desk.put(Output::ToAgent(command)));
+    }
+
+    fn handle_agent_audio(&mut self, desk: &mut Desk, now: Instant, chunk: MulawChunk, turn: u64) {
+        let bytes = chunk.len() as u64;
+        match &mut self.phase {
+            Phase::Conversing(whose) if !self.playout.is_void(turn) => *whose = Turn::Speaking,
+            Phase::Draining(_) if !self.playout.is_void(turn) => {}
+            // Of a turn that was talked over; or before the agent's first message, which no agent should send.
+            Phase::ConnectingAgent(_) | Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => {
+                self.counters.agent_void_bytes += bytes;
+                return;
+            }
+        }
+        if bytes == 0 {
+            return;
+        }
+        self.counters.agent_bytes += bytes;
+        self.last_agent_audio = now;
+        let needs_mark = self.playout.push(turn, bytes, now);
+        desk.put(Output::ToCarrier(CarrierCommand::Media(chunk)));
+        if needs_mark {
+            desk.put(Output::ToCarrier(CarrierCommand::Mark(self.playout.mark())));
+        }
+        desk.timers.start(Timer::TrailingMark, now, self.config.trailing_mark);
+        self.go_on_draining(desk, now);
+    }
+
+    /// The caller talked over the agent. The carrier's buffer goes first; a goodbye is off, since the agent is still there.
+    fn barge_in(&mut self, desk: &mut Desk, now: Instant, turn: u64) {
+        if !matches!(self.phase, Phase::Conversing(_) | Phase::Draining(_)) {
+            return;
+        }
+        if !self.playout.is_quiet() || !self.playout.is_void(turn) {
+            desk.put(Output::ToCarrier(CarrierCommand::Clear));
+        }
+        let interruption = self.playout.interrupt(turn, now);
+        desk.timers.stop(Timer::TrailingMark);
+        self.record_heard(desk);
+        if let Some(interruption) = interruption {
+            self.counters.barge_ins = self.counters.barge_ins.saturating_add(1);
+            desk.record(CallEvent::BargeIn {
+                turn: interruption.turn,
+                heard_ms: millis(interruption.heard),
+                sent_ms: millis(interruption.sent),
+                heard: interruption.text,
+            });
+        }
+        if matches!(self.phase, Phase::Draining(_)) {
+            desk.timers.stop(Timer::Drain);
+            desk.timers.set(Timer::AgentIdle, now, self.config.agent_idle);
+        }
+        self.phase = Phase::Conversing(Turn::Listening);
+    }
+
+    fn open_tool(&mut self, desk: &mut Desk, now: Instant, call: ToolCall) {
+        match self.tools.open(&call, now) {
+            Opened::Repeated => {}
+            Opened::TooMany => {
+                if call.expects_answer {
+                    let result = "Too many tools run at once. Wait for one to finish.".to_owned();
+                    desk.put(Output::ToAgent(AgentCommand::ToolResult { id: call.id, result, is_error: true }));
+                }
+            }
+            Opened::Run => {
+                desk.record(CallEvent::ToolCalled {
+                    tool_call_id: call.id.clone(),
+                    name: call.name.clone(),
+                    arguments: call.arguments.clone(),
+                });
+                desk.put(Output::RunTool(Box::new(call)));
+            }
+        }
+    }
+
+    /// A dial failed or a socket died before the agent was heard.
+    fn lose_agent(&mut self, desk: &mut Desk, now: Instant, reason: &str, retryable: bool) -> Flow {
+        let silently = std::mem::take(&mut self.agent.is_warm);
+        if !silently {
+            let reason = self.agent.trouble.take().unwrap_or_else(|| reason.to_owned());
+            let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
+            if !retryable || self.agent.retries_left == 0 {
+                return fail_agent(desk, reason);
+            }
+            self.agent.retries_left -= 1;
+            desk.record(CallEvent::AgentLost { reason, will_retry: true });
+        }
+        if !matches!(self.phase, Phase::ConnectingAgent(_)) {
+            self.phase = Phase::ConnectingAgent(Waiting::default());
+            self.playout.forget_turns();
+            desk.timers.stop(Timer::AgentIdle);
+            desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
+        }
+        self.dial(desk);
+        Flow::Continue(())
+    }
+}
+
+/// The agent is of no use: the stream ends, and the carrier goes on with its document.
+pub(super) fn fail_agent(desk: &mut Desk, reason: String) -> Flow {
+    desk.record(CallEvent::AgentLost { reason, will_retry: false });
+    Flow::Break(StreamEnd::AgentFailed)
+}
+
+/// Whether another conversation could go better: after a broken socket (RFC 6455 calls it 1006), a server that goes away (1001),
+/// crashed (1011), restarts (1012) or asks to come again (1013). Every other code is the agent's considered answer.
+fn is_retryable(code: Option<u16>) -> bool {
+    matches!(code, None | Some(1001 | 1006 | 1011 | 1012 | 1013))
+}
+
+fn closing_words(code: Option<u16>, reason: &str) -> String {
+    match (code, reason) {
+        (None, "") => "the agent's socket broke".to_owned(),
+        (None, reason) => format!("the agent's socket broke: {reason}"),
+        (Some(code), "") => format!("the agent closed the socket with {code}"),
+        (Some(code), reason) => format!("the agent closed the socket with {code}: {reason}"),
+    }
+}

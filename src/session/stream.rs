@@ -1,0 +1,405 @@
+//! An admitted stream: its phases, the carrier's side of them, commands and timers. The agent's side is in `agent_side`.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::Desk;
+use super::agent_side::fail_agent;
+use super::config::SessionConfig;
+use super::playout::Playout;
+use super::timer::Timer;
+use super::tools::Tools;
+use super::words::{Command, Input, Output, Terms};
+use crate::domain::agent_link::AgentCommand;
+use crate::domain::audio::{MulawChunk, mulaw_bytes};
+use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent};
+use crate::domain::event::{Actor, Door, StreamCounters, StreamEnd};
+use crate::domain::{CallEvent, Disposition, StreamSid};
+
+/// Goes on, or the stream ends now, and why.
+pub(super) type Flow = ControlFlow<StreamEnd>;
+
+/// Texts kept for an agent that is not ready yet. More than a caller can press in that time.
+const MAX_NOTES: usize = 16;
+
+/// Whose turn it is in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    Listening,
+    /// The caller has spoken, the agent has not answered.
+    Thinking,
+    /// Agent audio is out that the caller has not heard to its end.
+    Speaking,
+}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) config: SessionConfig,
+    sid: StreamSid,
+    pub(super) terms: Terms,
+    pub(super) phase: Phase,
+    pub(super) agent: AgentLink,
+    pub(super) playout: Playout,
+    pub(super) tools: Tools,
+    pub(super) counters: StreamCounters,
+    pub(super) started: Instant,
+    last_media: Instant,
+    pub(super) last_agent: Instant,
+    pub(super) last_agent_audio: Instant,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// No agent is ready. What the caller says and presses waits for it.
+    ConnectingAgent(Waiting),
+    Conversing(Turn),
+    /// The agent is done; its last words are on the way to the caller's ear.
+    Draining(Goodbye),
+    /// The carrier was asked to end the call.
+    HangingUp {
+        cause: StreamEnd,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    audio: VecDeque<MulawChunk>,
+    audio_bytes: u64,
+    notes: Vec<AgentCommand>,
+}
+
+/// How the call is to be ended once the last words were heard.
+#[derive(Debug)]
+pub(super) struct Goodbye {
+    cause: StreamEnd,
+    disposition: Disposition,
+    /// Since when it goes on. Whatever the agent adds, there is a limit to it.
+    since: Instant,
+}
+
+/// The agent's socket and how many more may be tried.
+#[derive(Debug)]
+pub(super) struct AgentLink {
+    /// Whether a socket is open or being opened.
+    pub(super) is_there: bool,
+    pub(super) attempt: u32,
+    /// The attempt that runs uses a socket opened before the stream. If that died, nobody is to notice.
+    pub(super) is_warm: bool,
+    pub(super) retries_left: u32,
+    /// What the agent itself said of its trouble.
+    pub(super) trouble: Option<String>,
+}
+
+impl Stream {
+    pub(super) fn new(config: SessionConfig, sid: StreamSid, terms: Terms, now: Instant) -> Self {
+        Self {
+            config,
+            sid,
+            terms,
+            phase: Phase::ConnectingAgent(Waiting::default()),
+            agent: AgentLink { is_there: false, attempt: 0, is_warm: false, retries_left: 1, trouble: None },
+            playout: Playout::new(config.mark_spacing, now),
+            tools: Tools::default(),
+            counters: StreamCounters::default(),
+            started: now,
+            last_media: now,
+            last_agent: now,
+            last_agent_audio: now,
+        }
+    }
+
+    /// Sets the stream going.
+    pub(super) fn begin(&mut self, desk: &mut Desk, warmed: bool, now: Instant) {
+        desk.timers.set(Timer::CarrierSilence, now, self.config.carrier_silence);
+        desk.timers.set(Timer::MaxDuration, now, self.terms.max_duration);
+        desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
+        self.agent.is_warm = warmed;
+        self.dial(desk);
+    }
+
+    pub(super) fn sid(&self) -> &StreamSid {
+        &self.sid
+    }
+
+    pub(super) fn turn(&self) -> Option<Turn> {
+        match self.phase {
+            Phase::Conversing(turn) => Some(turn),
+            Phase::ConnectingAgent(_) | Phase::Draining(_) | Phase::HangingUp { .. } => None,
+        }
+    }
+
+    /// Lets go of the agent and sums up.
+    pub(super) fn close(&mut self, desk: &mut Desk, now: Instant) -> StreamCounters {
+        self.let_agent_go(desk);
+        let heard = u64::try_from(self.playout.total_heard(now).as_millis()).unwrap_or(u64::MAX);
+        StreamCounters { heard_ms: heard, ..self.counters }
+    }
+
+    pub(super) fn handle_input(&mut self, desk: &mut Desk, now: Instant, input: Input) -> Flow {
+        match input {
+            Input::Carrier(event) => self.handle_carrier(desk, now, event),
+            Input::CarrierMalformed => {
+                self.counters.malformed_messages = self.counters.malformed_messages.saturating_add(1);
+                Flow::Continue(())
+            }
+            Input::CarrierClosed => Flow::Break(self.end_by_carrier(StreamEnd::CarrierClosed)),
+            Input::CarrierFaulted => Flow::Break(StreamEnd::CarrierFault),
+            Input::Admitted { .. } | Input::Refused => Flow::Continue(()),
+            Input::AgentConnected { warmed } => self.handle_agent_connected(desk, warmed),
+            Input::AgentDialFailed { reason, retryable } => self.handle_dial_failed(desk, now, &reason, retryable),
+            Input::Agent(event) if self.agent.is_there => self.handle_agent(desk, now, event),
+            Input::AgentMalformed if self.agent.is_there => {
+                self.last_agent = now;
+                self.counters.malformed_messages = self.counters.malformed_messages.saturating_add(1);
+                Flow::Continue(())
+            }
+            Input::AgentUnsupported(reason) if self.agent.is_there => fail_agent(desk, reason),
+            Input::AgentClosed { code, reason } if self.agent.is_there => {
+                self.handle_agent_closed(desk, now, code, &reason)
+            }
+            Input::Agent(_) | Input::AgentMalformed | Input::AgentUnsupported(_) | Input::AgentClosed { .. } => {
+                Flow::Continue(())
+            }
+            Input::CallerAudioDropped { bytes } => {
+                self.counters.caller_dropped_bytes += bytes;
+                Flow::Continue(())
+            }
+            Input::Command(command) => self.handle_command(desk, now, command),
+            Input::JournalFull => {
+                if !matches!(self.phase, Phase::HangingUp { .. }) {
+                    desk.record_hang_up(system("journal_full"), Disposition::Failed);
+                    desk.put(Output::HangUp(Disposition::Failed));
+                }
+                Flow::Break(StreamEnd::JournalFull)
+            }
+            Input::Timeout => self.handle_timeout(desk, now),
+        }
+    }
+
+    fn handle_carrier(&mut self, desk: &mut Desk, now: Instant, event: CarrierEvent) -> Flow {
+        match event {
+            CarrierEvent::Media(chunk) => self.handle_media(desk, now, chunk),
+            CarrierEvent::Mark(name) => {
+                self.playout.acknowledge(&name, now);
+                self.record_heard(desk);
+                if self.playout.is_quiet()
+                    && let Phase::Conversing(turn @ Turn::Speaking) = &mut self.phase
+                {
+                    *turn = Turn::Listening;
+                }
+                self.go_on_draining(desk, now);
+            }
+            CarrierEvent::Dtmf(digit) => {
+                desk.record(CallEvent::DtmfReceived { digit });
+                self.tell_agent(desk, AgentCommand::Activity);
+                self.tell_agent(desk, AgentCommand::Context { text: format!("The caller pressed {digit}.") });
+            }
+            CarrierEvent::Stop => return Flow::Break(self.end_by_carrier(StreamEnd::CarrierStop)),
+            CarrierEvent::Connected => {}
+            // A stream starts once.
+            CarrierEvent::Start(_) => {
+                self.counters.malformed_messages = self.counters.malformed_messages.saturating_add(1);
+            }
+            CarrierEvent::Unknown => {
+                self.counters.unknown_messages = self.counters.unknown_messages.saturating_add(1);
+            }
+        }
+        Flow::Continue(())
+    }
+
+    fn handle_media(&mut self, desk: &mut Desk, now: Instant, chunk: MulawChunk) {
+        self.last_media = now;
+        let bytes = chunk.len() as u64;
+        self.counters.caller_bytes += bytes;
+        match &mut self.phase {
+            Phase::ConnectingAgent(waiting) => {
+                let limit = mulaw_bytes(self.config.caller_buffer);
+                self.counters.caller_dropped_bytes += waiting.keep(chunk, limit);
+            }
+            Phase::Conversing(_) | Phase::Draining(_) if self.agent.is_there => {
+                desk.put(Output::ToAgent(AgentCommand::Audio(chunk)));
+            }
+            Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => {}
+        }
+    }
+
+    /// The carrier ended the stream. Where we had asked for it, the reason is ours.
+    fn end_by_carrier(&self, cause: StreamEnd) -> StreamEnd {
+        match self.phase {
+            Phase::HangingUp { cause } => cause,
+            Phase::ConnectingAgent(_) | Phase::Conversing(_) | Phase::Draining(_) => cause,
+        }
+    }
+
+    fn handle_command(&mut self, desk: &mut Desk, now: Instant, command: Command) -> Flow {
+        match command {
+            Command::HangUp { by, disposition } => match &mut self.phase {
+                Phase::HangingUp { .. } => {}
+                Phase::Draining(goodbye) if by.door == Door::Agent => {
+                    goodbye.disposition = disposition;
+                    goodbye.cause = StreamEnd::HungUp;
+                    desk.record_hang_up(by, disposition);
+                }
+                Phase::Conversing(_) if by.door == Door::Agent => {
+                    desk.record_hang_up(by, disposition);
+                    self.drain(desk, now, disposition, StreamEnd::HungUp);
+                }
+                Phase::ConnectingAgent(_) | Phase::Conversing(_) | Phase::Draining(_) => {
+                    desk.record_hang_up(by, disposition);
+                    self.hang_up(desk, now, disposition, StreamEnd::HungUp);
+                }
+            },
+            Command::Context { text } => self.tell_agent(desk, AgentCommand::Context { text }),
+            Command::UserMessage { text } => self.tell_agent(desk, AgentCommand::UserMessage { text }),
+            Command::ToolFinished { id, result, is_error } => self.finish_tool(desk, now, id, result, is_error),
+        }
+        Flow::Continue(())
+    }
+
+    fn handle_timeout(&mut self, desk: &mut Desk, now: Instant) -> Flow {
+        while let Some(timer) = desk.timers.take_due(now) {
+            self.handle_timer(desk, now, timer)?;
+        }
+        Flow::Continue(())
+    }
+
+    fn handle_timer(&mut self, desk: &mut Desk, now: Instant, timer: Timer) -> Flow {
+        match timer {
+            // Over with admission.
+            Timer::Start => {}
+            Timer::AgentReady => {
+                let limit = self.config.agent_ready_limit.as_secs();
+                return fail_agent(desk, format!("the agent was not ready within {limit} s"));
+            }
+            Timer::CarrierSilence => {
+                if now.saturating_duration_since(self.last_media) >= self.config.carrier_silence {
+                    return Flow::Break(StreamEnd::Silence);
+                }
+                desk.timers.set(timer, self.last_media, self.config.carrier_silence);
+            }
+            Timer::AgentIdle => {
+                if now.saturating_duration_since(self.last_agent) >= self.config.agent_idle {
+                    let limit = self.config.agent_idle.as_secs();
+                    return fail_agent(desk, format!("the agent said nothing for {limit} s"));
+                }
+                desk.timers.set(timer, self.last_agent, self.config.agent_idle);
+            }
+            Timer::MaxDuration => {
+                desk.record_hang_up(system("max_duration"), Disposition::Completed);
+                self.hang_up(desk, now, Disposition::Completed, StreamEnd::MaxDuration);
+            }
+            Timer::TrailingMark => {
+                if now.saturating_duration_since(self.last_agent_audio) >= self.config.trailing_mark {
+                    self.send_end_mark(desk);
+                } else {
+                    desk.timers.set(timer, self.last_agent_audio, self.config.trailing_mark);
+                }
+            }
+            Timer::Drain => {
+                if let Phase::Draining(Goodbye { cause, disposition, .. }) = self.phase {
+                    self.hang_up(desk, now, disposition, cause);
+                }
+            }
+            Timer::HangUp => {
+                if let Phase::HangingUp { cause } = self.phase {
+                    return Flow::Break(cause);
+                }
+            }
+        }
+        Flow::Continue(())
+    }
+
+    /// Lets the agent's last words be played, then hangs up.
+    pub(super) fn drain(&mut self, desk: &mut Desk, now: Instant, disposition: Disposition, cause: StreamEnd) {
+        self.send_end_mark(desk);
+        desk.timers.stop(Timer::AgentIdle);
+        self.phase = Phase::Draining(Goodbye { cause, disposition, since: now });
+        self.go_on_draining(desk, now);
+    }
+
+    /// Sets the drain's deadline by what is left to be played, or hangs up where nothing is and nothing can come.
+    pub(super) fn go_on_draining(&mut self, desk: &mut Desk, now: Instant) {
+        let Phase::Draining(Goodbye { cause, disposition, since }) = self.phase else { return };
+        let wait = match (self.playout.is_quiet(), self.agent.is_there) {
+            (true, false) => return self.hang_up(desk, now, disposition, cause),
+            (true, true) => self.config.goodbye_pause,
+            (false, _) => self.playout.remaining(now).saturating_add(self.config.drain_slack),
+        };
+        let left = self.config.drain_limit.saturating_sub(now.saturating_duration_since(since));
+        desk.timers.set(Timer::Drain, now, wait.min(left));
+    }
+
+    fn hang_up(&mut self, desk: &mut Desk, now: Instant, disposition: Disposition, cause: StreamEnd) {
+        // The agent's goodbye may be called off, so it is only now a request. The others were recorded when they came.
+        if cause == StreamEnd::AgentEnded {
+            desk.record_hang_up(Actor::new(Door::Agent, "agent"), disposition);
+        }
+        desk.put(Output::HangUp(disposition));
+        self.let_agent_go(desk);
+        desk.timers.stop_all();
+        desk.timers.set(Timer::HangUp, now, self.config.hang_up_limit);
+        self.phase = Phase::HangingUp { cause };
+    }
+
+    fn let_agent_go(&mut self, desk: &mut Desk) {
+        if std::mem::take(&mut self.agent.is_there) {
+            desk.put(Output::CloseAgent);
+        }
+    }
+
+    /// Says something to the agent that is not audio: now, or when it is ready. An agent that has left hears nothing more.
+    fn tell_agent(&mut self, desk: &mut Desk, command: AgentCommand) {
+        match &mut self.phase {
+            Phase::ConnectingAgent(waiting) => {
+                if waiting.notes.len() < MAX_NOTES {
+                    waiting.notes.push(command);
+                }
+            }
+            Phase::Conversing(_) | Phase::Draining(_) if self.agent.is_there => desk.put(Output::ToAgent(command)),
+            Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => {}
+        }
+    }
+
+    pub(super) fn send_end_mark(&mut self, desk: &mut Desk) {
+        if let Some(mark) = self.playout.end_mark() {
+            desk.put(Output::ToCarrier(CarrierCommand::Mark(mark)));
+        }
+    }
+
+    pub(super) fn record_heard(&mut self, desk: &mut Desk) {
+        while let Some(heard) = self.playout.poll_heard() {
+            desk.record(CallEvent::TurnHeard { turn: heard.turn, heard_ms: millis(heard.duration) });
+        }
+    }
+}
+
+impl Waiting {
+    /// Keeps a chunk; returns how many bytes of the oldest had to go for it.
+    fn keep(&mut self, chunk: MulawChunk, limit: u64) -> u64 {
+        self.audio_bytes += chunk.len() as u64;
+        self.audio.push_back(chunk);
+        let mut dropped = 0;
+        while self.audio_bytes - dropped > limit
+            && let Some(oldest) = self.audio.pop_front()
+        {
+            dropped += oldest.len() as u64;
+        }
+        self.audio_bytes -= dropped;
+        dropped
+    }
+
+    /// All that waited, in the order in which the agent should hear it.
+    pub(super) fn into_commands(self) -> impl Iterator<Item = AgentCommand> {
+        self.notes.into_iter().chain(self.audio.into_iter().map(AgentCommand::Audio))
+    }
+}
+
+/// Clearline itself, asking for something.
+fn system(name: &str) -> Actor {
+    Actor::new(Door::System, name)
+}
+
+pub(super) fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

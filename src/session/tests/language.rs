@@ -1,0 +1,223 @@
+//! The language of the scenarios: a line an input (`20ms carrier media 160`), a line an output. The one place that touches the API.
+//!
+//! Timers fire by themselves, at their own time. A line with only a time waits until then. Outputs that repeat are counted.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use crate::domain::agent_link::{AgentCommand, AgentEvent, Initiation, ToolCall};
+use crate::domain::audio::{AudioFormat, MulawChunk};
+use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent, StreamStart};
+use crate::domain::event::{Actor, Door};
+use crate::domain::{AccountSid, CallEvent, CallSid, ConversationId, Disposition, StreamSid};
+use crate::session::{Command, Input, Output, Session, SessionConfig, Terms, Turn};
+
+#[expect(clippy::disallowed_methods, reason = "the tests need some instant to count from")]
+pub(super) fn any_instant() -> Instant {
+    Instant::now()
+}
+
+pub(super) fn silence(bytes: usize) -> MulawChunk {
+    MulawChunk::from_base64(Bytes::from(base64::engine::general_purpose::STANDARD.encode(vec![0xFF; bytes])))
+}
+
+pub(super) fn start() -> StreamStart {
+    StreamStart {
+        account_sid: AccountSid::new("AC1"),
+        call_sid: CallSid::new("CA1"),
+        stream_sid: StreamSid::new("MZ1"),
+        encoding: "audio/x-mulaw".to_owned(),
+        sample_rate: 8_000,
+        parameters: BTreeMap::from([("token".to_owned(), "t".to_owned())]),
+    }
+}
+
+pub(super) fn terms() -> Box<Terms> {
+    Box::new(Terms {
+        initiation: Initiation::default(),
+        max_duration: Duration::from_secs(60),
+        approved_tools: ["lookup".to_owned(), "crm/update".to_owned()].into(),
+    })
+}
+
+/// What a session makes of `story`.
+pub(super) fn tell(story: &str) -> String {
+    after("", story)
+}
+
+/// What a session that has been through `before` makes of `story`.
+pub(super) fn after(before: &str, story: &str) -> String {
+    let begin = any_instant();
+    let mut session = Session::new(SessionConfig::default(), begin);
+    let mut heard = Vec::new();
+    play(&mut session, begin, before, &mut Vec::new());
+    play(&mut session, begin, story, &mut heard);
+    count_repeats(&heard)
+}
+
+/// Whose turn it is after `story`.
+pub(super) fn turn_after(story: &str) -> Option<Turn> {
+    let begin = any_instant();
+    let mut session = Session::new(SessionConfig::default(), begin);
+    play(&mut session, begin, story, &mut Vec::new());
+    session.turn()
+}
+
+fn play(session: &mut Session, begin: Instant, story: &str, said: &mut Vec<String>) {
+    for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (time, what) = line.split_once(' ').unwrap_or((line, ""));
+        let at = begin + Duration::from_millis(time.strip_suffix("ms").unwrap().parse().unwrap());
+        while let Some(due) = session.poll_timeout().filter(|due| *due <= at) {
+            step(session, begin, due, Input::Timeout, said);
+        }
+        if !what.is_empty() {
+            step(session, begin, at, parse(what), said);
+        }
+    }
+}
+
+fn step(session: &mut Session, begin: Instant, now: Instant, input: Input, said: &mut Vec<String>) {
+    session.handle_input(now, input);
+    while let Some(output) = session.poll_output() {
+        said.push(format!("{}ms {}", (now - begin).as_millis(), describe(&output)));
+    }
+}
+
+fn count_repeats(lines: &[String]) -> String {
+    lines
+        .chunk_by(|a, b| a == b)
+        .map(|same| if same.len() == 1 { same[0].clone() } else { format!("{} ×{}", same[0], same.len()) })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn parse(what: &str) -> Input {
+    let words: Vec<&str> = what.split(' ').collect();
+    match words[..] {
+        ["carrier", ref rest @ ..] => parse_carrier(rest),
+        ["agent", ref rest @ ..] => parse_agent(rest),
+        ["caller", "said", ref text @ ..] => Input::Agent(AgentEvent::CallerSaid { text: text.join(" ") }),
+        ["admitted"] => Input::Admitted { terms: terms(), warmed: false },
+        ["admitted", "warm"] => Input::Admitted { terms: terms(), warmed: true },
+        ["refused"] => Input::Refused,
+        ["journal", "full"] => Input::JournalFull,
+        ["operator", "hangs", "up"] => Input::Command(Command::HangUp {
+            by: Actor::new(Door::Console, "kim"),
+            disposition: Disposition::Completed,
+        }),
+        ["tool", "hangs", "up"] => Input::Command(Command::HangUp {
+            by: Actor::new(Door::Agent, "hang_up"),
+            disposition: Disposition::OptedOut,
+        }),
+        ["tool", "finished", id] => {
+            Input::Command(Command::ToolFinished { id: id.to_owned(), result: "done".to_owned(), is_error: false })
+        }
+        ["context", ref text @ ..] => Input::Command(Command::Context { text: text.join(" ") }),
+        _ => panic!("no such input: {what}"),
+    }
+}
+
+fn parse_carrier(words: &[&str]) -> Input {
+    Input::Carrier(match *words {
+        ["connected"] => CarrierEvent::Connected,
+        ["start"] => CarrierEvent::Start(start()),
+        ["start", encoding] => CarrierEvent::Start(StreamStart { encoding: encoding.to_owned(), ..start() }),
+        ["media", bytes] => CarrierEvent::Media(silence(bytes.parse().unwrap())),
+        ["mark", name] => CarrierEvent::Mark(name.to_owned()),
+        ["dtmf", digit] => CarrierEvent::Dtmf(digit.parse().unwrap()),
+        ["stop"] => CarrierEvent::Stop,
+        ["unknown"] => CarrierEvent::Unknown,
+        ["malformed"] => return Input::CarrierMalformed,
+        ["closed"] => return Input::CarrierClosed,
+        ["faulted"] => return Input::CarrierFaulted,
+        _ => panic!("no such carrier event: {words:?}"),
+    })
+}
+
+fn parse_agent(words: &[&str]) -> Input {
+    let number = |text: &str| text.parse().unwrap();
+    Input::Agent(match *words {
+        ["connected"] => return Input::AgentConnected { warmed: false },
+        ["connected", "warm"] => return Input::AgentConnected { warmed: true },
+        ["refused", kind] => {
+            return Input::AgentDialFailed { reason: "no answer".to_owned(), retryable: kind == "retryable" };
+        }
+        ["ready"] => AgentEvent::Ready {
+            conversation_id: ConversationId::new("conv_1"),
+            caller_audio: AudioFormat::Ulaw8000,
+            agent_audio: AudioFormat::Ulaw8000,
+        },
+        // So many milliseconds of speech in one chunk.
+        ["speaks", turn, ms] => {
+            AgentEvent::Audio { chunk: silence(ms.parse::<usize>().unwrap() * 8), turn: number(turn) }
+        }
+        ["said", turn, ref text @ ..] => AgentEvent::AgentSaid { turn: number(turn), text: text.join(" ") },
+        ["interrupted", turn] => AgentEvent::Interrupted { turn: number(turn) },
+        ["complete", turn] => AgentEvent::TurnComplete { turn: number(turn) },
+        ["ping", id] => AgentEvent::Ping { id: number(id) },
+        ["ends"] => AgentEvent::EndCall,
+        ["fails", code, ref text @ ..] => AgentEvent::Failed { code: code.to_owned(), message: text.join(" ") },
+        ["asks", service, tool] => AgentEvent::ApprovalWanted {
+            tool_call_id: format!("ask_{tool}"),
+            service: service.to_owned(),
+            tool: tool.to_owned(),
+        },
+        ["calls", id, name] => AgentEvent::ToolCall(ToolCall {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            arguments: json!({}),
+            expects_answer: true,
+        }),
+        ["other"] => AgentEvent::Other,
+        ["malformed"] => return Input::AgentMalformed,
+        ["unsupported"] => return Input::AgentUnsupported("set ulaw_8000".to_owned()),
+        ["breaks"] => return Input::AgentClosed { code: None, reason: String::new() },
+        ["closes", code] => return Input::AgentClosed { code: code.parse().ok(), reason: String::new() },
+        _ => panic!("no such agent event: {words:?}"),
+    })
+}
+
+fn describe(output: &Output) -> String {
+    match output {
+        Output::Admit(start) => format!("admit {}?", start.stream_sid),
+        Output::DialAgent { attempt } => format!("dial agent, attempt {attempt}"),
+        Output::ToCarrier(CarrierCommand::Media(chunk)) => format!("→ carrier: media {}", chunk.len()),
+        Output::ToCarrier(CarrierCommand::Mark(name)) => format!("→ carrier: mark {name}"),
+        Output::ToCarrier(CarrierCommand::Clear) => "→ carrier: clear".to_owned(),
+        Output::ToAgent(command) => format!("→ agent: {}", describe_agent_command(command)),
+        Output::CloseAgent => "close agent".to_owned(),
+        Output::Record(event) => format!("record {}", describe_event(event)),
+        Output::RunTool(call) => format!("run tool {} {}", call.id, call.name),
+        Output::HangUp(disposition) => format!("hang up, {}", disposition.as_str()),
+        Output::CloseCarrier { code } => format!("close carrier, {code}"),
+    }
+}
+
+fn describe_agent_command(command: &AgentCommand) -> String {
+    match command {
+        AgentCommand::Initiate(_) => "initiate".to_owned(),
+        AgentCommand::Audio(chunk) => format!("audio {}", chunk.len()),
+        AgentCommand::Pong { id } => format!("pong {id}"),
+        AgentCommand::ToolResult { id, result, is_error } => format!("tool result {id} {result} error={is_error}"),
+        AgentCommand::Approval { id, approved } => format!("approval {id} {approved}"),
+        AgentCommand::Context { text } => format!("context {text}"),
+        AgentCommand::UserMessage { text } => format!("user message {text}"),
+        AgentCommand::Activity => "activity".to_owned(),
+    }
+}
+
+/// The event's type and what in it is neither empty nor zero.
+fn describe_event(event: &CallEvent) -> String {
+    let Value::Object(mut fields) = serde_json::to_value(event).unwrap() else { panic!("an event is an object") };
+    let kind = fields.remove("type").unwrap();
+    if let Some(Value::Object(counters)) = fields.remove("counters") {
+        fields.extend(counters.into_iter().filter(|(_, value)| *value != 0));
+    }
+    let fields: Map<String, Value> = fields.into_iter().filter(|(key, _)| !key.ends_with("_sid")).collect();
+    let fields = fields.iter().map(|(key, value)| format!(" {key}={value}")).collect::<String>();
+    format!("{}{fields}", kind.as_str().unwrap())
+}

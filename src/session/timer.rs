@@ -1,0 +1,77 @@
+//! The named timers of a session.
+
+use std::time::{Duration, Instant};
+
+/// What a session may be waiting for. At most one of each runs.
+///
+/// The watchdogs that every frame would move (`CarrierSilence`, `AgentIdle`, `TrailingMark`) stay where they are and look at the
+/// last frame's time when they fire, so that the deadline rarely changes and the driver's timer is rarely touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The carrier must say `start`, and be admitted.
+    Start,
+    /// The agent must be ready.
+    AgentReady,
+    /// The carrier must have sent audio.
+    CarrierSilence,
+    /// The agent must have said something.
+    AgentIdle,
+    /// The call must not last longer.
+    MaxDuration,
+    /// The agent paused: its turn may be over, and gets its last mark.
+    TrailingMark,
+    /// The agent's last words must have been played.
+    Drain,
+    /// The carrier must have ended the stream that we asked it to end.
+    HangUp,
+}
+
+impl Timer {
+    const ALL: [Self; 8] = [
+        Self::Start,
+        Self::AgentReady,
+        Self::CarrierSilence,
+        Self::AgentIdle,
+        Self::MaxDuration,
+        Self::TrailingMark,
+        Self::Drain,
+        Self::HangUp,
+    ];
+}
+
+/// The deadlines that run.
+#[derive(Debug, Default)]
+pub(super) struct Timers([Option<Instant>; Timer::ALL.len()]);
+
+impl Timers {
+    /// Starts the timer anew, to fire so long after `from`. A time that no clock can show never comes.
+    pub(super) fn set(&mut self, timer: Timer, from: Instant, after: Duration) {
+        self.0[timer as usize] = from.checked_add(after);
+    }
+
+    /// Starts the timer unless it runs already.
+    pub(super) fn start(&mut self, timer: Timer, from: Instant, after: Duration) {
+        if self.0[timer as usize].is_none() {
+            self.set(timer, from, after);
+        }
+    }
+
+    pub(super) fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
+    }
+
+    pub(super) fn stop_all(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    /// Stops one timer that is due and names it.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Timer> {
+        let due = Timer::ALL.into_iter().find(|timer| self.0[*timer as usize].is_some_and(|at| at <= now))?;
+        self.stop(due);
+        Some(due)
+    }
+}

@@ -1,0 +1,103 @@
+//! What goes into a session and what comes out of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::domain::agent_link::{AgentCommand, AgentEvent, Initiation, ToolCall};
+use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent, StreamStart};
+use crate::domain::event::Actor;
+use crate::domain::{CallEvent, Disposition};
+
+/// What holds for one call, known once its token has passed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
+    pub initiation: Initiation,
+    /// The most that this stream may last.
+    pub max_duration: Duration,
+    /// MCP tools of the agent's own that may run unasked, as `tool` or `service/tool`. Every other one is denied.
+    pub approved_tools: BTreeSet<String>,
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    Carrier(CarrierEvent),
+    /// Something came from the carrier that is not a message of its protocol.
+    CarrierMalformed,
+    /// The carrier's socket closed or broke.
+    CarrierClosed,
+    /// The carrier stopped reading, or broke the WebSocket protocol itself.
+    CarrierFaulted,
+    /// The answer to [`Output::Admit`]: the token passed. `warmed` says that the first dial hands over a socket opened before.
+    Admitted {
+        terms: Box<Terms>,
+        warmed: bool,
+    },
+    /// The answer to [`Output::Admit`]: this stream is not ours.
+    Refused,
+    /// The answer to [`Output::DialAgent`]: the socket is open, nothing was said on it.
+    AgentConnected {
+        warmed: bool,
+    },
+    /// The answer to [`Output::DialAgent`]: no socket. `retryable` says whether another attempt could go better.
+    AgentDialFailed {
+        reason: String,
+        retryable: bool,
+    },
+    Agent(AgentEvent),
+    AgentMalformed,
+    /// The agent speaks an audio format that we cannot carry. The text says what to change.
+    AgentUnsupported(String),
+    /// The agent's socket closed; without a code it broke.
+    AgentClosed {
+        code: Option<u16>,
+        reason: String,
+    },
+    /// So many bytes of the caller's audio (the oldest) were dropped on the way to an agent that does not read.
+    CallerAudioDropped {
+        bytes: u64,
+    },
+    Command(Command),
+    /// The journal could not take a life-cycle event.
+    JournalFull,
+    /// The time of `poll_timeout` has come.
+    Timeout,
+}
+
+/// What the rest of the house asks of a session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// End the call. Asked for by the agent's own tool (`Door::Agent`), its last words are played first; else at once.
+    HangUp { by: Actor, disposition: Disposition },
+    /// Tell the agent something without making it speak.
+    Context { text: String },
+    /// Have the agent answer this as if the caller had said it.
+    UserMessage { text: String },
+    /// A tool of [`Output::RunTool`] came to its end.
+    ToolFinished { id: String, result: String, is_error: bool },
+}
+
+/// Something must be done. Boxes keep the outputs of the hot path (audio) small.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Ask whether this stream is ours; answer with `Admitted` or `Refused`.
+    Admit(Box<StreamStart>),
+    /// Open a socket to the agent. The first attempt of a warmed call takes the warm socket.
+    DialAgent {
+        attempt: u32,
+    },
+    ToCarrier(CarrierCommand),
+    ToAgent(AgentCommand),
+    /// Close the agent's socket normally, or give up dialling.
+    CloseAgent,
+    /// Write this down.
+    Record(Box<CallEvent>),
+    /// Run a tool of ours for the agent; answer with [`Command::ToolFinished`].
+    RunTool(Box<ToolCall>),
+    /// Ask the carrier to end the call.
+    HangUp(Disposition),
+    /// Close the carrier's socket with this code; always the last output. The carrier goes on with the document it holds.
+    CloseCarrier {
+        code: u16,
+    },
+}
