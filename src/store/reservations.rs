@@ -322,14 +322,14 @@ mod tests {
         let ended = CallEvent::Ended { disposition: Disposition::Failed, detail: String::new() };
         store.append(vec![(call_id(1), at(0), created(TO)), (call_id(1), at(20), ended)]).await.unwrap();
         assert!(matches!(store.finish_attempt(attempt_id(1), at(21)).await, Err(StoreError::AttemptSettled { .. })));
-        let facts = gathered(&store, gate_request(TO), 86_400).await;
+        let facts = gathered(&store, gate_request(TO), 40 * 86_400).await;
         assert_eq!(facts.attempts, [at(0)]);
         assert!(facts.in_flight.is_some(), "no lease ends what may be ringing");
 
-        store.settle_attempt(attempt_id(1), Settlement::Absent, at(90_000)).await.unwrap();
-        let facts = gathered(&store, gate_request(TO), 90_001).await;
+        store.settle_attempt(attempt_id(1), Settlement::Absent, at(41 * 86_400)).await.unwrap();
+        let facts = gathered(&store, gate_request(TO), 86_400).await;
         assert_eq!((facts.attempts, facts.in_flight), (vec![], None));
-        assert_eq!(store.unsettled_attempts(at(99_999)).await.unwrap(), []);
+        assert_eq!(store.unsettled_attempts(at(50 * 86_400)).await.unwrap(), []);
     }
 
     #[tokio::test]

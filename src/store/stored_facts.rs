@@ -39,8 +39,8 @@ pub struct StoredFacts {
     pub line_type: Option<LineTypeAnswer>,
     /// Oldest first.
     pub relationships: Vec<Relationship>,
-    /// When this number was rung in the last 31 days, oldest first: every attempt that left or may have left, and a slot that is
-    /// held for one about to leave. See `attempts` for what counts.
+    /// When this number was rung in the last 31 days, oldest first: every attempt that left or may have left (see `attempts` for
+    /// what counts). Where `in_flight` is set, the last one is the instant of that reservation, whatever its age.
     pub attempts: Vec<Timestamp>,
     /// The live reservation of this number, if any: another call is being placed or is running.
     pub in_flight: Option<ReservationId>,
@@ -77,17 +77,16 @@ SELECT
         FROM line_types WHERE number = ?1) AS line_type,
     (SELECT json_group_array(json_object('kind', kind, 'date', date)) FROM relationships WHERE number = ?1)
         AS relationships,
-    (SELECT json_group_array(at) FROM (
-        SELECT started_at AS at FROM dial_attempts
-            WHERE number = ?1 AND started_at > ?3 AND state IN ('pending', 'accepted', 'uncertain')
-        UNION ALL
-        SELECT reserved_at FROM reservations
-            WHERE number = ?1 AND state IN ('held', 'dialing') AND state = 'held')) AS attempts,
-    (SELECT id FROM reservations WHERE number = ?1 AND state IN ('held', 'dialing')) AS in_flight,
+    (SELECT json_group_array(started_at) FROM dial_attempts
+        WHERE number = ?1 AND started_at > ?3 AND state IN ('pending', 'accepted', 'uncertain')
+            AND reservation_id IS NOT live.id) AS attempts,
+    live.id AS in_flight,
+    live.reserved_at AS in_flight_at,
     (SELECT record FROM leads WHERE id = ?4 AND number = ?1) AS lead,
     head.seq AS head_seq,
     head.hash AS head_hash
 FROM (SELECT 1)
+    LEFT JOIN (SELECT id, reserved_at FROM reservations WHERE number = ?1 AND state IN ('held', 'dialing')) AS live
     LEFT JOIN (SELECT seq, hash FROM decisions ORDER BY seq DESC LIMIT 1) AS head
     LEFT JOIN (SELECT generation, as_of FROM list_imports WHERE list = 'litigator' AND imported_at IS NOT NULL
         ORDER BY generation DESC LIMIT 1) AS list";
@@ -138,6 +137,7 @@ pub(super) async fn gather(
     facts.reassigned.sort_by_key(|answer| std::cmp::Reverse(answer.asked_at));
     facts.relationships.sort_by_key(|relationship| relationship.date);
     facts.attempts.sort_unstable();
+    facts.attempts.extend(parse_opt::<Timestamp>(optional("in_flight_at")?, "reservations")?);
 
     let head = match row.try_get("head_seq")? {
         Some(count) => Head { count, hash: row.try_get("head_hash")? },

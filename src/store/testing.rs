@@ -147,6 +147,8 @@ pub(super) fn answer(outcome: Outcome) -> (Decision, serde_json::Value) {
         profile: "conservative".to_owned(),
         tzdb: "2026a".to_owned(),
         places: Vec::new(),
+        basis: String::new(),
+        consent_id: None,
         warnings: Vec::new(),
     };
     (decision, serde_json::json!({"from": "a test"}))
