@@ -227,8 +227,9 @@ pub enum StreamEnd {
     CarrierFault,
     /// The agent ended the conversation and its last words were played.
     AgentEnded,
+    /// The agent could not be reached, broke off, or said nothing at all for too long.
     AgentFailed,
-    /// No audio from the carrier, or nothing from the agent, for too long.
+    /// No audio from the carrier for too long.
     Silence,
     MaxDuration,
     /// An operator, a tool or a shutdown ended it.

@@ -52,7 +52,7 @@ impl Stream {
         self.agent.is_there = false;
         match &self.phase {
             Phase::ConnectingAgent(_) => self.lose_agent(desk, now, &closing_words(code, reason), is_retryable(code)),
-            Phase::Conversing(_) if code == Some(1000) && self.playout.has_sent() => {
+            Phase::Conversing(_) if is_normal(code) && self.playout.has_sent() => {
                 self.drain(desk, now, Disposition::Completed, StreamEnd::AgentEnded);
                 Flow::Continue(())
             }
@@ -238,6 +238,11 @@ impl Stream {
 pub(super) fn fail_agent(desk: &mut Desk, reason: String) -> Flow {
     desk.record(CallEvent::AgentLost { reason, will_retry: false });
     Flow::Break(StreamEnd::AgentFailed)
+}
+
+/// Whether the agent took its leave: 1000, or 1005 for a close that names no code (RFC 6455, 7.4.1).
+fn is_normal(code: Option<u16>) -> bool {
+    matches!(code, Some(1000 | 1005))
 }
 
 /// Whether another conversation could go better: after a broken socket (RFC 6455 calls it 1006), a server that goes away (1001),

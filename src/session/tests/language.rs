@@ -16,6 +16,22 @@ use crate::domain::event::{Actor, Door};
 use crate::domain::{AccountSid, CallEvent, CallSid, ConversationId, Disposition, StreamSid};
 use crate::session::{Command, Input, Output, Session, SessionConfig, Terms, Turn};
 
+/// A stream whose agent has been ready since 200 ms.
+pub(super) const CONVERSING: &str = "0ms carrier start
+    0ms admitted
+    100ms agent connected
+    200ms agent ready";
+
+/// The same, and the agent has begun to speak at 1 s: 2 s of speech, of which the carrier has played the first.
+pub(super) const SPEAKING: &str = "0ms carrier start
+    0ms admitted
+    100ms agent connected
+    200ms agent ready
+    1000ms agent said 1 one two three four
+    1000ms agent speaks 1 1000
+    1000ms agent speaks 1 1000
+    2050ms carrier mark t1-1";
+
 #[expect(clippy::disallowed_methods, reason = "the tests need some instant to count from")]
 pub(super) fn any_instant() -> Instant {
     Instant::now()
@@ -36,12 +52,12 @@ pub(super) fn start() -> StreamStart {
     }
 }
 
-pub(super) fn terms() -> Box<Terms> {
-    Box::new(Terms {
+pub(super) fn terms() -> Terms {
+    Terms {
         initiation: Initiation::default(),
-        max_duration: Duration::from_secs(60),
+        max_duration: Duration::from_mins(1),
         approved_tools: ["lookup".to_owned(), "crm/update".to_owned()].into(),
-    })
+    }
 }
 
 /// What a session makes of `story`.
@@ -57,6 +73,17 @@ pub(super) fn after(before: &str, story: &str) -> String {
     play(&mut session, begin, before, &mut Vec::new());
     play(&mut session, begin, story, &mut heard);
     count_repeats(&heard)
+}
+
+/// The lines of `what`, said so many times, first after one `step`.
+pub(super) fn every(step: Duration, times: u32, what: &str) -> String {
+    let lines = (1..=times).flat_map(|n| what.lines().map(move |line| format!("{}ms {line}", (step * n).as_millis())));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// All but what went to the agent, where much does and none of it matters.
+pub(super) fn without_agent_audio(told: &str) -> String {
+    told.lines().filter(|line| !line.contains("→ agent")).collect::<Vec<_>>().join("\n")
 }
 
 /// Whose turn it is after `story`.
@@ -101,8 +128,8 @@ fn parse(what: &str) -> Input {
         ["carrier", ref rest @ ..] => parse_carrier(rest),
         ["agent", ref rest @ ..] => parse_agent(rest),
         ["caller", "said", ref text @ ..] => Input::Agent(AgentEvent::CallerSaid { text: text.join(" ") }),
-        ["admitted"] => Input::Admitted { terms: terms(), warmed: false },
-        ["admitted", "warm"] => Input::Admitted { terms: terms(), warmed: true },
+        ["admitted"] => Input::Admitted { terms: Box::new(terms()), warmed: false },
+        ["admitted", "warm"] => Input::Admitted { terms: Box::new(terms()), warmed: true },
         ["refused"] => Input::Refused,
         ["journal", "full"] => Input::JournalFull,
         ["operator", "hangs", "up"] => Input::Command(Command::HangUp {
@@ -218,6 +245,6 @@ fn describe_event(event: &CallEvent) -> String {
         fields.extend(counters.into_iter().filter(|(_, value)| *value != 0));
     }
     let fields: Map<String, Value> = fields.into_iter().filter(|(key, _)| !key.ends_with("_sid")).collect();
-    let fields = fields.iter().map(|(key, value)| format!(" {key}={value}")).collect::<String>();
-    format!("{}{fields}", kind.as_str().unwrap())
+    let words = std::iter::once(kind.as_str().unwrap().to_owned());
+    words.chain(fields.iter().map(|(key, value)| format!("{key}={value}"))).collect::<Vec<_>>().join(" ")
 }

@@ -1,5 +1,8 @@
 //! Tests of the session: scenarios told as text, and random orders of input that must not break what always holds.
 
+mod barge_in;
+mod conversation;
+mod goodbyes;
 mod language;
 mod orders;
-mod scenarios;
+mod reaching_the_agent;

@@ -59,7 +59,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let opening = prop_oneof![1 => Just(0), 1 => Just(1), 1 => Just(2), 4 => Just(4)].prop_map(|length| {
         let opening = [
             Input::Carrier(CarrierEvent::Start(start())),
-            Input::Admitted { terms: terms(), warmed: false },
+            Input::Admitted { terms: Box::new(terms()), warmed: false },
             Input::AgentConnected { warmed: false },
             ready(),
         ];
@@ -87,7 +87,7 @@ fn carrier_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::CarrierMalformed),
         1 => Just(Input::CarrierClosed),
         1 => Just(Input::CarrierFaulted),
-        8 => any::<bool>().prop_map(|warmed| Input::Admitted { terms: terms(), warmed }),
+        8 => any::<bool>().prop_map(|warmed| Input::Admitted { terms: Box::new(terms()), warmed }),
         1 => Just(Input::Refused),
         1 => Just(Input::JournalFull),
         2 => Just(Input::Timeout),

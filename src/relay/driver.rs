@@ -1,0 +1,245 @@
+//! The driver: one poll loop that feeds a session from its legs, its timer and its commands, and does what comes out of it.
+//!
+//! The order within a wake-up is fixed. Time and commands come first, then the agent (its `Interrupted` must not wait behind a
+//! backlog of caller audio), then the carrier; then everything that they brought forth is written, with one flush a leg. This is
+//! the one place of the data plane that reads a clock, once a wake-up.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+use super::agent_leg::AgentLeg;
+use super::carrier_leg::CarrierLeg;
+use super::recorder::Recorder;
+use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary};
+use crate::domain::audio::mulaw_bytes;
+use crate::domain::carrier_stream::StreamStart;
+use crate::domain::event::{Actor, Door};
+use crate::domain::{CallEvent, CallId, Disposition, StreamSid};
+use crate::session::{Command, Input, Output, Session, SessionConfig};
+
+/// Messages read from one leg before the others get their turn.
+const READS_PER_WAKE: usize = 64;
+
+/// One stream's task.
+pub(super) struct Relay<C, A> {
+    session: Session,
+    carrier: CarrierLeg<C>,
+    agent: AgentLeg<A>,
+    owner: Owner<A>,
+    commands: mpsc::Receiver<Command>,
+    recorder: Recorder,
+    requests: mpsc::Sender<Request>,
+    timer: Pin<Box<Sleep>>,
+    /// A dial or a farewell began that has not been polled.
+    agent_is_new: bool,
+    /// The stream is over; the carrier's socket is to be closed with this code.
+    close_code: Option<u16>,
+}
+
+/// Whose stream this is.
+enum Owner<A> {
+    /// Nobody knows yet.
+    Unknown(Admit<A>),
+    Known(Box<Known<A>>),
+    Nobody,
+}
+
+struct Known<A> {
+    call_id: CallId,
+    stream_sid: StreamSid,
+    warmed: Option<Dialing<A>>,
+    dial: Box<dyn FnMut() -> Dialing<A> + Send>,
+}
+
+impl<C: Socket, A: Socket> Relay<C, A> {
+    pub(super) fn new(carrier: C, config: SessionConfig, hooks: Hooks<A>, commands: mpsc::Receiver<Command>) -> Self {
+        let now = clock();
+        Self {
+            session: Session::new(config, now),
+            carrier: CarrierLeg::new(carrier),
+            agent: AgentLeg::new(mulaw_bytes(config.caller_buffer)),
+            owner: Owner::Unknown(hooks.admit),
+            commands,
+            recorder: Recorder::new(hooks.recorder),
+            requests: hooks.requests,
+            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            agent_is_new: false,
+            close_code: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> StreamSummary {
+        let code = poll_fn(|cx| self.poll(cx)).await;
+        let (ended, interim_dropped) = (self.session.ended(), self.recorder.interim_dropped);
+        let call_id = self.owner.known().map(|known| known.call_id);
+        let (unrecorded, (), ()) = tokio::join!(self.recorder.finish(), self.carrier.close(code), self.agent.finish());
+        StreamSummary { call_id, ended, interim_dropped, unrecorded }
+    }
+
+    /// One wake-up. Ready with the code to close the carrier's socket with.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<u16> {
+        let now = clock();
+        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.handle(now, Input::Timeout);
+        }
+        self.poll_commands(cx, now);
+        let has_more = [self.poll_agent(cx, now), self.poll_carrier(cx, now)].contains(&true);
+        if let Some(input) = self.agent.poll_write(cx, now) {
+            self.handle(now, input);
+        }
+        if self.close_code.is_none()
+            && let Owner::Known(known) = &self.owner
+            && let Some(input) = self.carrier.poll_write(cx, now, &known.stream_sid)
+        {
+            self.handle(now, input);
+        }
+        if let Some(code) = self.close_code {
+            return Poll::Ready(code);
+        }
+        if std::mem::take(&mut self.agent_is_new) || has_more || self.poll_timer(cx) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn poll_commands(&mut self, cx: &mut Context<'_>, now: Instant) {
+        // Before admission nobody has the other end.
+        while self.close_code.is_none()
+            && matches!(self.owner, Owner::Known(_))
+            && let Poll::Ready(command) = self.commands.poll_recv(cx)
+        {
+            let is_dropped = command.is_none();
+            let command = command.unwrap_or_else(|| Command::HangUp {
+                by: Actor::new(Door::System, "call_dropped"),
+                disposition: Disposition::Failed,
+            });
+            self.handle(now, Input::Command(command));
+            if is_dropped {
+                return;
+            }
+        }
+    }
+
+    /// `true` when there may be more to read.
+    fn poll_agent(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        for _ in 0..READS_PER_WAKE {
+            let Poll::Ready(input) = self.agent.poll_read(cx) else { return false };
+            self.handle(now, input);
+        }
+        true
+    }
+
+    /// `true` when there may be more to read.
+    fn poll_carrier(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        for _ in 0..READS_PER_WAKE {
+            if self.close_code.is_some() {
+                return false;
+            }
+            let Poll::Ready(input) = self.carrier.poll_read(cx) else { return false };
+            self.handle(now, input);
+        }
+        true
+    }
+
+    /// Sleeps until the next deadline. `true` when it is here already.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadlines = [self.session.poll_timeout(), self.carrier.stalls_at(), self.agent.stalls_at()];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return false };
+        if self.timer.deadline().into_std() != next {
+            self.timer.as_mut().reset(next.into());
+        }
+        self.timer.as_mut().poll(cx).is_ready()
+    }
+
+    /// Hands an input to the session and does all that comes of it.
+    fn handle(&mut self, now: Instant, input: Input) {
+        self.session.handle_input(now, input);
+        while let Some(output) = self.session.poll_output() {
+            if let Some(answer) = self.obey(output) {
+                self.session.handle_input(now, answer);
+            }
+        }
+    }
+
+    /// Does one thing; some of them have an answer at once.
+    fn obey(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::ToCarrier(command) => return self.carrier.push(command),
+            Output::ToAgent(command) => return self.agent.push(command),
+            Output::Record(event) => return self.record(*event),
+            Output::Admit(start) => return Some(self.admit(&start)),
+            Output::RunTool(call) => {
+                let call_id = self.owner.known()?.call_id;
+                let id = call.id.clone();
+                if self.requests.try_send(Request::RunTool { call_id, call: *call }).is_err() {
+                    let result = "The tool could not be started: too much is going on. Try again.".to_owned();
+                    return Some(Input::Command(Command::ToolFinished { id, result, is_error: true }));
+                }
+            }
+            Output::HangUp(disposition) => {
+                let call_id = self.owner.known()?.call_id;
+                if self.requests.try_send(Request::HangUp { call_id, disposition }).is_err() {
+                    tracing::warn!(call.id = %call_id, "no room for a hang-up request: the stream is closed instead");
+                }
+            }
+            Output::DialAgent { .. } => {
+                self.dial();
+                self.agent_is_new = true;
+            }
+            Output::CloseAgent => {
+                self.agent.dismiss();
+                self.agent_is_new = true;
+            }
+            Output::CloseCarrier { code } => self.close_code = Some(code),
+        }
+        None
+    }
+
+    fn admit(&mut self, start: &StreamStart) -> Input {
+        let Owner::Unknown(admit) = std::mem::replace(&mut self.owner, Owner::Nobody) else { return Input::Refused };
+        match admit(start) {
+            Ok(Admission { call_id, terms, warmed, dial }) => {
+                let answer = Input::Admitted { terms: Box::new(terms), warmed: warmed.is_some() };
+                let stream_sid = start.stream_sid.clone();
+                self.owner = Owner::Known(Box::new(Known { call_id, stream_sid, warmed, dial }));
+                answer
+            }
+            Err(reason) => {
+                tracing::warn!(call.sid = %start.call_sid, reason, "media stream refused");
+                Input::Refused
+            }
+        }
+    }
+
+    fn dial(&mut self) {
+        let Owner::Known(known) = &mut self.owner else { return };
+        match known.warmed.take() {
+            Some(warmed) => self.agent.dial(warmed, true),
+            None => self.agent.dial((known.dial)(), false),
+        }
+    }
+
+    fn record(&mut self, event: CallEvent) -> Option<Input> {
+        let call_id = self.owner.known()?.call_id;
+        self.recorder.record(call_id, event).err().map(|_| Input::JournalFull)
+    }
+}
+
+impl<A> Owner<A> {
+    fn known(&self) -> Option<&Known<A>> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Unknown(_) | Self::Nobody => None,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one clock of the data plane; tokio's, so that tests can stop it")]
+fn clock() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

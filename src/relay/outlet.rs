@@ -1,0 +1,86 @@
+//! The writing half of a socket: batches with one flush each, and the stall clock.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::Socket;
+
+/// Without progress for so long, the peer does not read.
+const STALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What goes into the WebSocket's own buffer before it is flushed, bytes. What is in there can no longer be overtaken or dropped.
+const BATCH_BYTES: usize = 16 << 10;
+
+#[derive(Debug, Default)]
+pub(super) struct Outlet {
+    /// Messages are framed here; the memory comes back when the socket has copied them.
+    buffer: BytesMut,
+    unflushed: usize,
+    is_flushing: bool,
+    blocked_since: Option<Instant>,
+}
+
+impl Outlet {
+    /// Writes messages until there are none or the socket is full. `next` appends one message, or says that there is none.
+    pub(super) fn poll<S: Socket>(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        socket: &mut S,
+        next: impl FnMut(&mut BytesMut) -> bool,
+    ) -> Poll<Result<(), Error>> {
+        let written = self.poll_batches(cx, socket, next);
+        match written {
+            Poll::Pending => self.blocked_since = self.blocked_since.or(Some(now)),
+            Poll::Ready(_) => self.blocked_since = None,
+        }
+        written
+    }
+
+    /// When the peer counts as one that does not read.
+    pub(super) fn stalls_at(&self) -> Option<Instant> {
+        self.blocked_since.map(|since| since + STALL_LIMIT)
+    }
+
+    pub(super) fn is_stalled(&self, now: Instant) -> bool {
+        self.stalls_at().is_some_and(|at| at <= now)
+    }
+
+    fn poll_batches<S: Socket>(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &mut S,
+        mut next: impl FnMut(&mut BytesMut) -> bool,
+    ) -> Poll<Result<(), Error>> {
+        let mut socket = Pin::new(socket);
+        loop {
+            // A flush that has begun is brought to its end first, so that what may be overtaken stays in the lane.
+            if self.is_flushing {
+                ready!(socket.as_mut().poll_flush(cx))?;
+                self.is_flushing = false;
+                self.unflushed = 0;
+                self.blocked_since = None;
+            }
+            ready!(socket.as_mut().poll_ready(cx))?;
+            if next(&mut self.buffer) {
+                // A dialect may have no word for a command.
+                if self.buffer.is_empty() {
+                    continue;
+                }
+                let text = Utf8Bytes::try_from(self.buffer.split().freeze())
+                    .map_err(|error| Error::Utf8(error.to_string()))?;
+                self.unflushed += text.len();
+                socket.as_mut().start_send(Message::Text(text))?;
+                self.is_flushing = self.unflushed >= BATCH_BYTES;
+            } else if self.unflushed > 0 {
+                self.is_flushing = true;
+            } else {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}

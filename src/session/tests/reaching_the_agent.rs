@@ -1,0 +1,234 @@
+//! Scenarios of reaching an agent and losing it.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+
+use super::language::{CONVERSING, SPEAKING, after, every, tell, without_agent_audio};
+
+#[test]
+fn ping_is_answered_in_every_state_of_the_agent() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted
+        10ms agent connected
+        20ms agent ping 1
+        30ms agent ready
+        40ms agent ping 2
+        50ms agent ends
+        60ms agent ping 3"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    10ms → agent: initiate
+    20ms → agent: pong 1
+    30ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=30 warmed=false
+    40ms → agent: pong 2
+    60ms → agent: pong 3
+    "#);
+}
+
+#[test]
+fn warmed_socket_is_used() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted warm
+        0ms agent connected warm
+        90ms agent ready"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    0ms → agent: initiate
+    90ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=90 warmed=true
+    "#);
+}
+
+#[test]
+fn warmed_socket_dead_redials_silently() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted warm
+        0ms agent connected warm
+        5ms agent breaks
+        90ms agent connected
+        190ms agent ready"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    0ms → agent: initiate
+    5ms dial agent, attempt 2
+    90ms → agent: initiate
+    190ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=190 warmed=false
+    "#);
+}
+
+#[test]
+fn warmed_dial_failed_redials_silently_and_may_still_retry() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted warm
+        0ms agent refused final
+        20ms agent refused retryable
+        40ms agent refused retryable
+        50ms"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    0ms dial agent, attempt 2
+    20ms record agent_lost reason="no answer" will_retry=true
+    20ms dial agent, attempt 3
+    40ms record agent_lost reason="no answer" will_retry=false
+    40ms record stream_ended cause="agent_failed"
+    40ms close carrier, 1011
+    "#);
+}
+
+#[test]
+fn agent_lost_before_its_first_audio_is_dialled_once_more() {
+    assert_snapshot!(after(CONVERSING, "300ms agent interrupted 9
+        1000ms agent closes 1011
+        1020ms carrier media 160
+        1100ms agent connected
+        1200ms agent ready
+        1300ms agent speaks 1 100
+        1400ms agent closes 1011"), @r#"
+    300ms → carrier: clear
+    1000ms record agent_lost reason="the agent closed the socket with 1011" will_retry=true
+    1000ms dial agent, attempt 2
+    1100ms → agent: initiate
+    1200ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=1200 warmed=false
+    1200ms → agent: audio 160
+    1300ms → carrier: media 800
+    1300ms → carrier: mark t1-1
+    1400ms → carrier: mark t1-2
+    1400ms record agent_lost reason="the agent closed the socket with 1011" will_retry=false
+    1400ms record stream_ended agent_bytes=800 caller_bytes=160 cause="agent_failed" heard_ms=100
+    1400ms close carrier, 1011
+    "#);
+}
+
+#[test]
+fn agent_lost_after_its_first_audio_ends_the_stream() {
+    assert_snapshot!(after(SPEAKING, "2100ms agent fails llm_error out of words
+        2100ms agent breaks
+        2200ms agent ready"), @r#"
+    2100ms record agent_lost reason="llm_error: out of words" will_retry=false
+    2100ms record stream_ended agent_bytes=16000 cause="agent_failed" heard_ms=1050
+    2100ms close carrier, 1011
+    "#);
+}
+
+#[test]
+fn agent_refused() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted
+        50ms agent refused final"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    50ms record agent_lost reason="no answer" will_retry=false
+    50ms record stream_ended cause="agent_failed"
+    50ms close carrier, 1011
+    "#);
+}
+
+#[test]
+fn agent_refuses_after_the_initiation() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted
+        50ms agent connected
+        80ms agent fails override_error first_message may not be overridden
+        80ms agent closes 1008"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    50ms → agent: initiate
+    80ms record agent_lost reason="override_error: first_message may not be overridden" will_retry=false
+    80ms record stream_ended cause="agent_failed"
+    80ms close carrier, 1011
+    "#);
+}
+
+#[test]
+fn agent_speaks_an_unknown_format() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted
+        50ms agent connected
+        80ms agent unsupported"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    50ms → agent: initiate
+    80ms record agent_lost reason="set ulaw_8000" will_retry=false
+    80ms close agent
+    80ms record stream_ended cause="agent_failed"
+    80ms close carrier, 1011
+    "#);
+}
+
+#[test]
+fn agent_never_ready() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted
+        50ms agent connected
+        5000ms carrier media 160
+        20000ms"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    50ms → agent: initiate
+    10000ms record agent_lost reason="the agent was not ready within 10 s" will_retry=false
+    10000ms close agent
+    10000ms record stream_ended caller_bytes=160 cause="agent_failed"
+    10000ms close carrier, 1011
+    "#);
+}
+
+#[test]
+fn agent_silent() {
+    let media = every(Duration::from_secs(1), 50, "carrier media 160");
+    assert_snapshot!(without_agent_audio(&after(CONVERSING, &media)), @r#"
+    30200ms record agent_lost reason="the agent said nothing for 30 s" will_retry=false
+    30200ms close agent
+    30200ms record stream_ended caller_bytes=4800 cause="agent_failed"
+    30200ms close carrier, 1011
+    "#);
+}
+
+#[test]
+fn an_agent_that_pings_is_not_silent() {
+    let calm = every(Duration::from_secs(1), 60, "carrier media 160\nagent ping 1");
+    assert!(!after(CONVERSING, &calm).contains("agent_lost"));
+}
+
+#[test]
+fn caller_audio_before_ready_is_buffered_and_bounded() {
+    let media = every(Duration::from_millis(20), 160, "carrier media 160");
+    let story = format!("{media}\n3200ms agent connected\n3300ms agent ready\n3400ms carrier stop");
+    assert_snapshot!(after("0ms carrier start\n0ms admitted", &story), @r#"
+    3200ms → agent: initiate
+    3300ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=3300 warmed=false
+    3300ms → agent: audio 160 ×150
+    3400ms close agent
+    3400ms record stream_ended caller_bytes=25600 caller_dropped_bytes=1600 cause="carrier_stop"
+    3400ms close carrier, 1000
+    "#);
+}
+
+#[test]
+fn keys_pressed_before_ready_reach_the_agent() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted
+        10ms carrier dtmf 5
+        20ms agent connected
+        30ms agent ready
+        40ms carrier dtmf *"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    10ms record dtmf_received digit="5"
+    20ms → agent: initiate
+    30ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=30 warmed=false
+    30ms → agent: activity
+    30ms → agent: context The caller pressed 5.
+    40ms record dtmf_received digit="*"
+    40ms → agent: activity
+    40ms → agent: context The caller pressed *.
+    "#);
+}
