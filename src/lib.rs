@@ -25,3 +25,6 @@ pub mod app;
 
 // 5. The doors.
 pub mod surfaces;
+
+// The composition root.
+pub mod boot;

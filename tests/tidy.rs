@@ -1,4 +1,5 @@
 //! The house rules, checked by reading the source: rooms, purity, file and function sizes, the one door to the carrier.
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the source has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -229,6 +230,12 @@ fn one_file_can_ring_a_phone() {
 }
 
 #[test]
+fn a_document_that_rings_a_phone_is_only_rendered_for_an_order() {
+    let naming = product_files_with("Dial::new(");
+    assert_eq!(naming, BTreeSet::from(["src/carrier/calls.rs".to_owned()]));
+}
+
+#[test]
 fn one_file_mints_reservations() {
     let minting: BTreeSet<_> = product_files_with("Reservation::mint(");
     assert_eq!(minting, BTreeSet::from(["src/store/reservations.rs".to_owned()]));
@@ -261,8 +268,10 @@ fn the_environment_is_read_in_boot_only() {
 
 #[test]
 fn nothing_names_a_machine_or_a_real_number() {
+    // The vendor's published test vectors stand there as published.
+    let vectors = ["src/protocol/twilio/signature.rs", "src/emulators/twilio/sign.rs"];
     let mut faults = Vec::new();
-    for source in sources() {
+    for source in sources().into_iter().filter(|source| !vectors.contains(&source.path.as_str())) {
         for (number, line) in source.whole.lines().enumerate() {
             for digits in
                 line.split("+1").skip(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>())

@@ -1,7 +1,70 @@
 //! Dials an agent's socket or REST API and hands back a socket with its dialect.
 
-mod elevenlabs;
-mod socket;
+use std::time::Duration;
 
-pub use elevenlabs::ElevenLabsClient;
-pub use socket::{AgentError, AgentSocket, ClientSocket};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::protocol::agent::Dialect;
+use crate::protocol::agent::elevenlabs_rest::ErrorBody;
+
+pub mod elevenlabs;
+
+/// An open socket to an agent, and what is spoken on it. Nothing has been said yet.
+#[derive(Debug)]
+pub struct AgentSocket<S> {
+    pub socket: S,
+    pub dialect: Dialect,
+}
+
+/// What dialling gives: TLS, or plain TCP to an emulator. Nagle's algorithm is off.
+pub type DialledSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Why an agent could not be reached, or refused. Texts hold no key, no signed URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AgentError {
+    #[error("the agents' API URL `{0}` is not of the form https://HOST (or http://HOST for a local emulator)")]
+    ApiUrl(String),
+    #[error("the API key holds characters that no key has: check ELEVENLABS_API_KEY for a stray line break or quote")]
+    KeyText,
+    #[error("this needs an API key: set ELEVENLABS_API_KEY")]
+    NoKey,
+    #[error("cannot reach {host}: {reason}")]
+    Unreachable { host: String, reason: String },
+    #[error("{host} did not answer within {} ms", after.as_millis())]
+    Timeout { host: String, after: Duration },
+    /// The socket's upgrade was refused.
+    #[error("{host} refused the agent's socket with status {status}{}: {excerpt}", refusal_hint(*status))]
+    Refused { host: String, status: u16, excerpt: String },
+    #[error("ElevenLabs gave no signed URL for agent {agent_id}, status {status}{}: {body}", status_hint(*status))]
+    SignedUrl { agent_id: String, status: u16, body: ErrorBody },
+    /// The signed URL leads elsewhere. Not dialled: it would hand the caller's voice to whoever forged the answer.
+    #[error(
+        "the signed URL leads to {host}, which is neither the configured API host nor one of elevenlabs.io over TLS"
+    )]
+    ForeignHost { host: String },
+    #[error("ElevenLabs answered with status {status}{}: {body}", status_hint(*status))]
+    Api { status: u16, body: ErrorBody },
+    #[error("the answer of {host} is not what its documentation says: {reason}")]
+    UnexpectedAnswer { host: String, reason: String },
+}
+
+fn refusal_hint(status: u16) -> &'static str {
+    match status {
+        401 | 403 => " (a private agent needs ELEVENLABS_API_KEY; a public one may restrict who connects)",
+        404 => " (is the agent id right, and of this region?)",
+        _ => status_hint(status),
+    }
+}
+
+fn status_hint(status: u16) -> &'static str {
+    match status {
+        401 => " (check ELEVENLABS_API_KEY, and that it belongs to this region's API)",
+        402 => " (the account's credits are used up)",
+        403 => " (the key lacks the permission)",
+        404 => " (is the id right, and of this account?)",
+        429 => " (too many requests or conversations at once)",
+        500.. => " (trouble at the vendor's side: try again)",
+        _ => "",
+    }
+}

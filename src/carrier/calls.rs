@@ -198,6 +198,8 @@ mod tests {
             profile: "test".to_owned(),
             tzdb: "test".to_owned(),
             places: Vec::new(),
+            basis: String::new(),
+            consent_id: None,
             warnings: Vec::new(),
         };
         let (id, decision_id) =

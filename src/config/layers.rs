@@ -108,7 +108,7 @@ impl Effective {
         }
         let config: Config =
             unflatten(&values).try_into().map_err(|error: toml::de::Error| blame(&values, error.message()))?;
-        for (key, message) in config.problems() {
+        if let Some((key, message)) = config.problems().into_iter().next() {
             let origin = values.get(key).map_or_else(|| "settings".to_owned(), |(origin, _)| origin.to_string());
             return Err(ConfigError::Invalid { origin, key: key.to_owned(), message });
         }

@@ -167,7 +167,8 @@ impl Config {
         let mut url = |key, text: &str, may_be_empty: bool| {
             let fine =
                 url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-            if !fine && !(may_be_empty && text.is_empty()) {
+            let excused = may_be_empty && text.is_empty();
+            if !(fine || excused) {
                 problems.push((key, "must be a URL like https://voice.example.com".to_owned()));
             }
         };

@@ -63,10 +63,9 @@ impl Role {
                     | Scope::ComplianceWrite
                     | Scope::NumbersRead
             ),
-            Self::Agent => matches!(
-                scope,
-                Scope::CallsRead | Scope::CallsWrite | Scope::ComplianceRead | Scope::ComplianceWrite
-            ),
+            Self::Agent => {
+                matches!(scope, Scope::CallsRead | Scope::CallsWrite | Scope::ComplianceRead | Scope::ComplianceWrite)
+            }
             Self::Admin => true,
         }
     }

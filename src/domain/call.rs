@@ -273,5 +273,8 @@ impl StreamCounters {
         self.barge_ins += more.barge_ins;
         self.unknown_messages += more.unknown_messages;
         self.malformed_messages += more.malformed_messages;
+        // Of several streams the worst one tells.
+        self.relay_p50_us = self.relay_p50_us.max(more.relay_p50_us);
+        self.relay_p99_us = self.relay_p99_us.max(more.relay_p99_us);
     }
 }

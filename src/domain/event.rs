@@ -252,6 +252,9 @@ pub struct StreamCounters {
     pub barge_ins: u32,
     pub unknown_messages: u32,
     pub malformed_messages: u32,
+    /// How long the relay took from waking with something to read to having written it, in µs: median and 99th percentile.
+    pub relay_p50_us: u32,
+    pub relay_p99_us: u32,
 }
 
 impl CallEvent {

@@ -26,6 +26,7 @@ pub use ids::{
     AccountSid, AgentRef, AgentVendor, AttemptId, CallId, CallSid, ConsentId, ConversationId, DecisionId, KeyId,
     LeadId, RecordingSid, ReservationId, StreamSid,
 };
+pub use lead::Lead;
 pub use party::Party;
 pub use phone::E164;
 pub use secret::Secret;

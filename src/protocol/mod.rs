@@ -1,6 +1,6 @@
 //! Pure codecs: what the carrier and the agents put on the wire, to and from the house's own words.
 
 pub mod agent;
-mod json_scan;
+pub mod g711;
 pub mod transcode;
 pub mod twilio;

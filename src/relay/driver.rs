@@ -2,7 +2,7 @@
 //!
 //! The order within a wake-up is fixed. Time and commands come first, then the agent (its `Interrupted` must not wait behind a
 //! backlog of caller audio), then the carrier; then everything that they brought forth is written, with one flush a leg. This is
-//! the one place of the data plane that reads a clock, once a wake-up.
+//! the one place of the data plane that reads a clock, at the beginning and the end of a wake-up.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use tokio::time::Sleep;
 
 use super::agent_leg::AgentLeg;
 use super::carrier_leg::CarrierLeg;
+use super::pace::Pace;
 use super::recorder::Recorder;
 use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary};
 use crate::domain::audio::mulaw_bytes;
@@ -37,6 +38,7 @@ pub(super) struct Relay<C, A> {
     timer: Pin<Box<Sleep>>,
     /// A dial or a farewell began that has not been polled.
     agent_is_new: bool,
+    pace: Pace,
     /// The stream is over; the carrier's socket is to be closed with this code.
     close_code: Option<u16>,
 }
@@ -69,6 +71,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             requests: hooks.requests,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             agent_is_new: false,
+            pace: Pace::default(),
             close_code: None,
         }
     }
@@ -98,6 +101,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
         {
             self.handle(now, input);
         }
+        self.pace.record(clock().saturating_duration_since(now));
         if let Some(code) = self.close_code {
             return Poll::Ready(code);
         }
@@ -171,7 +175,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
         match output {
             Output::ToCarrier(command) => return self.carrier.push(command),
             Output::ToAgent(command) => return self.agent.push(command),
-            Output::Record(event) => return self.record(*event),
+            Output::Record(event) => return self.record(self.with_pace(*event)),
             Output::Admit(start) => return Some(self.admit(&start)),
             Output::RunTool(call) => {
                 let call_id = self.owner.known()?.call_id;
@@ -222,6 +226,15 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             Some(warmed) => self.agent.dial(warmed, true),
             None => self.agent.dial((known.dial)(), false),
         }
+    }
+
+    /// The session counts what it carried; how fast that went only the driver knows.
+    fn with_pace(&self, mut event: CallEvent) -> CallEvent {
+        if let CallEvent::StreamEnded { counters, .. } = &mut event {
+            counters.relay_p50_us = self.pace.percentile_us(50);
+            counters.relay_p99_us = self.pace.percentile_us(99);
+        }
+        event
     }
 
     fn record(&mut self, event: CallEvent) -> Option<Input> {

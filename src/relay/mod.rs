@@ -34,6 +34,7 @@ mod closing;
 mod driver;
 mod lane;
 mod outlet;
+mod pace;
 mod recorder;
 
 #[cfg(test)]

@@ -141,6 +141,9 @@ impl Stream {
 
     fn handle_agent_audio(&mut self, desk: &mut Desk, now: Instant, chunk: MulawChunk, turn: u64) {
         let bytes = chunk.len() as u64;
+        if bytes == 0 {
+            return;
+        }
         match &mut self.phase {
             Phase::Conversing(whose) if !self.playout.is_void(turn) => *whose = Turn::Speaking,
             Phase::Draining(_) if !self.playout.is_void(turn) => {}
@@ -149,9 +152,6 @@ impl Stream {
                 self.counters.agent_void_bytes += bytes;
                 return;
             }
-        }
-        if bytes == 0 {
-            return;
         }
         self.counters.agent_bytes += bytes;
         self.last_agent_audio = now;

@@ -210,8 +210,10 @@ impl Stream {
 
     fn handle_media(&mut self, desk: &mut Desk, now: Instant, chunk: MulawChunk) {
         self.last_media = now;
-        let bytes = chunk.len() as u64;
-        self.counters.caller_bytes += bytes;
+        if chunk.is_empty() {
+            return;
+        }
+        self.counters.caller_bytes += chunk.len() as u64;
         match &mut self.phase {
             Phase::ConnectingAgent(waiting) => {
                 let limit = mulaw_bytes(self.config.caller_buffer);

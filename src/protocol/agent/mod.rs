@@ -3,19 +3,24 @@
 //! A dialect is stateful: it learns the audio formats from the agent's first message and transcodes from then on, so that
 //! everything beyond it only ever sees µ-law.
 
-pub mod elevenlabs;
-mod elevenlabs_messages;
-pub mod elevenlabs_rest;
-pub mod elevenlabs_webhook;
-
 use bytes::{Bytes, BytesMut};
 
 use crate::domain::agent_link::{AgentCommand, AgentEvent};
 
+use elevenlabs::ElevenLabs;
+
+pub mod elevenlabs;
+mod elevenlabs_audio;
+pub mod elevenlabs_conversation;
+pub mod elevenlabs_readiness;
+pub mod elevenlabs_rest;
+pub mod elevenlabs_webhook;
+mod elevenlabs_wire;
+
 /// One conversation's codec.
 #[derive(Debug)]
 pub enum Dialect {
-    ElevenLabs(Box<elevenlabs::ElevenLabs>),
+    ElevenLabs(ElevenLabs),
 }
 
 /// Why a message from an agent could not be used.
@@ -30,22 +35,25 @@ pub enum DialectError {
 }
 
 impl Dialect {
+    /// A conversation with an `ElevenLabs` agent that has not said anything yet.
     pub fn elevenlabs() -> Self {
-        Self::ElevenLabs(Box::default())
+        Self::ElevenLabs(ElevenLabs::default())
     }
 
     /// Reads one text message.
     pub fn decode(&mut self, text: Bytes) -> Result<AgentEvent, DialectError> {
         match self {
-            Self::ElevenLabs(codec) => codec.decode(text),
+            Self::ElevenLabs(dialect) => dialect.decode(text),
         }
     }
 
-    /// Writes one command as a text message, appended to `out`. Writes nothing where the dialect has nothing to say for it
-    /// (audio that does not fill a block yet).
+    /// Writes one command as a text message, appended to `out`.
+    ///
+    /// Appends nothing where there is nothing to send: caller's audio before the agent told its format, or so little of it
+    /// that the converted part is still empty.
     pub fn encode(&mut self, command: &AgentCommand, out: &mut BytesMut) {
         match self {
-            Self::ElevenLabs(codec) => codec.encode(command, out),
+            Self::ElevenLabs(dialect) => dialect.encode(command, out),
         }
     }
 }

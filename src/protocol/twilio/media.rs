@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent, StreamStart};
 use crate::domain::{AccountSid, CallSid, StreamSid};
-use crate::protocol::json_scan::{Scanner, set_once};
 
 /// Why a text message is not one of a media stream. Holds no part of the message: it may carry a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,29 +75,97 @@ struct FoundMedia {
 
 /// The hot path: finds the payload of a plainly written `media` message. None means "ask serde", never "malformed".
 fn find_media(text: &[u8]) -> Option<FoundMedia> {
-    let mut scanner = Scanner::new(text);
+    let mut scanner = Scanner { text, at: 0 };
     let mut event = None;
     let mut media = None;
     scanner.object(|scanner, key| match key {
         b"event" => set_once(&mut event, scanner.string()?),
-        b"media" => set_once(&mut media, media_body(scanner)?),
+        b"media" => set_once(&mut media, scanner.media_body()?),
         _ => scanner.skip_scalar(),
     })?;
-    (scanner.is_at_end() && &text[event?] == b"media").then_some(())?;
+    scanner.skip_space();
+    let is_whole = scanner.at == text.len();
+    (is_whole && &text[event?] == b"media").then_some(())?;
     media
 }
 
-/// The `media` object of a message.
-fn media_body(scanner: &mut Scanner<'_>) -> Option<FoundMedia> {
-    let mut payload = None;
-    let mut track = None;
-    scanner.object(|scanner, key| match key {
-        b"payload" => set_once(&mut payload, scanner.string()?),
-        b"track" => set_once(&mut track, scanner.string()?),
-        _ => scanner.skip_scalar(),
-    })?;
-    let is_outbound = track.is_some_and(|track| scanner.slice(track) == OUTBOUND);
-    Some(FoundMedia { payload: payload?, is_outbound })
+/// A key that comes twice is for serde to judge.
+fn set_once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+    slot.is_none().then(|| *slot = Some(value))
+}
+
+/// Walks JSON of the simplest kind. Every method gives up with `None` at the first thing it does not expect.
+struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// An object, whose members `member` reads: it gets the key and must consume the value.
+    fn object(&mut self, mut member: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
+        self.expect(b'{')?;
+        loop {
+            let key = self.string()?;
+            self.expect(b':')?;
+            member(self, &self.text[key])?;
+            if self.peek()? == b',' {
+                self.at += 1;
+            } else {
+                return self.expect(b'}');
+            }
+        }
+    }
+
+    fn media_body(&mut self) -> Option<FoundMedia> {
+        let mut payload = None;
+        let mut track = None;
+        self.object(|scanner, key| match key {
+            b"payload" => set_once(&mut payload, scanner.string()?),
+            b"track" => set_once(&mut track, scanner.string()?),
+            _ => scanner.skip_scalar(),
+        })?;
+        let is_outbound = track.is_some_and(|track| &self.text[track] == OUTBOUND);
+        Some(FoundMedia { payload: payload?, is_outbound })
+    }
+
+    /// A string without escapes and control characters; the range between its quotes.
+    fn string(&mut self) -> Option<Range<usize>> {
+        self.expect(b'"')?;
+        let rest = &self.text[self.at..];
+        let len = memchr2(b'"', b'\\', rest).filter(|end| rest[*end] == b'"')?;
+        // Written as a sum, so that the compiler can take many bytes at a time.
+        let controls: usize = rest[..len].iter().map(|b| usize::from(*b < 0x20)).sum();
+        let range = self.at..self.at + len;
+        self.at = range.end + 1;
+        (controls == 0).then_some(range)
+    }
+
+    /// A string or a plain whole number.
+    fn skip_scalar(&mut self) -> Option<()> {
+        if self.peek()? == b'"' {
+            return self.string().map(drop);
+        }
+        let digits = self.text[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let has_leading_zero = digits > 1 && self.text[self.at] == b'0';
+        self.at += digits;
+        (digits > 0 && !has_leading_zero).then_some(())
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// The next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        self.skip_space();
+        self.text.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
+            self.at += 1;
+        }
+    }
 }
 
 const OUTBOUND: &[u8] = b"outbound";

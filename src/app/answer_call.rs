@@ -1,0 +1,167 @@
+//! The voice webhook: an inbound call is taken, a call of ours was picked up. Both get the document that connects them to an
+//! agent, and a replay of the webhook gets the very same document.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::event::{Actor, Created, Door};
+use crate::domain::{AgentRef, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party};
+use crate::protocol::twilio::rest::{RecordingChannels, RecordingRequest};
+use crate::protocol::twilio::twiml::{Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, render};
+
+use super::live_calls::{LiveCall, Next, token_deadline};
+use super::{App, JournalFull, ids};
+
+/// How often a broken stream is taken up again within one call.
+const RESUME_LIMIT: u32 = 3;
+
+/// How long the resume webhook waits for the stream before it to be closed here.
+const BOOKS_CLOSE_LIMIT: Duration = Duration::from_secs(3);
+
+/// What the voice webhook of an inbound call says.
+#[derive(Debug, Clone)]
+pub struct AnswerOrder {
+    pub call_sid: CallSid,
+    pub from: Party,
+    pub to: Party,
+    /// An agent named by the webhook's own URL.
+    pub agent: Option<AgentRef>,
+}
+
+impl App {
+    /// Takes an inbound call. Returns the document for the carrier.
+    pub async fn answer_inbound(self: &Arc<Self>, order: AnswerOrder) -> Result<String, JournalFull> {
+        if let Some(call) = self.live.by_sid(&order.call_sid) {
+            return Ok(self.connect_document(&call));
+        }
+        if self.drain.is_cancelled() {
+            return Ok(self.apology_document());
+        }
+        let agent = order.agent.or_else(|| self.config.agent_for(order.to.as_str()));
+        let Some(agent) = agent else {
+            tracing::warn!(call.sid = %order.call_sid, "no agent answers this number: set agents.default or agents.routes");
+            return self.reject(order.call_sid, order.from, order.to).await;
+        };
+        let call = self.create_inbound(&order.call_sid, order.from, order.to, agent).await?;
+        if call.sid() == Some(&order.call_sid) {
+            self.warm_agent(&call);
+        }
+        Ok(self.connect_document(&call))
+    }
+
+    /// One of our own calls was picked up. `None` when we know no such call.
+    pub fn answer_outbound(self: &Arc<Self>, call_id: CallId, sid: &CallSid) -> Option<String> {
+        let call = self.live.by_id(call_id)?;
+        if !self.live.bind(sid, &call) {
+            return None;
+        }
+        self.adopt(&call, sid);
+        Some(self.connect_document(&call))
+    }
+
+    /// A webhook told us the carrier's id of a call before (or instead of) the answer to our request.
+    pub(super) fn adopt(&self, call: &LiveCall, call_sid: &CallSid) {
+        if call.record().call_sid.is_none() {
+            let _ = self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() });
+        }
+    }
+
+    /// The stream of a call ended and the carrier asks what comes now.
+    pub async fn resume(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
+        if tokio::time::timeout(BOOKS_CLOSE_LIMIT, call.stream_closed()).await.is_err() {
+            tracing::warn!(call.id = %call.id, "the carrier left a stream that is still open here");
+        }
+        match call.next_document() {
+            Next::HangUp => render(&HangUp),
+            Next::Apologise => self.apology_document(),
+            Next::Goodbye(text) => render(&Goodbye { say: Say::plainly(&text) }),
+            Next::Reconnect if call.count_resume() > RESUME_LIMIT => {
+                self.request_end(call, &Actor::new(Door::System, "resume limit"), Disposition::Failed);
+                self.apology_document()
+            }
+            Next::Reconnect => {
+                tracing::info!(call.id = %call.id, "the stream broke, taking it up again");
+                self.warm_agent(call);
+                self.stream_document(call, None)
+            }
+        }
+    }
+
+    pub fn apology_document(&self) -> String {
+        render(&Apology { say: Say::plainly(&self.config.calls.apology) })
+    }
+
+    async fn create_inbound(
+        &self,
+        call_sid: &CallSid,
+        from: Party,
+        to: Party,
+        agent: AgentRef,
+    ) -> Result<Arc<LiveCall>, JournalFull> {
+        let now = self.clock.now();
+        let created = Created {
+            direction: Direction::Inbound,
+            from,
+            to,
+            agent,
+            purpose: None,
+            lead_id: None,
+            dynamic_variables: std::collections::BTreeMap::new(),
+            requested_by: Actor::new(Door::Carrier, "twilio"),
+        };
+        let call = self.live.insert(Call::new(ids::call(now), now, &created));
+        if !self.live.bind(call_sid, &call) {
+            // Two deliveries of the same webhook at once: the other one is the call.
+            self.live.remove(call.id);
+            return self.live.by_sid(call_sid).ok_or(JournalFull);
+        }
+        self.metrics.call_started(Direction::Inbound);
+        self.journal.record_durably(call.id, CallEvent::Created(created)).await?;
+        self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() })?;
+        self.journal.record(
+            call.id,
+            CallEvent::CarrierStatus { status: CallStatus::Ringing, sequence: None, sip_code: None, duration_s: None },
+        )?;
+        Ok(call)
+    }
+
+    /// An inbound call that nobody takes is written down too.
+    async fn reject(self: &Arc<Self>, call_sid: CallSid, from: Party, to: Party) -> Result<String, JournalFull> {
+        let nobody = AgentRef { vendor: crate::domain::AgentVendor::ElevenLabs, id: "none".to_owned() };
+        let call = self.create_inbound(&call_sid, from, to, nobody).await?;
+        self.finish_call(&call, Disposition::Rejected, "no agent answers this number").await;
+        Ok(render(&Reject { reason: RejectReason::Rejected }))
+    }
+
+    /// The call's first document: made once, repeated on a replay.
+    fn connect_document(&self, call: &Arc<LiveCall>) -> String {
+        call.document(|| self.stream_document(call, self.disclosure(call)))
+    }
+
+    fn stream_document(&self, call: &LiveCall, disclosure: Option<String>) -> String {
+        let token = ids::secret_text();
+        let lifetime = Duration::from_secs(self.config.media.token_lifetime_s);
+        call.grant_token(token.clone(), token_deadline(self.clock.now(), lifetime));
+        // Outbound calls are recorded from their dial on; inbound ones from here.
+        let recording = (self.config.carrier.twilio.record && !Self::is_outbound(call)).then(|| RecordingRequest {
+            channels: RecordingChannels::Dual,
+            status_callback: self.urls.recording_callback(call.id),
+        });
+        render(&ConnectStream {
+            disclosure: disclosure.as_deref().map(Say::plainly),
+            recording: recording.as_ref(),
+            stream_url: &self.urls.media(),
+            stream_status_callback: &self.urls.stream_callback(call.id),
+            parameters: &[("token", &token)],
+            resume_url: &self.urls.resume(call.id),
+        })
+    }
+
+    /// What the carrier says before the agent does, on calls that we placed.
+    fn disclosure(&self, call: &LiveCall) -> Option<String> {
+        let (seller, callback) = self.config.seller.complete()?;
+        let template = self.config.compliance.disclosure.trim();
+        (Self::is_outbound(call) && !template.is_empty())
+            .then(|| template.replace("{seller}", seller).replace("{callback_number}", callback.as_str()))
+    }
+}

@@ -1,0 +1,53 @@
+//! New ids: time-ordered for calls, so that newer ones sort later, and random for the rest.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use uuid::{NoContext, Uuid};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::event::Actor;
+use crate::domain::{AttemptId, CallId, ConsentId, KeyId};
+
+pub(super) fn call(now: Timestamp) -> CallId {
+    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+    CallId::from_uuid(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)))
+}
+
+/// The call of an idempotency key: the same key of the same actor is the same call, without a table of keys.
+pub(super) fn call_of_key(actor: &Actor, key: &str) -> CallId {
+    let name = format!("{:?}\n{}\n{key}", actor.door, actor.name);
+    let hash = Sha256::digest(name.as_bytes());
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    CallId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+pub(super) fn attempt() -> AttemptId {
+    AttemptId::from_uuid(Uuid::new_v4())
+}
+
+pub(super) fn consent() -> ConsentId {
+    ConsentId::from_uuid(Uuid::new_v4())
+}
+
+pub(super) fn key() -> KeyId {
+    KeyId::from_uuid(Uuid::new_v4())
+}
+
+/// A text that cannot be guessed: 32 random bytes in lower-case hex.
+pub(super) fn secret_text() -> String {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).expect("the operating system has randomness");
+    hex(&bytes)
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,342 @@
+//! The registry of live calls: what the server must know of a call between two of its events, by our id and by Twilio's.
+//!
+//! A call enters when it is created (or found open after a restart) and leaves after its end. Its record here is the same fold
+//! that the journal keeps; only the journal's writer applies events to it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use jiff::Timestamp;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::carrier::Slot;
+use crate::domain::{AttemptId, Call, CallEvent, CallId, CallSid, Disposition};
+use crate::session::Command;
+
+use super::warm_agent::WarmAgent;
+
+/// All calls that have not ended.
+#[derive(Debug, Default)]
+pub struct LiveCalls {
+    by_id: DashMap<CallId, Arc<LiveCall>>,
+    by_sid: DashMap<CallSid, CallId>,
+}
+
+/// One call that has not ended.
+#[derive(Debug)]
+pub struct LiveCall {
+    pub id: CallId,
+    record: Mutex<Call>,
+    sid: OnceLock<CallSid>,
+    ended: AtomicBool,
+    resumes: AtomicU32,
+    attempt: OnceLock<AttemptId>,
+    /// The answer to the voice webhook: a replayed webhook gets the same text, never a new token.
+    document: OnceLock<String>,
+    token: Mutex<Option<StreamToken>>,
+    warm: Mutex<Option<WarmAgent>>,
+    commands: Mutex<Option<mpsc::Sender<Command>>>,
+    stream_closed: Notify,
+    slot: Mutex<Option<Slot>>,
+    next_document: Mutex<Next>,
+    /// Cancelled at the call's end; everything that waits on behalf of the call waits for this too.
+    pub over: CancellationToken,
+}
+
+/// What the carrier is told when it asks what comes after the stream.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Next {
+    /// Nothing was planned: the stream broke, so it is taken up again.
+    #[default]
+    Reconnect,
+    HangUp,
+    /// There is no agent to talk to: a sentence of regret, then the end.
+    Apologise,
+    /// A sentence that closes the matter, then the end.
+    Goodbye(String),
+}
+
+#[derive(Debug)]
+struct StreamToken {
+    text: String,
+    good_until: Timestamp,
+}
+
+/// Why a stream's token is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TokenError {
+    #[error("the stream has no token: the <Parameter> named token is missing")]
+    Missing,
+    #[error("the stream's token is not the one that was given to this call, or it was used before")]
+    Wrong,
+    #[error("the stream's token is too old")]
+    Expired,
+}
+
+impl LiveCalls {
+    pub fn insert(&self, record: Call) -> Arc<LiveCall> {
+        let sid = record.call_sid.clone();
+        let call = Arc::new(LiveCall::new(record));
+        self.by_id.insert(call.id, Arc::clone(&call));
+        if let Some(sid) = sid {
+            self.bind(&sid, &call);
+        }
+        call
+    }
+
+    pub fn by_id(&self, id: CallId) -> Option<Arc<LiveCall>> {
+        self.by_id.get(&id).map(|entry| Arc::clone(entry.value()))
+    }
+
+    pub fn by_sid(&self, sid: &CallSid) -> Option<Arc<LiveCall>> {
+        let id = *self.by_sid.get(sid)?.value();
+        self.by_id(id)
+    }
+
+    /// Makes the call known under Twilio's id. The first one stays; says whether this is the call of that sid.
+    pub fn bind(&self, sid: &CallSid, call: &LiveCall) -> bool {
+        let owner = *self.by_sid.entry(sid.clone()).or_insert(call.id).value();
+        owner == call.id && call.sid.get_or_init(|| sid.clone()) == sid
+    }
+
+    pub fn remove(&self, id: CallId) {
+        let sid = self.by_id.remove(&id).and_then(|(_, call)| call.sid().cloned());
+        if let Some(sid) = sid {
+            self.by_sid.remove_if(&sid, |_, owner| *owner == id);
+        }
+    }
+
+    pub fn all(&self) -> Vec<Arc<LiveCall>> {
+        self.by_id.iter().map(|entry| Arc::clone(entry.value())).collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+}
+
+impl LiveCall {
+    fn new(record: Call) -> Self {
+        Self {
+            id: record.id,
+            record: Mutex::new(record),
+            sid: OnceLock::new(),
+            ended: AtomicBool::new(false),
+            resumes: AtomicU32::new(0),
+            attempt: OnceLock::new(),
+            document: OnceLock::new(),
+            token: Mutex::new(None),
+            warm: Mutex::new(None),
+            commands: Mutex::new(None),
+            stream_closed: Notify::new(),
+            slot: Mutex::new(None),
+            next_document: Mutex::new(Next::default()),
+            over: CancellationToken::new(),
+        }
+    }
+
+    /// The record as it stands.
+    pub fn record(&self) -> Call {
+        lock(&self.record).clone()
+    }
+
+    /// Twilio's id, once it is known.
+    pub fn sid(&self) -> Option<&CallSid> {
+        self.sid.get()
+    }
+
+    /// For the journal's writer only.
+    pub(super) fn apply(&self, at: Timestamp, event: &CallEvent) {
+        lock(&self.record).apply(at, event);
+    }
+
+    /// True for exactly one caller: the one that may write the `Ended` event.
+    pub(super) fn claim_end(&self) -> bool {
+        let first = !self.ended.swap(true, Ordering::AcqRel);
+        if first {
+            self.over.cancel();
+        }
+        first
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// How often the stream was taken up again, this time included.
+    pub(super) fn count_resume(&self) -> u32 {
+        self.resumes.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    pub(super) fn set_attempt(&self, attempt: AttemptId) {
+        // A call is dialled once, so a second attempt cannot come.
+        let _ = self.attempt.set(attempt);
+    }
+
+    pub fn attempt(&self) -> Option<AttemptId> {
+        self.attempt.get().copied()
+    }
+
+    /// The answer to the voice webhook, made by `make` on the first request and repeated on every other one.
+    pub(super) fn document(&self, make: impl FnOnce() -> String) -> String {
+        self.document.get_or_init(make).clone()
+    }
+
+    /// Makes `text` the token of the call's next stream. An older one is void from now on.
+    pub(super) fn grant_token(&self, text: String, good_until: Timestamp) {
+        *lock(&self.token) = Some(StreamToken { text, good_until });
+    }
+
+    /// Uses the token up. Compared in constant time; a wrong guess leaves the right token as it is.
+    pub(super) fn redeem_token(&self, text: Option<&str>, now: Timestamp) -> Result<(), TokenError> {
+        let text = text.ok_or(TokenError::Missing)?;
+        let mut slot = lock(&self.token);
+        let token = slot.as_ref().ok_or(TokenError::Wrong)?;
+        if !bool::from(token.text.as_bytes().ct_eq(text.as_bytes())) {
+            return Err(TokenError::Wrong);
+        }
+        let expired = now > token.good_until;
+        *slot = None;
+        if expired { Err(TokenError::Expired) } else { Ok(()) }
+    }
+
+    pub(super) fn set_warm_agent(&self, agent: WarmAgent) {
+        *lock(&self.warm) = Some(agent);
+    }
+
+    pub(super) fn take_warm_agent(&self) -> Option<WarmAgent> {
+        lock(&self.warm).take()
+    }
+
+    /// A stream was opened: this is the lane to it.
+    pub(super) fn open_stream(&self, lane: mpsc::Sender<Command>) {
+        *lock(&self.commands) = Some(lane);
+    }
+
+    /// The stream is over, and what comes next has been planned.
+    pub(super) fn close_stream(&self) {
+        *lock(&self.commands) = None;
+        self.stream_closed.notify_waiters();
+    }
+
+    /// Waits until no stream is open. The carrier may ask what comes next before our side has closed its books.
+    pub(super) async fn stream_closed(&self) {
+        loop {
+            let closed = self.stream_closed.notified();
+            if self.commands().is_none() {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    /// Keeps the call's place among those at once until its end.
+    pub(super) fn hold_slot(&self, slot: Slot) {
+        *lock(&self.slot) = Some(slot);
+    }
+
+    pub(super) fn release_slot(&self) {
+        drop(lock(&self.slot).take());
+    }
+
+    pub fn commands(&self) -> Option<mpsc::Sender<Command>> {
+        lock(&self.commands).clone()
+    }
+
+    pub fn plan_next(&self, next: Next) {
+        *lock(&self.next_document) = next;
+    }
+
+    pub fn next_document(&self) -> Next {
+        lock(&self.next_document).clone()
+    }
+
+    /// The disposition that the call will end with, if somebody asked for its end.
+    pub fn ending_as(&self) -> Option<Disposition> {
+        lock(&self.record).ending_as
+    }
+}
+
+/// How long a token may be given for.
+pub(super) fn token_deadline(now: Timestamp, lifetime: Duration) -> Timestamp {
+    now.saturating_add(lifetime).unwrap_or(Timestamp::MAX)
+}
+
+/// The data behind these locks is valid after every statement, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{Actor, Created, Door};
+    use crate::domain::{Direction, Party};
+
+    fn call(n: u128) -> Call {
+        let created = Created {
+            direction: Direction::Inbound,
+            from: Party::from("+12125550113"),
+            to: Party::from("+12125550100"),
+            agent: "agent_1".parse().unwrap(),
+            purpose: None,
+            lead_id: None,
+            dynamic_variables: std::collections::BTreeMap::default(),
+            requested_by: Actor::new(Door::Carrier, "twilio"),
+        };
+        Call::new(CallId::from_uuid(uuid::Uuid::from_u128(n)), Timestamp::UNIX_EPOCH, &created)
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_token_opens_one_stream_once_and_in_time() {
+        let calls = LiveCalls::default();
+        let call = calls.insert(call(1));
+        assert_eq!(call.redeem_token(Some("t"), at(0)), Err(TokenError::Wrong));
+        call.grant_token("t".to_owned(), at(60));
+        assert_eq!(call.redeem_token(None, at(0)), Err(TokenError::Missing));
+        assert_eq!(call.redeem_token(Some("x"), at(0)), Err(TokenError::Wrong));
+        assert_eq!(call.redeem_token(Some("t"), at(60)), Ok(()));
+        assert_eq!(call.redeem_token(Some("t"), at(60)), Err(TokenError::Wrong));
+        call.grant_token("u".to_owned(), at(60));
+        assert_eq!(call.redeem_token(Some("u"), at(61)), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_replayed_webhook_gets_the_same_document() {
+        let calls = LiveCalls::default();
+        let call = calls.insert(call(1));
+        assert_eq!(call.document(|| "first".to_owned()), "first");
+        assert_eq!(call.document(|| "second".to_owned()), "first");
+    }
+
+    #[test]
+    fn a_sid_belongs_to_one_call_and_leaves_with_it() {
+        let calls = LiveCalls::default();
+        let (one, two) = (calls.insert(call(1)), calls.insert(call(2)));
+        let sid = CallSid::new("CA1");
+        assert!(calls.bind(&sid, &one) && calls.bind(&sid, &one));
+        assert!(!calls.bind(&sid, &two));
+        assert_eq!(calls.by_sid(&sid).unwrap().id, one.id);
+        calls.remove(one.id);
+        assert!(calls.by_sid(&sid).is_none() && calls.len() == 1);
+    }
+
+    #[test]
+    fn the_end_is_claimed_once() {
+        let calls = LiveCalls::default();
+        let call = calls.insert(call(1));
+        assert!(call.claim_end() && !call.claim_end() && call.over.is_cancelled());
+    }
+}

@@ -1,0 +1,133 @@
+//! One media stream of a call, from its socket to its end: admission by token, the relay, and what the stream asks for meanwhile.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use crate::agents::DialledSocket;
+use crate::domain::agent_link::Initiation;
+use crate::domain::carrier_stream::StreamStart;
+use crate::relay::{self, Admission, Hooks, Request, Socket};
+use crate::session::{Command, SessionConfig, Terms};
+
+use super::App;
+use super::live_calls::LiveCall;
+
+/// Commands that may wait for a stream.
+const COMMANDS: usize = 64;
+
+/// Requests of a stream that may wait: tools to run, the end of the call.
+const REQUESTS: usize = 64;
+
+/// The name of the `<Parameter>` that holds the stream's token.
+const TOKEN: &str = "token";
+
+impl App {
+    /// A place for one more media socket; none when the server is full.
+    pub fn media_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.media_places).try_acquire_owned().ok()
+    }
+
+    /// Carries one stream to its end.
+    pub async fn run_media_stream<C: Socket>(self: &Arc<Self>, socket: C) {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (requests, asked) = mpsc::channel(REQUESTS);
+        let app = Arc::clone(self);
+        let hooks = Hooks {
+            admit: Box::new(move |start| app.admit(start, commands)),
+            recorder: self.journal.stream_lane(),
+            requests,
+        };
+        let app = Arc::clone(self);
+        self.tracker.spawn(async move { app.serve_requests(asked).await });
+        self.metrics.open_streams.inc();
+        let summary = relay::run(socket, self.session_config(), hooks, inbox).await;
+        self.metrics.open_streams.dec();
+        self.metrics.interim_dropped.inc_by(summary.interim_dropped);
+        if summary.unrecorded > 0 {
+            tracing::error!(events = summary.unrecorded, "the journal did not take the last events of a stream");
+        }
+        let Some(call) = summary.call_id.and_then(|id| self.live.by_id(id)) else { return };
+        if let Some(ended) = summary.ended {
+            self.metrics.stream_ended(&ended.counters);
+            self.stream_ended(&call, ended.cause);
+        }
+        call.close_stream();
+    }
+
+    /// Whether this stream is ours, by its token.
+    fn admit(
+        self: &Arc<Self>,
+        start: &StreamStart,
+        commands: mpsc::Sender<Command>,
+    ) -> Result<Admission<DialledSocket>, String> {
+        let refuse = |why: &str| {
+            tracing::warn!(call.sid = %start.call_sid, why, "a media stream was refused");
+            Err(why.to_owned())
+        };
+        let Some(call) = self.live.by_sid(&start.call_sid) else {
+            return refuse("no such call is live");
+        };
+        if let Err(error) = call.redeem_token(start.parameters.get(TOKEN).map(String::as_str), self.clock.now()) {
+            return refuse(&error.to_string());
+        }
+        if call.is_over() {
+            return refuse("the call is over");
+        }
+        call.open_stream(commands);
+        let agent = call.record().agent;
+        let app = Arc::clone(self);
+        Ok(Admission {
+            call_id: call.id,
+            terms: self.terms(&call, start),
+            warmed: call.take_warm_agent().map(super::warm_agent::WarmAgent::dialing),
+            dial: Box::new(move || app.dial_agent(agent.clone())),
+        })
+    }
+
+    fn terms(&self, call: &LiveCall, start: &StreamStart) -> Terms {
+        let record = call.record();
+        let mut variables = record.dynamic_variables;
+        // ElevenLabs fills its own caller variables only for calls it carries itself, so these are ours.
+        variables.insert("caller_number".to_owned(), record.from.as_str().into());
+        variables.insert("called_number".to_owned(), record.to.as_str().into());
+        variables.insert("call_sid".to_owned(), start.call_sid.as_str().into());
+        variables.insert("call_id".to_owned(), call.id.to_string().into());
+        let spent = record
+            .answered_at
+            .map_or(Duration::ZERO, |at| Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default());
+        Terms {
+            initiation: Initiation { dynamic_variables: variables, first_message: None },
+            max_duration: self.config.calls.max_duration().saturating_sub(spent),
+            approved_tools: self.config.agents.elevenlabs.approved_tools.iter().cloned().collect::<BTreeSet<_>>(),
+        }
+    }
+
+    fn session_config(&self) -> SessionConfig {
+        SessionConfig {
+            start_deadline: Duration::from_secs(self.config.media.start_deadline_s),
+            agent_ready_limit: Duration::from_secs(self.config.calls.agent_ready_s),
+            agent_idle: Duration::from_secs(self.config.calls.agent_silence_s),
+            ..SessionConfig::default()
+        }
+    }
+
+    /// Does what a stream asks for, off its path, until the stream is gone.
+    async fn serve_requests(self: &Arc<Self>, mut asked: mpsc::Receiver<Request>) {
+        while let Some(request) = asked.recv().await {
+            let app = Arc::clone(self);
+            match request {
+                Request::HangUp { call_id, .. } => {
+                    let Some(call) = self.live.by_id(call_id) else { continue };
+                    self.tracker.spawn(async move { app.end_from_stream(&call).await });
+                }
+                Request::RunTool { call_id, call: tool } => {
+                    let Some(call) = self.live.by_id(call_id) else { continue };
+                    self.tracker.spawn(async move { app.run_tool(&call, tool).await });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Place an outbound call: the one use case behind every door that can ring a phone.
+//!
+//! The call is written down, the gate is asked and its answer recorded; a denial ends the call, `blocked`, before anything left.
+//! An allowed call then waits for its slot of the account's calls per second. When the slot comes and the clearance has grown
+//! old, the gate is asked again. The attempt is durable before the request to the carrier; one whose fate is unknown is
+//! reconciled and never repeated.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+
+use crate::carrier::DialError;
+use crate::compliance::clearance::{Clearance, ClearanceError, DialOrder};
+use crate::config;
+use crate::domain::event::{Actor, Created};
+use crate::domain::{
+    AgentRef, AttemptId, Call, CallEvent, CallId, Decision, DecisionId, Direction, Disposition, E164, LeadId, Party,
+    Purpose,
+};
+use crate::protocol::twilio::rest::{
+    DialRequest, MachineDetection, MachineDetectionMode, RecordingChannels, RecordingRequest,
+};
+use crate::store::{Intent, Settlement, StoreError};
+
+use super::live_calls::LiveCall;
+use super::{App, GateQuestion, JournalFull, ids};
+
+/// What a caller of this use case wants.
+#[derive(Debug, Clone)]
+pub struct PlaceCall {
+    pub to: E164,
+    pub agent: Option<AgentRef>,
+    pub purpose: Purpose,
+    pub lead_id: Option<LeadId>,
+    pub dynamic_variables: BTreeMap<String, serde_json::Value>,
+}
+
+/// A call that was let through, or one that was not.
+#[derive(Debug)]
+pub struct Placed {
+    pub call_id: CallId,
+    pub decision_id: DecisionId,
+    pub decision: Decision,
+}
+
+/// Why there was no answer of the gate at all. A denial is an answer, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceCallError {
+    #[error("set seller.name and seller.callback_number: the law asks every call to say who calls (47 CFR 64.1200(b))")]
+    NoSeller,
+    #[error("set carrier.twilio.from to one of your Twilio numbers, like +12125550100")]
+    NoCallerNumber,
+    #[error("set carrier.twilio.account_sid and credentials: there is no carrier to place calls with")]
+    NoCarrier,
+    #[error("name an agent, or set agents.default")]
+    NoAgent,
+    #[error("this server does not let callers claim the purpose `{0:?}` (compliance.purposes)")]
+    PurposeNotAllowed(Purpose),
+    #[error("the server is shutting down and places no new calls")]
+    ShuttingDown,
+    #[error("this Idempotency-Key was used for a different call: send a new key with a new call")]
+    IdempotencyConflict,
+    #[error(transparent)]
+    Journal(#[from] JournalFull),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// Asks the gate and, if it allows, sets the dialling going. Returns as soon as the gate has answered.
+    pub async fn place_call(self: &Arc<Self>, request: PlaceCall, actor: Actor) -> Result<Placed, PlaceCallError> {
+        let call_id = ids::call(self.clock.now());
+        self.place(request, actor, call_id).await
+    }
+
+    /// The same, once for each key of an actor: a repetition gets the answer of the first request, also after a restart.
+    pub async fn place_call_once(
+        self: &Arc<Self>,
+        request: PlaceCall,
+        actor: Actor,
+        key: &str,
+    ) -> Result<Placed, PlaceCallError> {
+        let call_id = ids::call_of_key(&actor, key);
+        let _turn = self.idempotent.lock().await;
+        let known = match self.live.by_id(call_id) {
+            Some(call) => Some(call.record()),
+            None => self.store.call(call_id).await?,
+        };
+        match known {
+            None => self.place(request, actor, call_id).await,
+            Some(record) => self.repeat(&request, record).await,
+        }
+    }
+
+    /// The answer that the first request got. Another request under the same key is a mistake of the caller's.
+    async fn repeat(&self, request: &PlaceCall, record: Call) -> Result<Placed, PlaceCallError> {
+        let same = record.to.number() == Some(&request.to)
+            && record.purpose == Some(request.purpose)
+            && record.lead_id == request.lead_id
+            && record.dynamic_variables == request.dynamic_variables
+            && request.agent.as_ref().is_none_or(|agent| *agent == record.agent);
+        let decision_id = record.decision_id.filter(|_| same).ok_or(PlaceCallError::IdempotencyConflict)?;
+        let recorded = self.store.decision(decision_id).await?.ok_or(PlaceCallError::IdempotencyConflict)?;
+        Ok(Placed { call_id: record.id, decision_id, decision: recorded.decision })
+    }
+
+    async fn place(
+        self: &Arc<Self>,
+        request: PlaceCall,
+        actor: Actor,
+        call_id: CallId,
+    ) -> Result<Placed, PlaceCallError> {
+        let (from, agent) = self.check_prerequisites(&request)?;
+        let created = Created {
+            direction: Direction::Outbound,
+            from: Party::from(from.clone()),
+            to: Party::from(request.to.clone()),
+            agent,
+            purpose: Some(request.purpose),
+            lead_id: request.lead_id,
+            dynamic_variables: request.dynamic_variables,
+            requested_by: actor.clone(),
+        };
+        let call = self.live.insert(Call::new(call_id, self.clock.now(), &created));
+        self.metrics.call_started(Direction::Outbound);
+        self.journal.record_durably(call_id, CallEvent::Created(created)).await?;
+
+        let question = GateQuestion {
+            lead_id: request.lead_id,
+            ..GateQuestion::about(request.to.as_str(), request.purpose, actor)
+        };
+        let (decision_id, decision, clearance) = self.ask_gate(&call, &question).await?;
+        match clearance {
+            Some(clearance) => self.start_dialling(call, question, from, clearance),
+            None => self.finish_call(&call, Disposition::Blocked, "the gate said no; nothing was dialled").await,
+        }
+        Ok(Placed { call_id, decision_id, decision })
+    }
+
+    fn check_prerequisites(&self, request: &PlaceCall) -> Result<(E164, AgentRef), PlaceCallError> {
+        if self.drain.is_cancelled() {
+            return Err(PlaceCallError::ShuttingDown);
+        }
+        if self.config.seller.complete().is_none() {
+            return Err(PlaceCallError::NoSeller);
+        }
+        if !self.config.compliance.purposes.contains(&request.purpose) {
+            return Err(PlaceCallError::PurposeNotAllowed(request.purpose));
+        }
+        if self.carrier.is_none() {
+            return Err(PlaceCallError::NoCarrier);
+        }
+        let from = self.config.carrier.twilio.from.parse().map_err(|_| PlaceCallError::NoCallerNumber)?;
+        let agent = match &request.agent {
+            Some(agent) => agent.clone(),
+            None => self.config.agents.default.parse().map_err(|_| PlaceCallError::NoAgent)?,
+        };
+        Ok((from, agent))
+    }
+
+    /// Asks, records the answer, and joins decision and reservation to a clearance.
+    async fn ask_gate(
+        &self,
+        call: &LiveCall,
+        question: &GateQuestion,
+    ) -> Result<(DecisionId, Decision, Option<Clearance>), PlaceCallError> {
+        let decided = self.gate.decide(&self.store, question, Intent::Dial, self.clock.now()).await?;
+        let reasons: Vec<_> = decided.decision.reasons().iter().map(|reason| reason.code).collect();
+        self.metrics.decided(decided.decision.is_allowed(), reasons.iter().copied());
+        let event =
+            CallEvent::Decided { decision_id: decided.decision_id, allowed: decided.decision.is_allowed(), reasons };
+        self.journal.record_durably(call.id, event).await?;
+        let clearance =
+            decided.reservation.and_then(|reservation| Clearance::grant(&decided.decision, reservation).ok());
+        Ok((decided.decision_id, decided.decision, clearance))
+    }
+
+    fn start_dialling(self: &Arc<Self>, call: Arc<LiveCall>, question: GateQuestion, from: E164, clearance: Clearance) {
+        let app = Arc::clone(self);
+        self.tracker.spawn(async move {
+            if let Err(error) = app.dial_in_turn(&call, &question, from, clearance).await {
+                tracing::error!(call.id = %call.id, %error, "the call could not be dialled");
+                app.finish_call(&call, Disposition::Failed, &error.to_string()).await;
+            }
+        });
+    }
+
+    /// Waits for the slot, then dials.
+    async fn dial_in_turn(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        question: &GateQuestion,
+        from: E164,
+        clearance: Clearance,
+    ) -> Result<(), PlaceCallError> {
+        let limit = Duration::from_secs(self.config.carrier.twilio.queue_limit_s);
+        let mut turn = pin!(self.pacer.acquire());
+        let slot = if let Some(slot) = turn.as_mut().now_or_never() {
+            slot
+        } else {
+            let expires_at = self.clock.now().saturating_add(limit).unwrap_or(jiff::Timestamp::MAX);
+            let _ = self.journal.record(call.id, CallEvent::Queued { expires_at });
+            tokio::select! {
+                slot = turn => slot,
+                () = tokio::time::sleep(limit) => {
+                    self.store.release(clearance.reservation_id(), self.clock.now()).await?;
+                    self.finish_call(call, Disposition::Expired, "no slot came free in time").await;
+                    return Ok(());
+                }
+                () = call.over.cancelled() => {
+                    self.store.release(clearance.reservation_id(), self.clock.now()).await?;
+                    return Ok(());
+                }
+            }
+        };
+        let Some(order) = self.redeem_or_ask_again(call, question, clearance).await? else {
+            return Ok(());
+        };
+        call.hold_slot(slot);
+        self.dial(call, from, order).await
+    }
+
+    /// The order to dial; none when the gate, asked again because the clearance had grown old, now says no.
+    async fn redeem_or_ask_again(
+        &self,
+        call: &Arc<LiveCall>,
+        question: &GateQuestion,
+        clearance: Clearance,
+    ) -> Result<Option<DialOrder>, PlaceCallError> {
+        let reservation = clearance.reservation_id();
+        match clearance.redeem(ids::attempt(), self.clock.now()) {
+            Ok(order) => return Ok(Some(order)),
+            Err(ClearanceError::Expired | ClearanceError::Denied) => {
+                self.store.release(reservation, self.clock.now()).await?;
+            }
+        }
+        let (_, _, clearance) = self.ask_gate(call, question).await?;
+        let fresh = clearance.and_then(|clearance| clearance.redeem(ids::attempt(), self.clock.now()).ok());
+        if fresh.is_none() {
+            self.finish_call(call, Disposition::Blocked, "the gate said no when the slot came; nothing was dialled")
+                .await;
+        }
+        Ok(fresh)
+    }
+
+    async fn dial(self: &Arc<Self>, call: &Arc<LiveCall>, from: E164, order: DialOrder) -> Result<(), PlaceCallError> {
+        let Some(carrier) = &self.carrier else { return Err(PlaceCallError::NoCarrier) };
+        let attempt_id = order.attempt_id();
+        let to = order.number().clone();
+        self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
+        call.set_attempt(attempt_id);
+        self.journal.record_durably(call.id, CallEvent::Dialing { attempt_id }).await?;
+        self.warm_agent(call);
+        let began = self.clock.now();
+        match carrier.dial(order, &self.dial_request(call.id, from.clone())).await {
+            Ok(resource) => self.carrier_accepted(call, attempt_id, resource.sid).await?,
+            Err(DialError::Refused(refusal)) => {
+                self.store.settle_attempt(attempt_id, Settlement::Refused, self.clock.now()).await?;
+                let _ = self.journal.record(
+                    call.id,
+                    CallEvent::CarrierRefused { code: refusal.code, message: refusal.message.clone() },
+                );
+                self.finish_call(call, Disposition::Failed, &refusal.message).await;
+            }
+            Err(DialError::Uncertain(why)) => {
+                self.store.settle_attempt(attempt_id, Settlement::Uncertain, self.clock.now()).await?;
+                let _ = self.journal.record(call.id, CallEvent::CarrierUncertain { message: why.to_string() });
+                self.reconcile(call, attempt_id, &to, &from, began).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn carrier_accepted(
+        &self,
+        call: &Arc<LiveCall>,
+        attempt_id: AttemptId,
+        call_sid: crate::domain::CallSid,
+    ) -> Result<(), PlaceCallError> {
+        self.live.bind(&call_sid, call);
+        self.store.settle_attempt(attempt_id, Settlement::Accepted(call_sid.clone()), self.clock.now()).await?;
+        self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid })?;
+        Ok(())
+    }
+
+    fn dial_request(&self, call_id: CallId, from: E164) -> DialRequest {
+        let settings = &self.config.carrier.twilio;
+        DialRequest {
+            from,
+            voice_url: self.urls.voice(call_id),
+            fallback_url: None,
+            status_callback: self.urls.status_callback(call_id),
+            ring_timeout: Duration::from_secs(settings.ring_timeout_s.into()),
+            time_limit: Some(self.config.calls.max_duration()),
+            recording: settings.record.then(|| RecordingRequest {
+                channels: RecordingChannels::Dual,
+                status_callback: self.urls.recording_callback(call_id),
+            }),
+            machine_detection: (settings.machine_detection != config::MachineDetection::Off).then(|| {
+                MachineDetection {
+                    mode: MachineDetectionMode::Enable,
+                    callback: self.urls.amd_callback(call_id),
+                    timeout: None,
+                }
+            }),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Record an opt-out: the number goes on the internal list and every permission for it ends, in one transaction, before the next
+//! dial. If the call that it came from is still on, the called party is told so and the call ends, `opted_out`.
+
+use std::sync::Arc;
+
+use crate::domain::consent::OptOutChannel;
+use crate::domain::event::Actor;
+use crate::domain::{CallEvent, CallId, Disposition, E164};
+use crate::store::{OptOut, StoreError};
+
+use super::App;
+use super::live_calls::{LiveCall, Next};
+
+/// What the called party hears before the line closes.
+const CONFIRMATION: &str = "You have been taken off our list. We will not call you again. Goodbye.";
+
+impl App {
+    pub async fn record_opt_out(
+        &self,
+        number: &E164,
+        channel: OptOutChannel,
+        words: &str,
+        call_id: Option<CallId>,
+        by: &Actor,
+    ) -> Result<(), StoreError> {
+        let opt_out = OptOut { number: number.clone(), channel, words: words.to_owned(), call_id };
+        self.store.record_opt_outs(vec![opt_out], by, self.clock.now()).await?;
+        tracing::info!(%number, ?channel, "opted out");
+        Ok(())
+    }
+
+    /// An opt-out within a call: recorded for the other party's number, confirmed to them, and the call ended.
+    pub async fn opt_out_in_call(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        channel: OptOutChannel,
+        words: &str,
+        by: Actor,
+    ) -> Result<(), StoreError> {
+        let record = call.record();
+        let party = if Self::is_outbound(call) { &record.to } else { &record.from };
+        if let Some(number) = party.number() {
+            self.record_opt_out(number, channel, words, Some(call.id), &by).await?;
+        }
+        let _ = self.journal.record(call.id, CallEvent::OptedOut { channel, words: words.to_owned() });
+        call.plan_next(Next::Goodbye(CONFIRMATION.to_owned()));
+        // The stream closes its books, and the carrier is then given the sentence to say.
+        self.hang_up(call, by, Disposition::OptedOut).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! The agent's socket, opened ahead of time: while the phone rings, or while the carrier still reads our document.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
+
+use crate::agents::{AgentError, AgentSocket, DialledSocket};
+use crate::domain::{AgentRef, AgentVendor};
+use crate::relay::{DialFailure, Dialing};
+
+use super::App;
+use super::live_calls::LiveCall;
+
+/// A socket on its way. Dropping it closes the socket.
+#[derive(Debug)]
+pub(super) struct WarmAgent(oneshot::Receiver<Result<AgentSocket<DialledSocket>, DialFailure>>);
+
+impl App {
+    /// Starts to open a socket for the call's next stream. One that is there already is replaced.
+    pub(super) fn warm_agent(self: &Arc<Self>, call: &LiveCall) {
+        let (ready, socket) = oneshot::channel();
+        call.set_warm_agent(WarmAgent(socket));
+        let dialing = self.dial_agent(call.record().agent);
+        let over = call.over.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                result = dialing => {
+                    // Nobody takes it when the call ended meanwhile.
+                    let _ = ready.send(result);
+                }
+                () = over.cancelled() => {}
+            }
+        });
+    }
+
+    /// Opens a socket to an agent.
+    pub(super) fn dial_agent(self: &Arc<Self>, agent: AgentRef) -> Dialing<DialledSocket> {
+        let app = Arc::clone(self);
+        async move {
+            match agent.vendor {
+                AgentVendor::ElevenLabs => app.agents.connect(&agent.id).await.map_err(|error| failure(&error)),
+                AgentVendor::Retell => Err(DialFailure {
+                    reason: "this version has no bridge to Retell: use an ElevenLabs agent".to_owned(),
+                    retryable: false,
+                }),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl WarmAgent {
+    /// The socket, when it is there.
+    pub(super) fn dialing(self) -> Dialing<DialledSocket> {
+        async move {
+            let gone = || DialFailure { reason: "the agent's socket was given up".to_owned(), retryable: true };
+            self.0.await.unwrap_or_else(|_| Err(gone()))
+        }
+        .boxed()
+    }
+}
+
+/// Whether trying again could go better: the network may recover and a busy vendor too; a refusal stays one.
+fn is_retryable(error: &AgentError) -> bool {
+    match error {
+        AgentError::Unreachable { .. } | AgentError::Timeout { .. } => true,
+        AgentError::Refused { status, .. } | AgentError::SignedUrl { status, .. } | AgentError::Api { status, .. } => {
+            *status == 429 || *status >= 500
+        }
+        AgentError::ApiUrl(_)
+        | AgentError::KeyText
+        | AgentError::NoKey
+        | AgentError::ForeignHost { .. }
+        | AgentError::UnexpectedAnswer { .. } => false,
+    }
+}
+
+fn failure(error: &AgentError) -> DialFailure {
+    DialFailure { reason: error.to_string(), retryable: is_retryable(error) }
+}

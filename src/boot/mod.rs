@@ -1,0 +1,133 @@
+//! The composition root: the only place that reads the environment and builds the world. One function a kind of command.
+
+mod demo;
+mod doctor;
+mod local;
+mod serve;
+mod world;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+
+use crate::config::{Config, Effective, Layer};
+use crate::domain::Secret;
+use crate::surfaces::cli::client::ApiClient;
+use crate::surfaces::cli::out::{Paint, line};
+use crate::surfaces::cli::{self, Cli, Command, LogFormatArg, ServerArgs};
+use crate::telemetry::{self, LogFormat};
+
+pub use serve::Server;
+
+/// What boot knows of the outside: settings, and how the terminal is to be spoken to.
+struct Outside {
+    settings: Effective,
+    api_key: Option<Secret>,
+    paint: Paint,
+}
+
+/// Runs one command to its end.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // Installing a second time only happens in tests that boot more than once; the provider is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let outside = look_outside(&cli)?;
+    init_logging(&cli, &outside.settings.config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime could not start")?;
+    let result = runtime.block_on(dispatch(cli.command, &outside));
+    // A task that hangs in a blocking call must not hold up the exit.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
+}
+
+fn look_outside(cli: &Cli) -> anyhow::Result<Outside> {
+    let mut layers = Vec::new();
+    if let Some(path) = &cli.global.config {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the settings file {} cannot be read", path.display()))?;
+        layers.push(Layer::from_file(&path.display().to_string(), &text)?);
+    }
+    // The demo's world is complete in itself: an account in the environment must not be dialled by accident.
+    if !matches!(cli.command, Command::Demo(_)) {
+        layers.push(Layer::from_environment(
+            std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?))),
+        ));
+    }
+    let mut flags = Layer::default();
+    if let Command::Serve(args) = &cli.command {
+        if let Some(listen) = &args.listen {
+            flags.set("server.listen", "--listen", listen);
+        }
+        if let Some(url) = &args.public_url {
+            flags.set("server.public_url", "--public-url", url);
+        }
+    }
+    if let Some(format) = cli.global.log_format {
+        let text = match format {
+            LogFormatArg::Text => "text",
+            LogFormatArg::Json => "json",
+        };
+        flags.set("log.format", "--log-format", text);
+    }
+    layers.push(flags);
+    Ok(Outside {
+        settings: Effective::from_layers(layers)?,
+        api_key: std::env::var_os("CLEARLINE_API_KEY").and_then(|key| key.into_string().ok()).map(Secret::new),
+        paint: Paint::for_stdout(std::env::var_os("NO_COLOR").is_some()),
+    })
+}
+
+fn init_logging(cli: &Cli, config: &Config) -> anyhow::Result<()> {
+    let configured = config.log.level.parse().unwrap_or(tracing::Level::INFO);
+    let level = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => tracing::Level::ERROR,
+        // The demo talks on standard output; its log would only get in the way.
+        (false, 0) if !matches!(cli.command, Command::Serve(_)) => configured.min(tracing::Level::WARN),
+        (false, 0) => configured,
+        (false, 1) => tracing::Level::DEBUG,
+        (false, _) => tracing::Level::TRACE,
+    };
+    let format = if config.log.format == "json" { LogFormat::Json } else { LogFormat::Text };
+    telemetry::init_logging(format, level).context("logging could not start")
+}
+
+async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCode> {
+    let config = &outside.settings.config;
+    let paint = outside.paint;
+    match command {
+        Command::Demo(args) => demo::run(&args, &outside.settings, paint).await,
+        Command::Serve(_) => serve::run(config.clone()).await,
+        Command::Call(args) => cli::calls::place(&client(outside, &args.server)?, &args, paint).await,
+        Command::Calls(args) => cli::calls::list(&client(outside, &args.server)?, &args, paint).await,
+        Command::Hangup(args) => cli::calls::hang_up(&client(outside, &args.server)?, &args).await,
+        Command::Tail(args) => cli::tail::tail(&client(outside, &args.server)?, &args, paint).await,
+        Command::Check(args) if args.jsonl => local::check_jsonl(config),
+        Command::Check(args) => local::check(config, &args, paint).await,
+        Command::Dnc(command) => local::dnc(config, command, paint).await,
+        Command::Consent(command) => local::consent(config, command, paint).await,
+        Command::Ledger(command) => local::ledger(config, command, paint).await,
+        Command::Keys(command) => local::keys(config, command, paint).await,
+        Command::Doctor(args) => doctor::run(&args, &outside.settings, paint).await,
+        Command::Emulate(command) => local::emulate(command).await,
+        Command::Config => Ok(print_config(&outside.settings, paint)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "clearline", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn client(outside: &Outside, args: &ServerArgs) -> anyhow::Result<ApiClient> {
+    let base = args.server.clone().unwrap_or_else(|| format!("http://{}", outside.settings.config.server.listen));
+    Ok(ApiClient::new(base, outside.api_key.clone())?)
+}
+
+fn print_config(settings: &Effective, paint: Paint) -> ExitCode {
+    for (key, value, origin) in settings.report() {
+        line(format!("{key} = {value}  {}", paint.dim(format!("# {origin}"))));
+    }
+    ExitCode::SUCCESS
+}

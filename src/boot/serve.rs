@@ -1,0 +1,137 @@
+//! Runs the server: listen, answer, drain, stop.
+//!
+//! On SIGTERM or Ctrl-C the server drains: `/ready` turns false, new calls hear the apology, running ones finish up to a limit
+//! and are then hung up. Only then does it stop listening, so that the carrier's last callbacks still arrive.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+
+use crate::app::{App, WallClock};
+use crate::config::Config;
+use crate::domain::Disposition;
+use crate::domain::event::{Actor, Door};
+use crate::surfaces::cli::out::line;
+
+use super::world;
+
+/// How often a draining server looks whether its calls have ended.
+const DRAIN_LOOK: Duration = Duration::from_millis(100);
+
+/// How long calls that were hung up at the drain limit may take to end in our books.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long tasks may take to stop after everything was told to.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// A server that runs in this process.
+#[derive(Debug)]
+pub struct Server {
+    pub app: Arc<App>,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Binds, opens the store, takes up the calls that were open, and starts to answer.
+    pub async fn start(config: Config, clock: WallClock) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(config.server.listen)
+            .await
+            .with_context(|| format!("cannot listen on {} (server.listen)", config.server.listen))?;
+        Self::start_on(listener, config, clock).await
+    }
+
+    /// The same on a listener that is bound already.
+    pub async fn start_on(listener: TcpListener, mut config: Config, clock: WallClock) -> anyhow::Result<Self> {
+        let address = listener.local_addr()?;
+        config.server.listen = address;
+        let app = world::build(config, clock).await?;
+        let open = app.recover().await.context("the open calls could not be read")?;
+        if open > 0 {
+            tracing::info!(calls = open, "calls were open when the server last stopped");
+        }
+        let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
+        let stop = app.shutdown.clone();
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY could not be set");
+            }
+        });
+        app.tracker.spawn(async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+                tracing::error!(%error, "the listener broke");
+            }
+        });
+        Ok(Self { app, address })
+    }
+
+    /// No new calls; waits for the running ones up to `limit`, then hangs them up.
+    pub async fn drain(&self, limit: Duration) {
+        self.app.drain.cancel();
+        if tokio::time::timeout(limit, self.no_calls()).await.is_ok() {
+            return;
+        }
+        let left = self.app.live.all();
+        tracing::warn!(calls = left.len(), "the drain limit has passed: hanging up");
+        for call in &left {
+            self.app.hang_up(call, Actor::new(Door::System, "shutdown"), Disposition::Failed).await;
+        }
+        if tokio::time::timeout(LAST_WORDS, self.no_calls()).await.is_err() {
+            tracing::warn!(calls = self.app.live.len(), "calls are still open; the next start takes them up");
+        }
+    }
+
+    /// Stops everything and waits for it.
+    pub async fn stop(self) {
+        self.app.shutdown.cancel();
+        let tracker = self.app.tracker.clone();
+        tracker.close();
+        // The journal's writer ends when the last handle to it goes.
+        drop(self.app);
+        if tokio::time::timeout(STOP_LIMIT, tracker.wait()).await.is_err() {
+            tracing::warn!(tasks = tracker.len(), "some tasks did not stop in time");
+        }
+    }
+
+    async fn no_calls(&self) {
+        while !self.app.live.is_empty() {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
+    }
+}
+
+pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
+    let limit = Duration::from_secs(config.server.drain_limit_s);
+    let local = config.server.public_url.is_empty();
+    let server = Server::start(config, WallClock::real()).await?;
+    line(format!("listening on http://{}", server.address));
+    if local {
+        tracing::warn!("server.public_url is not set: only a carrier on this machine can reach this server");
+    }
+    wait_for_signal().await?;
+    tracing::info!("draining: no new calls, running ones may finish");
+    tokio::select! {
+        () = server.drain(limit) => {}
+        // A second signal means: now.
+        result = wait_for_signal() => {
+            result?;
+            server.drain(Duration::ZERO).await;
+        }
+    }
+    server.stop().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        result = tokio::signal::ctrl_c() => result?,
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Builds the world of a server from its settings: store, journal, gate, carrier, agents, and the `App` that holds them.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
+use crate::app::{App, Gate, Journal, LiveCalls, Urls, WallClock};
+use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
+use crate::config::{Config, TwilioConfig};
+use crate::domain::{AccountSid, Secret};
+use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
+use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
+
+pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Arc<App>> {
+    let tracker = TaskTracker::new();
+    let store = open_store(&config, &tracker).await?;
+    let live = Arc::new(LiveCalls::default());
+    let metrics = Arc::new(Metrics::default());
+    let journal = Journal::start(store.clone(), Arc::clone(&live), clock, Arc::clone(&metrics), &tracker);
+    let gate = open_gate(&config)?;
+    let carrier = open_carrier(&config.carrier.twilio)?;
+    let agents = ElevenLabsClient::new(
+        &config.agents.elevenlabs.api_url,
+        set(&config.agents.elevenlabs.api_key).as_ref(),
+        Limits::default(),
+    )?;
+    let twilio = &config.carrier.twilio;
+    let pacer =
+        Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
+    let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
+    tracing::info!(
+        decisions = head.count,
+        head = head.hash,
+        rules = gate.rule_set(),
+        "the decision ledger and the rules"
+    );
+    Ok(Arc::new(App {
+        urls: Urls::new(config.public_url()),
+        signature_keys: signature_keys(&config.carrier.twilio),
+        media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
+        config,
+        clock,
+        store,
+        journal,
+        live,
+        gate,
+        carrier,
+        pacer,
+        idempotent: Mutex::new(()),
+        agents,
+        metrics,
+        tracker,
+        drain: CancellationToken::new(),
+        shutdown: CancellationToken::new(),
+    }))
+}
+
+/// Opens the store of the settings, or the default one in the platform's data directory.
+pub(super) async fn open_store(config: &Config, tracker: &TaskTracker) -> anyhow::Result<Store> {
+    let url = if config.store.url.is_empty() { default_store_url()? } else { config.store.url.clone() };
+    Store::open(&url, tracker).await.with_context(|| format!("the store {url} cannot be opened (store.url)"))
+}
+
+fn default_store_url() -> anyhow::Result<String> {
+    let folders = directories::ProjectDirs::from("", "", "clearline")
+        .context("this platform has no data directory: set store.url to sqlite://PATH")?;
+    Ok(format!("sqlite://{}", folders.data_dir().join("clearline.sqlite3").display()))
+}
+
+pub(super) fn open_gate(config: &Config) -> anyhow::Result<Gate> {
+    let own_rules = match config.compliance.rules_file.as_str() {
+        "" => None,
+        path => Some((
+            path.to_owned(),
+            std::fs::read_to_string(path).with_context(|| format!("the rules file {path} cannot be read"))?,
+        )),
+    };
+    Gate::load(
+        &config.compliance,
+        &config.seller,
+        own_rules.as_ref().map(|(path, text)| (path.as_str(), text.as_str())),
+    )
+}
+
+pub(super) fn open_carrier(settings: &TwilioConfig) -> anyhow::Result<Option<TwilioClient>> {
+    if settings.account_sid.is_empty() {
+        return Ok(None);
+    }
+    let credentials = match (settings.api_key.as_str(), set(&settings.api_secret), set(&settings.auth_token)) {
+        ("", _, Some(token)) => Credentials::AuthToken(token),
+        ("", _, None) => anyhow::bail!("set carrier.twilio.auth_token (or api_key and api_secret) for the account"),
+        (_, None, _) => anyhow::bail!("carrier.twilio.api_key is set but api_secret is not"),
+        (key, Some(secret), _) => Credentials::ApiKey { key_sid: key.to_owned(), secret },
+    };
+    let account =
+        Account { api_url: settings.api_url.clone(), sid: AccountSid::new(settings.account_sid.as_str()), credentials };
+    Ok(Some(TwilioClient::new(account, Patience::default())?))
+}
+
+fn signature_keys(settings: &TwilioConfig) -> SignatureKeys {
+    let shared_keys = settings.shared_keys.iter().filter_map(|key| {
+        let (id, secret) = key.expose().split_once('=')?;
+        Some(SharedKey { id: id.trim().to_owned(), secret: Secret::new(secret.trim()) })
+    });
+    SignatureKeys {
+        auth_tokens: vec![settings.auth_token.clone(), settings.previous_auth_token.clone()],
+        shared_keys: shared_keys.collect(),
+    }
+}
+
+/// An empty secret is one that is not set.
+fn set(secret: &Secret) -> Option<Secret> {
+    (!secret.expose().is_empty()).then(|| secret.clone())
+}

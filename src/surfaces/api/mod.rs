@@ -1,0 +1,30 @@
+//! The REST API for programs: `/api/v1`. Errors are problem documents, numbers are masked except for those who may see them.
+
+mod calls;
+mod check;
+mod events;
+mod records;
+pub mod views;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// Request bodies of the API, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/calls", post(calls::place).get(calls::list))
+        .route("/api/v1/calls/{id}", get(calls::fetch))
+        .route("/api/v1/calls/{id}/end", post(calls::end))
+        .route("/api/v1/calls/{id}/transcript", get(calls::transcript))
+        .route("/api/v1/check", post(check::check))
+        .route("/api/v1/consents", post(records::add_consent))
+        .route("/api/v1/dnc", post(records::add_to_dnc))
+        .route("/api/v1/events", get(events::stream))
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
+}

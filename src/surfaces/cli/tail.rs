@@ -1,0 +1,90 @@
+//! `tail`: what happens, as it happens, or one call to its end.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use futures_util::StreamExt as _;
+use serde_json::Value;
+
+use super::TailArgs;
+use super::client::ApiClient;
+use super::out::{Paint, line};
+
+pub async fn tail(client: &ApiClient, args: &TailArgs, paint: Paint) -> anyhow::Result<ExitCode> {
+    let path = match &args.call {
+        Some(call) => format!("/api/v1/events?call_id={call}&after_seq=0"),
+        None => "/api/v1/events".to_owned(),
+    };
+    let response = client.stream(&path).await?;
+    let mut chunks = response.bytes_stream();
+    let mut text = String::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.context("the server closed the stream")?;
+        text.push_str(&String::from_utf8_lossy(&chunk));
+        while let Some(end) = text.find("\n\n") {
+            let block: String = text.drain(..end + 2).collect();
+            let Some(entry) = data_of(&block) else { continue };
+            if args.json {
+                line(&entry);
+            } else if let Some(shown) = describe(&entry, paint) {
+                line(shown);
+            }
+            if args.call.is_some() && entry["event"]["type"] == "ended" {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn data_of(block: &str) -> Option<Value> {
+    let data = block.lines().find_map(|line| line.strip_prefix("data:"))?;
+    serde_json::from_str(data.trim()).ok().filter(|entry: &Value| entry.get("event").is_some())
+}
+
+/// One event as a line for a person.
+pub fn describe(entry: &Value, paint: Paint) -> Option<String> {
+    let event = &entry["event"];
+    let text = |key: &str| event[key].as_str().unwrap_or_default();
+    let number = |key: &str| event[key].as_i64().unwrap_or_default();
+    let what = match text("type") {
+        "created" => format!("{} call {} → {}", text("direction"), text("from"), text("to")),
+        "decided" if event["allowed"] == true => paint.green("the gate allowed it"),
+        "decided" => paint.red(format!("the gate denied it: {}", event["reasons"])),
+        "queued" => "waiting for a slot".to_owned(),
+        "dialing" => "dialling".to_owned(),
+        "carrier_accepted" => "the carrier took it".to_owned(),
+        "carrier_refused" => paint.red(format!("the carrier refused: {}", text("message"))),
+        "carrier_uncertain" => paint.yellow(format!("unknown whether it left: {}", text("message"))),
+        "carrier_status" => format!("carrier: {}", text("status")),
+        "answered_by" => format!("answered by {}", text("answered_by")),
+        "stream_started" => "audio connected".to_owned(),
+        "agent_connected" => format!("agent ready after {} ms", number("ready_ms")),
+        "agent_lost" => paint.red(format!("agent lost: {}", text("reason"))),
+        "caller_said" => format!("{} {}", paint.cyan("caller:"), text("text")),
+        "agent_said" => format!("{} {}", paint.bold("agent: "), text("text")),
+        "barge_in" => {
+            let (heard, sent) = (number("heard_ms"), number("sent_ms"));
+            paint.yellow(format!(
+                "the caller talked over the agent: {heard} of {sent} ms were heard: “{}”",
+                text("heard")
+            ))
+        }
+        // Details that the lines around them tell already.
+        "caller_saying" | "agent_corrected" | "turn_heard" => return None,
+        "dtmf_received" => format!("key {}", text("digit")),
+        "tool_called" => format!("tool {} called", text("name")),
+        "tool_answered" => format!("tool {} answered in {} ms", text("name"), number("elapsed_ms")),
+        "opted_out" => paint.yellow("opted out"),
+        "recording_stored" => "recording stored".to_owned(),
+        "conversation_analysed" => format!("summary: {}", text("summary")),
+        "stream_ended" => format!("audio ended: {}", text("cause")),
+        "resume_awaited" => "waiting for the carrier to come back".to_owned(),
+        "hang_up_requested" => format!("end requested: {}", text("disposition")),
+        "ended" => paint.bold(format!("ended: {}", text("disposition"))),
+        other => other.to_owned(),
+    };
+    let at = entry["at"].as_str().and_then(|at| at.get(11..23)).unwrap_or_default();
+    let call = entry["call_id"].as_str().map(|id| &id[id.len().saturating_sub(6)..]).unwrap_or_default();
+    Some(format!("{}  {what}", paint.dim(format!("{at} …{call}"))))
+}

@@ -1,0 +1,51 @@
+//! `/health` (alive), `/ready` (may take calls) and `/metrics` (Prometheus).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, FromRequestParts as _, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+
+use crate::app::App;
+use crate::domain::access::Scope;
+
+use super::auth::Caller;
+
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new().route("/health", get(async || "alive\n")).route("/ready", get(ready)).route("/metrics", get(metrics))
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.drain.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining: no new calls are taken\n").into_response();
+    }
+    match app.store.ping().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "not ready: the store does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
+        }
+    }
+}
+
+/// Open to this machine, else for keys with the scope `metrics`.
+async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
+    let local =
+        request.extensions().get::<ConnectInfo<SocketAddr>>().is_some_and(|ConnectInfo(peer)| peer.ip().is_loopback());
+    let forwarded = request.headers().contains_key("x-forwarded-for") || request.headers().contains_key("forwarded");
+    if !local || forwarded {
+        let (mut parts, _) = request.into_parts();
+        let allowed = match Caller::from_request_parts(&mut parts, &app).await {
+            Ok(caller) => caller.must(Scope::Metrics),
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = allowed {
+            return problem.into_response();
+        }
+    }
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], app.metrics.render()).into_response()
+}

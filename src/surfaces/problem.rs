@@ -1,0 +1,116 @@
+//! Errors of the HTTP surfaces as problem documents (RFC 9457). One place decides status, type and what the outside may know.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+/// A problem as it goes out: a status, a short type, a sentence that says what to do, and extension members.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+    extensions: Map<String, Value>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, title, detail: detail.into(), extensions: Map::new() }
+    }
+
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: Value) -> Self {
+        self.extensions.insert(name.to_owned(), value);
+        self
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid-request", "The request cannot be understood", detail)
+    }
+
+    /// All problems of the arguments at once, as `{field, received, expected}`.
+    pub(super) fn invalid_arguments(problems: &[ArgumentProblem]) -> Self {
+        let listed: Vec<_> = problems
+            .iter()
+            .map(|p| json!({"field": p.field, "received": p.received, "expected": p.expected}))
+            .collect();
+        let fields: Vec<_> = problems.iter().map(|p| p.field).collect();
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-arguments",
+            "Some arguments are not valid",
+            format!("Correct these and send the request again: {}.", fields.join(", ")),
+        )
+        .with("problems", Value::Array(listed))
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "An API key is needed",
+            "Send `Authorization: Bearer clk_…`. Make a key with `clearline keys create`.",
+        )
+    }
+
+    pub(super) fn forbidden(scope: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "missing-scope",
+            "This key may not do that",
+            format!("The key lacks the scope `{scope}`. Use a key whose role has it (`clearline keys list`)."),
+        )
+        .with("scope", scope.into())
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "There is no such thing",
+            format!("There is no {what} with this id."),
+        )
+    }
+
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible at the moment", detail)
+    }
+
+    /// Something broke on our side. The cause goes to the log, never to the outside.
+    pub(super) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error = cause, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something broke on our side",
+            "The request was not carried out. The server's log has the cause.",
+        )
+    }
+}
+
+/// What is wrong with one argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ArgumentProblem {
+    pub field: &'static str,
+    pub received: String,
+    pub expected: &'static str,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = Map::new();
+        body.insert("type".to_owned(), format!("https://clearline.invalid/problems/{}", self.kind).into());
+        body.insert("title".to_owned(), self.title.into());
+        body.insert("status".to_owned(), self.status.as_u16().into());
+        body.insert("detail".to_owned(), self.detail.into());
+        body.extend(self.extensions);
+        let mut response = (self.status, Json(Value::Object(body))).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

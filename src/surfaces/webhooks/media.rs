@@ -1,0 +1,64 @@
+//! `GET /media`: Twilio opens a media stream. The upgrade is signed; the stream itself must then bring its token.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::app::App;
+use crate::protocol::twilio::signature::{SIGNATURE_HEADER, SignedContent};
+use crate::surfaces::upgrade::Upgrade;
+
+use super::signed;
+
+/// The largest message that a carrier may send, in bytes. Its usual frame has about 300.
+const MESSAGE_LIMIT: usize = 64 * 1024;
+
+pub(super) async fn media(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let unsigned = !request.headers().contains_key(SIGNATURE_HEADER);
+    let excused = unsigned
+        && app.config.media.unsigned_loopback
+        && app.config.server.listen.ip().is_loopback()
+        && peer.ip().is_loopback();
+    if !excused {
+        let target = request.uri().path_and_query().map_or("/media", |target| target.as_str()).to_owned();
+        let content = SignedContent::Upgrade;
+        if let Err(error) = signed::check(&app, request.headers(), Some(peer.ip()), &target, content) {
+            return signed::refuse(&app, "media", &error);
+        }
+    }
+    let Some(place) = app.media_place() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many media sockets (server.max_media_sockets)\n")
+            .into_response();
+    };
+    let (upgrade, response) = match Upgrade::accept(request, socket_config()) {
+        Ok(accepted) => accepted,
+        Err(refusal) => return refusal,
+    };
+    let tracker = app.tracker.clone();
+    tracker.spawn(async move {
+        match upgrade.socket().await {
+            Ok(socket) => app.run_media_stream(socket).await,
+            Err(error) => tracing::debug!(%error, "a media socket broke in its handshake"),
+        }
+        drop(place);
+    });
+    response
+}
+
+/// Buffers for frames of about 300 bytes, and no more trust than a carrier needs.
+fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(16 * 1024)
+        .max_write_buffer_size(256 * 1024)
+        .max_message_size(Some(MESSAGE_LIMIT))
+        .max_frame_size(Some(MESSAGE_LIMIT))
+}
