@@ -44,7 +44,14 @@ pub fn outcomes(facts: &Facts, tables: &RuleTables, profile: &Profile, now: Time
     asked
 }
 
-fn evaluate_under(rules: &[Rule], facts: &Facts, tables: &RuleTables, profile: &Profile, now: Timestamp) -> Decision {
+/// The same with other rules than [`RULES`], so that a test can switch one off.
+pub(super) fn evaluate_under(
+    rules: &[Rule],
+    facts: &Facts,
+    tables: &RuleTables,
+    profile: &Profile,
+    now: Timestamp,
+) -> Decision {
     let case = Case::new(facts, tables, profile, now);
     let mut findings = ask(rules.iter().filter(|rule| rule.stage == Stage::Number), &case);
     let emergency = facts.purpose == Purpose::Emergency;

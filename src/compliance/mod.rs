@@ -11,6 +11,8 @@ pub mod tables;
 pub mod what_if;
 
 mod case;
+#[cfg(test)]
+mod cases;
 mod counting;
 mod number;
 mod standing;
