@@ -98,7 +98,7 @@ const HEAD_KEYS: [&str; 9] =
     ["id", "place", "from", "until", "citation", "confidence", "source_date", "note", "acknowledge_loosening"];
 
 /// Takes the rows `[[table]]` out of a parsed file. An absent table has no rows.
-pub(super) fn take_rows<T: DeserializeOwned>(
+pub(in crate::compliance) fn take_rows<T: DeserializeOwned>(
     file: &str,
     document: &mut toml::Table,
     table: &str,
