@@ -1,5 +1,6 @@
-//! The opening disclosure: who calls, that it is an AI, how to opt out, that the call is recorded, and how to reach the seller.
-//! Composed from `disclosures.toml` for the purpose of the call and every state that the called party may be in.
+//! The opening disclosure: who calls, that it is an AI, how to opt out, that the call is recorded, and how to reach the
+//! seller. Composed from `disclosures.toml` for the purpose of the call and every state that the called party may be
+//! in.
 
 use serde::Deserialize;
 
@@ -47,8 +48,8 @@ pub enum Language {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disclosure {
     pub sentences: Vec<Sentence>,
-    /// The laws that make silence about the recording fatal: one for each state in which every party must agree. Empty if the call is
-    /// not recorded.
+    /// The laws that make silence about the recording fatal: one for each state in which every party must agree. Empty
+    /// if the call is not recorded.
     pub all_party_recording: Vec<String>,
 }
 

@@ -1,4 +1,5 @@
-//! The effective rule table of a state and date, in plain words, for `check --rules`: shipped rows, the operator's on top.
+//! The effective rule table of a state and date, in plain words, for `check --rules`: shipped rows, the operator's on
+//! top.
 
 use jiff::civil::Date;
 

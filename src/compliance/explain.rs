@@ -6,8 +6,8 @@ use super::tables::RuleTables;
 use crate::domain::Decision;
 use crate::domain::decision::{Outcome, Place, Reason};
 
-/// The whole decision as text: the answer, every reason with its citation, the local times considered, when to try again, warnings, and
-/// what it rests on. It holds no number; whoever prints it says whose it is.
+/// The whole decision as text: the answer, every reason with its citation, the local times considered, when to try
+/// again, warnings, and what it rests on. It holds no number; whoever prints it says whose it is.
 pub fn explain(decision: &Decision, tables: &RuleTables) -> String {
     let mut text = String::new();
     match &decision.outcome {

@@ -1,7 +1,7 @@
 //! The gate itself: `evaluate` asks every rule and makes one [`Decision`] of the answers.
 //!
-//! It is a pure function: the same facts, tables, profile and instant give the same decision, so that a decision can be made again
-//! from its own record.
+//! It is a pure function: the same facts, tables, profile and instant give the same decision, so that a decision can be
+//! made again from its own record.
 
 use jiff::Timestamp;
 

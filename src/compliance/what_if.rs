@@ -1,7 +1,7 @@
 //! What-if questions as lines of JSON: facts in, a decision out, with no database and no clock but the facts' own.
 //!
-//! Lines of one `group` are requests at the same moment: they are decided in order, and an allowed one holds the number and counts as
-//! an attempt for those that follow.
+//! Lines of one `group` are requests at the same moment: they are decided in order, and an allowed one holds the number
+//! and counts as an attempt for those that follow.
 
 use std::collections::HashMap;
 

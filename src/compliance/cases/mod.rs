@@ -1,8 +1,9 @@
 //! Named cases of the gate, written as lines of text: what differs from an allowed call, and what the gate must answer.
 //!
-//! The base is an AI sales call at 13:00 on a Tuesday in New York to a mobile with written consent and every list clean. A line is
-//! `name | field=value … | ANSWER`, where the fields are those of a what-if line, or `npa`, `at` (short for number and call time),
-//! `stopped`, `reserved`, `unheard_of_state`, `unheard_of_zone`, `profile.CHOICE`. The answer is every reason code in order, `next=INSTANT` and, last, `warn:TEXT`.
+//! The base is an AI sales call at 13:00 on a Tuesday in New York to a mobile with written consent and every list
+//! clean. A line is `name | field=value … | ANSWER`, where the fields are those of a what-if line, or `npa`, `at`
+//! (short for number and call time), `stopped`, `reserved`, `unheard_of_state`, `unheard_of_zone`, `profile.CHOICE`.
+//! The answer is every reason code in order, `next=INSTANT` and, last, `warn:TEXT`.
 
 mod consent;
 mod frequency;

@@ -1,4 +1,5 @@
-//! The published cases (`tests/fixtures/tcpa_cases.csv`), every row: decision, reason code, next permissible instant to the second.
+//! The published cases (`tests/fixtures/tcpa_cases.csv`), every row: decision, reason code, next permissible instant to
+//! the second.
 
 use serde_json::{Map, Value};
 

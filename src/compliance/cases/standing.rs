@@ -1,4 +1,5 @@
-//! What always binds: the company list, withdrawal of consent, litigators, reassigned numbers, protected lines, a live call.
+//! What always binds: the company list, withdrawal of consent, litigators, reassigned numbers, protected lines, a live
+//! call.
 
 pub(super) const CASES: &str = "
 on_the_company_list                   | internal_dnc_at=2026-09-15T18:00:00Z | INTERNAL_DNC

@@ -1,6 +1,8 @@
-//! Hearing an opt-out in what a person says, in English or Spanish: a curated table of phrases that counts negation and quoting.
+//! Hearing an opt-out in what a person says, in English or Spanish: a curated table of phrases that counts negation and
+//! quoting.
 //!
-//! It is made for finished transcripts: half a sentence ("stop calling me …") may still turn into something else ("… by my first name").
+//! It is made for finished transcripts: half a sentence ("stop calling me …") may still turn into something else ("… by
+//! my first name").
 
 mod pattern;
 mod words;
@@ -150,7 +152,8 @@ impl OptOutPhrases {
         self.hears_whole_utterance(&sentences, text)
     }
 
-    /// Whether the phrase from `start` to `end` is the speaker's own wish there. `all` counts the words of the utterance.
+    /// Whether the phrase from `start` to `end` is the speaker's own wish there. `all` counts the words of the
+    /// utterance.
     fn means_it(&self, phrase: &Phrase, sentence: &[Word], start: usize, end: usize, all: usize) -> bool {
         let (before, said, rest) = (&sentence[..start], &sentence[start..end], &sentence[end..]);
         let goes_on = rest.first().is_some_and(|word| !word.after_pause);

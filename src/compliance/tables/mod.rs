@@ -1,7 +1,8 @@
-//! `RuleTables`: the texts of `config/compliance/` parsed once into typed tables, arranged by place, with every time zone resolved.
+//! `RuleTables`: the texts of `config/compliance/` parsed once into typed tables, arranged by place, with every time
+//! zone resolved.
 //!
-//! A malformed table is an error that names file, row and reason; the start stops there. An operator's own file may replace rows by id
-//! and add rows (see [`overrides`]).
+//! A malformed table is an error that names file, row and reason; the start stops there. An operator's own file may
+//! replace rows by id and add rows (see [`overrides`]).
 
 pub mod area_codes;
 pub mod caps;
@@ -105,7 +106,8 @@ impl PartialEq for Zone {
     }
 }
 
-/// The bundled time-zone database; the machine's own is never asked, so that the same facts give the same decision everywhere.
+/// The bundled time-zone database; the machine's own is never asked, so that the same facts give the same decision
+/// everywhere.
 #[derive(Debug)]
 struct Zones {
     database: TimeZoneDatabase,
