@@ -24,8 +24,8 @@ pub struct Case<'a> {
     pub profile: &'a Profile,
     pub now: Timestamp,
     pub number: Number<'a>,
-    /// Every zone that the called party may be in, with its local time; the first is the one that dates are counted in. Empty where the
-    /// number is of no US place.
+    /// Every zone that the called party may be in, with its local time; the first is the one that dates are counted in.
+    /// Empty where the number is of no US place.
     pub zones: Vec<LocalTime>,
     /// Every state that the called party may be in.
     pub states: Vec<&'a StateRules>,
@@ -120,7 +120,8 @@ impl<'a> Case<'a> {
         self.needs() == Needs::ExpressOrExempt && !self.consent.is_valid()
     }
 
-    /// Whether the do-not-call lists bind: sales calls to homes and mobiles without written consent or a live relationship.
+    /// Whether the do-not-call lists bind: sales calls to homes and mobiles without written consent or a live
+    /// relationship.
     pub fn lists_bind(&self) -> bool {
         self.is_telemarketing()
             && self.line() != LineType::LandlineBusiness
@@ -201,8 +202,9 @@ struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// A verified zone in the area code's own state replaces the area code's zones; an address in another state adds its zone, or all
-    /// zones of that state. A zone without a state adds itself, since nothing says that it is in the same state.
+    /// A verified zone in the area code's own state replaces the area code's zones; an address in another state adds
+    /// its zone, or all zones of that state. A zone without a state adds itself, since nothing says that it is in the
+    /// same state.
     fn of(facts: &Facts, tables: &'a RuleTables, zones: &[Zone], home: Option<&'a StateRules>) -> Self {
         let mut places = Self { zones: Vec::with_capacity(4), states: home.into_iter().collect(), unknown: None };
         let known_zone = facts.known_zone.as_deref().map(|name| tables.zone(name));

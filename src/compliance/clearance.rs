@@ -3,22 +3,136 @@
 //! Each step is a value that only the step before can make, and that is used up by the step after. The carrier's dial function
 //! takes a `DialOrder` and nothing else, so code that skips the gate does not compile.
 //!
-//! A clearance cannot be made up:
+//! A clearance cannot be made up, not even around a real reservation:
+//!
+//! ```compile_fail
+//! use clearline::compliance::clearance::{Clearance, Reservation};
+//! fn clear(granted: Clearance, reservation: Reservation) -> Clearance {
+//!     Clearance { reservation }
+//! }
+//! ```
+//!
+//! The same with one line changed compiles:
+//!
+//! ```
+//! use clearline::compliance::clearance::{Clearance, Reservation};
+//! fn clear(granted: Clearance, reservation: Reservation) -> Clearance {
+//!     granted
+//! }
+//! ```
+//!
+//! It cannot be copied:
 //!
 //! ```compile_fail
 //! use clearline::compliance::clearance::Clearance;
-//! fn forge(number: clearline::domain::E164) -> Clearance {
-//!     Clearance { number }
-//! }
+//! use clearline::domain::Decision;
+//! fn copy<T: Clone>() {}
+//! copy::<Clearance>();
 //! ```
 //!
-//! The same with the real thing handed over compiles:
+//! The same with one line changed compiles:
 //!
 //! ```
 //! use clearline::compliance::clearance::Clearance;
-//! fn pass_on(clearance: Clearance) -> Clearance {
-//!     clearance
+//! use clearline::domain::Decision;
+//! fn copy<T: Clone>() {}
+//! copy::<Decision>();
+//! ```
+//!
+//! It cannot be read from text:
+//!
+//! ```compile_fail
+//! use clearline::compliance::clearance::Clearance;
+//! use clearline::domain::Decision;
+//! fn read<T: serde::de::DeserializeOwned>() {}
+//! read::<Clearance>();
+//! ```
+//!
+//! The same with one line changed compiles:
+//!
+//! ```
+//! use clearline::compliance::clearance::Clearance;
+//! use clearline::domain::Decision;
+//! fn read<T: serde::de::DeserializeOwned>() {}
+//! read::<Decision>();
+//! ```
+//!
+//! It is used up by its first redemption:
+//!
+//! ```compile_fail
+//! use clearline::{compliance::clearance::Clearance, domain::AttemptId};
+//! fn dial(clearance: Clearance, attempt: AttemptId, now: jiff::Timestamp) {
+//!     let first = clearance.redeem(attempt, now);
+//!     let second = clearance.redeem(attempt, now);
 //! }
+//! ```
+//!
+//! The same with one line changed compiles:
+//!
+//! ```
+//! use clearline::{compliance::clearance::Clearance, domain::AttemptId};
+//! fn dial(clearance: Clearance, attempt: AttemptId, now: jiff::Timestamp) {
+//!     let first = clearance.redeem(attempt, now);
+//!     let second = first.is_ok();
+//! }
+//! ```
+//!
+//! A reservation is minted by the store alone:
+//!
+//! ```compile_fail
+//! use clearline::compliance::clearance::Reservation;
+//! use clearline::domain::{DecisionId, E164, ReservationId};
+//! fn reserve(held: Reservation, id: ReservationId, decision: DecisionId, number: E164, now: jiff::Timestamp) -> Reservation {
+//!     Reservation::mint(id, decision, number, now)
+//! }
+//! ```
+//!
+//! The same with one line changed compiles:
+//!
+//! ```
+//! use clearline::compliance::clearance::Reservation;
+//! use clearline::domain::{DecisionId, E164, ReservationId};
+//! fn reserve(held: Reservation, id: ReservationId, decision: DecisionId, number: E164, now: jiff::Timestamp) -> Reservation {
+//!     held
+//! }
+//! ```
+//!
+//! A dial order cannot be made up:
+//!
+//! ```compile_fail
+//! use clearline::compliance::clearance::{DialOrder, Reservation};
+//! use clearline::domain::AttemptId;
+//! fn order(redeemed: DialOrder, attempt_id: AttemptId, reservation: Reservation) -> DialOrder {
+//!     DialOrder { attempt_id, reservation }
+//! }
+//! ```
+//!
+//! The same with one line changed compiles:
+//!
+//! ```
+//! use clearline::compliance::clearance::{DialOrder, Reservation};
+//! use clearline::domain::AttemptId;
+//! fn order(redeemed: DialOrder, attempt_id: AttemptId, reservation: Reservation) -> DialOrder {
+//!     redeemed
+//! }
+//! ```
+//!
+//! It cannot be copied either:
+//!
+//! ```compile_fail
+//! use clearline::compliance::clearance::DialOrder;
+//! use clearline::domain::Decision;
+//! fn copy<T: Clone>() {}
+//! copy::<DialOrder>();
+//! ```
+//!
+//! The same with one line changed compiles:
+//!
+//! ```
+//! use clearline::compliance::clearance::DialOrder;
+//! use clearline::domain::Decision;
+//! fn copy<T: Clone>() {}
+//! copy::<Decision>();
 //! ```
 
 use jiff::{SignedDuration, Timestamp};

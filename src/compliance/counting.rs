@@ -7,7 +7,8 @@ use super::tables::caps::FrequencyCap;
 
 /// The instant at which a full cap has room again, rounded up to the second; none if it has room at `at`.
 ///
-/// `attempts` are sorted, the oldest first. An attempt counts from its own instant on and until it is exactly one window old.
+/// `attempts` are sorted, the oldest first. An attempt counts from its own instant on and until it is exactly one
+/// window old.
 pub(super) fn full_until(
     cap: &FrequencyCap,
     attempts: &[Timestamp],

@@ -1,5 +1,5 @@
-//! `Facts`: everything that one decision of the gate rests on, gathered by the caller. A fact that is not known is `None` and is
-//! told apart from "there is none".
+//! `Facts`: everything that one decision of the gate rests on, gathered by the caller. A fact that is not known is
+//! `None` and is told apart from "there is none".
 //!
 //! Facts read and write as JSON, so that the ledger can keep them and a decision can be made again from its own record.
 
@@ -47,8 +47,8 @@ pub struct Facts {
     pub relationships: Vec<Relationship>,
     /// Earlier attempts on this number, answered or not, in any order.
     pub attempts: Vec<Timestamp>,
-    /// Slots that allowed calls hold at this moment, by the instant each was reserved. A dial stands here or under `attempts`, never
-    /// in both.
+    /// Slots that allowed calls hold at this moment, by the instant each was reserved. A dial stands here or under
+    /// `attempts`, never in both.
     pub reservations: Vec<Timestamp>,
     /// The line is one of 47 CFR 64.1200(a)(1)(i)-(ii): an emergency line, a patient's or guest's room.
     pub protected_line: bool,

@@ -1,7 +1,7 @@
 //! The gate itself: `evaluate` asks every rule and makes one [`Decision`] of the answers.
 //!
-//! It is a pure function: the same facts, tables, profile and instant give the same decision, so that a decision can be made again
-//! from its own record.
+//! It is a pure function: the same facts, tables, profile and instant give the same decision, so that a decision can be
+//! made again from its own record.
 
 use jiff::Timestamp;
 
@@ -44,7 +44,14 @@ pub fn outcomes(facts: &Facts, tables: &RuleTables, profile: &Profile, now: Time
     asked
 }
 
-fn evaluate_under(rules: &[Rule], facts: &Facts, tables: &RuleTables, profile: &Profile, now: Timestamp) -> Decision {
+/// The same with other rules than [`RULES`], so that a test can switch one off.
+pub(super) fn evaluate_under(
+    rules: &[Rule],
+    facts: &Facts,
+    tables: &RuleTables,
+    profile: &Profile,
+    now: Timestamp,
+) -> Decision {
     let case = Case::new(facts, tables, profile, now);
     let mut findings = ask(rules.iter().filter(|rule| rule.stage == Stage::Number), &case);
     let emergency = facts.purpose == Purpose::Emergency;

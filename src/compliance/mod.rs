@@ -1,9 +1,13 @@
 //! The gate: facts in, a `Decision` out, and the only road from a decision to a dialled number.
 
 pub mod clearance;
+pub mod disclosure;
+pub mod effective;
+pub mod explain;
 pub mod facts;
 pub mod gate;
 pub mod next;
+pub mod opt_out;
 pub mod place;
 pub mod profile;
 pub mod rules;
@@ -11,6 +15,8 @@ pub mod tables;
 pub mod what_if;
 
 mod case;
+#[cfg(test)]
+mod cases;
 mod counting;
 mod number;
 mod standing;

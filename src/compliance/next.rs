@@ -1,7 +1,7 @@
 //! The next permissible instant: the earliest at which every time rule and every cap passes.
 //!
-//! Found by jumping, never by scanning: each clock and each cap names the earliest instant at which *it* could pass, no call can be
-//! allowed before the latest of these, and so the search goes on from there until all agree.
+//! Found by jumping, never by scanning: each clock and each cap names the earliest instant at which *it* could pass, no
+//! call can be allowed before the latest of these, and so the search goes on from there until all agree.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
@@ -18,8 +18,8 @@ use super::tables::week::{Week, Window};
 /// How far ahead the search looks. Nothing in that time is an answer too: there is none.
 pub const HORIZON: SignedDuration = SignedDuration::from_hours(62 * 24);
 
-/// The earliest instant from now on at which the time rules and caps of this case pass. Consents, lists and the other rules are not
-/// asked again.
+/// The earliest instant from now on at which the time rules and caps of this case pass. Consents, lists and the other
+/// rules are not asked again.
 pub fn next_permissible(case: &Case<'_>) -> Option<Timestamp> {
     let horizon = case.now.checked_add(HORIZON).unwrap_or(Timestamp::MAX);
     let clocks = Clock::of(case);

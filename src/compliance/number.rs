@@ -19,8 +19,8 @@ pub enum Number<'a> {
 }
 
 impl<'a> Number<'a> {
-    /// Reads a number: `+`, then `1` and ten digits of which area code and exchange begin with 2 to 9 and are not N11, or another
-    /// country code and 8 to 15 digits in all.
+    /// Reads a number: `+`, then `1` and ten digits of which area code and exchange begin with 2 to 9 and are not N11,
+    /// or another country code and 8 to 15 digits in all.
     pub fn classify(text: &str, tables: &'a RuleTables) -> Self {
         let Ok(number) = text.parse::<E164>() else {
             return Self::Malformed;

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Two capital letters as the postal service writes them: `NY`, `DC`, `PR`. Whether such a place exists is for the rule tables to say.
+/// Two capital letters as the postal service writes them: `NY`, `DC`, `PR`. Whether such a place exists is for the rule
+/// tables to say.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StateCode([u8; 2]);

@@ -1,5 +1,5 @@
-//! `Profile`: the choices that the law leaves to the operator, each named. The default is the conservative one throughout; every choice
-//! that differs from it is written into each decision.
+//! `Profile`: the choices that the law leaves to the operator, each named. The default is the conservative one
+//! throughout; every choice that differs from it is written into each decision.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,25 +11,29 @@ use super::place::StateCode;
 pub struct Profile {
     /// Area codes that are assigned but have no in-service date (565, 761): `deny` (default) or `warn`.
     pub assigned_area_codes: Response,
-    /// Whether calling hours bind a call that the person agreed to: `enforce` (default), or `lifted_where_the_law_says` for the rows
-    /// of `calling_hours.toml` that carry `lifted_by` (King v. Bon Charge, D. Del. 2026, reads 64.1200(c)(1) so; one district court).
+    /// Whether calling hours bind a call that the person agreed to: `enforce` (default), or `lifted_where_the_law_says`
+    /// for the rows of `calling_hours.toml` that carry `lifted_by` (King v. Bon Charge, D. Del. 2026, reads
+    /// 64.1200(c)(1) so; one district court).
     pub consented_hours: ConsentedHours,
-    /// Whether the states' narrower hours for automated and recorded voices bind a conversation with a language model, which is open
-    /// in law: `apply` (default) or `ignore`.
+    /// Whether the states' narrower hours for automated and recorded voices bind a conversation with a language model,
+    /// which is open in law: `apply` (default) or `ignore`.
     pub automated_voice_hours: AutomatedVoiceHours,
-    /// A state that asks for a permit for the device (Texas, Georgia, Nebraska, New Hampshire): `warn` (default) or `deny`.
+    /// A state that asks for a permit for the device (Texas, Georgia, Nebraska, New Hampshire): `warn` (default) or
+    /// `deny`.
     pub device_permits: Response,
-    /// A state that bans recorded sales calls without a stated exception (Washington and others): `warn` (default) or `deny`.
+    /// A state that bans recorded sales calls without a stated exception (Washington and others): `warn` (default) or
+    /// `deny`.
     pub device_prohibitions: Response,
-    /// The Reassigned Numbers Database answered "no data", so that there is no safe harbour: `warn` (default) or `deny`.
+    /// The Reassigned Numbers Database answered "no data", so that there is no safe harbour: `warn` (default) or
+    /// `deny`.
     pub reassigned_no_data: Response,
-    /// A call that rests on a business relationship older than a state's shorter term (Pennsylvania, Mississippi): `warn` (default)
-    /// or `deny`.
+    /// A call that rests on a business relationship older than a state's shorter term (Pennsylvania, Mississippi):
+    /// `warn` (default) or `deny`.
     pub short_relationship_terms: Response,
     /// Litigator lists are house policy, not law: `required` (default; unknown denies) or `off`.
     pub litigator_list: LitigatorList,
-    /// States in which oral consent is enough for an AI sales call (Bradford v. Sovereign Pest, 5th Cir. 2026, binds federal courts
-    /// in TX, LA and MS). It counts only where every state of the number is listed. Default: none.
+    /// States in which oral consent is enough for an AI sales call (Bradford v. Sovereign Pest, 5th Cir. 2026, binds
+    /// federal courts in TX, LA and MS). It counts only where every state of the number is listed. Default: none.
     pub oral_consent_states: Vec<StateCode>,
     /// States in which the operator is not registered and will not sell. Default: none.
     pub unregistered_states: Vec<StateCode>,

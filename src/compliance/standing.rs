@@ -14,8 +14,8 @@ use crate::domain::{Purpose, ReasonCode};
 pub struct ConsentStanding<'a> {
     /// The strongest valid record; among equals the newest.
     pub valid: Option<&'a ConsentFact>,
-    /// Where none is valid: what is wrong with the record that comes closest, in the order of precedence. Empty if there is no record
-    /// that was not revoked.
+    /// Where none is valid: what is wrong with the record that comes closest, in the order of precedence. Empty if
+    /// there is no record that was not revoked.
     pub failures: Vec<ReasonCode>,
 }
 
@@ -45,7 +45,8 @@ impl<'a> ConsentStanding<'a> {
     }
 }
 
-/// A record that was given before the last withdrawal no longer counts; one given after it, and not after the call, does.
+/// A record that was given before the last withdrawal no longer counts; one given after it, and not after the call,
+/// does.
 fn is_revoked(record: &ConsentFact, revoked_at: Option<Timestamp>, now: Timestamp) -> bool {
     match (revoked_at, record.given_at) {
         (Some(revoked_at), Some(given_at)) => revoked_at <= now && given_at <= revoked_at,
@@ -95,8 +96,8 @@ impl LiveRelationships {
     }
 }
 
-/// Alive up to and including the last day of both terms; the day is clamped to the end of a shorter month. A kind without terms is
-/// never alive.
+/// Alive up to and including the last day of both terms; the day is clamped to the end of a shorter month. A kind
+/// without terms is never alive.
 fn is_alive(record: Relationship, terms: &[Row<RelationshipTerm>], today: Date) -> bool {
     let mut of_kind = terms.iter().filter(|row| row.says.kind == record.kind && row.is_in_force_on(today)).peekable();
     of_kind.peek().is_some()

@@ -1,7 +1,7 @@
 //! What-if questions as lines of JSON: facts in, a decision out, with no database and no clock but the facts' own.
 //!
-//! Lines of one `group` are requests at the same moment: they are decided in order, and an allowed one holds the number and counts as
-//! an attempt for those that follow.
+//! Lines of one `group` are requests at the same moment: they are decided in order, and an allowed one holds the number
+//! and counts as an attempt for those that follow.
 
 use std::collections::HashMap;
 
@@ -42,13 +42,6 @@ impl LineError {
     }
 }
 
-/// One line of facts, read.
-struct Line {
-    facts: Facts,
-    at: Timestamp,
-    group: String,
-}
-
 /// One line of answer, its keys in the order of the contract.
 #[derive(Serialize)]
 struct Answer {
@@ -78,16 +71,16 @@ impl<'a> WhatIf<'a> {
         let row: Map<String, Value> = serde_json::from_str(line)
             .map_err(|error| failed(&Value::Null, format!("this is not an object of JSON: {error}")))?;
         let id = row.get("id").cloned().unwrap_or(Value::Null);
-        let mut line = read_line(&row, self.tables).map_err(|error| failed(&id, error))?;
-        if !line.group.is_empty()
-            && let Some(held) = self.held.get(&line.group)
-        {
-            let same = held.iter().filter(|(number, _)| *number == line.facts.number);
-            line.facts.reservations.extend(same.map(|(_, at)| *at));
+        let (mut facts, at) = read_facts(&row, self.tables).map_err(|error| failed(&id, error))?;
+        let fields = Fields { row: &row };
+        let group = fields.text("group").map_err(|error| failed(&id, error))?;
+        if let Some(held) = self.held.get(group) {
+            let same = held.iter().filter(|(number, _)| *number == facts.number);
+            facts.reservations.extend(same.map(|(_, at)| *at));
         }
-        let decision = gate::evaluate(&line.facts, self.tables, self.profile, line.at);
-        if decision.is_allowed() && !line.group.is_empty() {
-            self.held.entry(line.group).or_default().push((line.facts.number, line.at));
+        let decision = gate::evaluate(&facts, self.tables, self.profile, at);
+        if decision.is_allowed() && !group.is_empty() {
+            self.held.entry(group.to_owned()).or_default().push((facts.number, at));
         }
         Ok((id, decision))
     }
@@ -150,7 +143,8 @@ const COLUMNS: [&str; 32] = [
     "note",
 ];
 
-fn read_line(row: &Map<String, Value>, tables: &RuleTables) -> Result<Line, String> {
+/// The facts of a line and the instant they are asked for.
+pub(super) fn read_facts(row: &Map<String, Value>, tables: &RuleTables) -> Result<(Facts, Timestamp), String> {
     if let Some(unknown) = row.keys().find(|key| !COLUMNS.contains(&key.as_str())) {
         let nearest = COLUMNS.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
         return Err(format!("`{unknown}` is no field; did you mean `{}`?", nearest.unwrap_or(&"id")));
@@ -180,7 +174,7 @@ fn read_line(row: &Map<String, Value>, tables: &RuleTables) -> Result<Line, Stri
         outbound_stopped: false,
     };
     let at = fields.instant("call_time_utc")?.ok_or("`call_time_utc` is missing")?;
-    Ok(Line { facts, at, group: fields.text("group")?.to_owned() })
+    Ok((facts, at))
 }
 
 fn read_consent(fields: &Fields<'_>, flags: &Flags) -> Result<Option<ConsentFact>, String> {
@@ -326,4 +320,136 @@ const INSTANT: &str = "an instant in UTC like 2026-12-01T13:00:00Z";
 fn parse_state(name: &str, text: &str, tables: &RuleTables) -> Result<StateCode, String> {
     let code = text.parse().ok().filter(|code| tables.state(*code).is_some());
     code.ok_or_else(|| format!("`{name}` names `{text}`, which is no US state, district or territory like NY"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOWED: &str = r#""number":"+12125550113","call_time_utc":"2026-12-01T18:00:00Z","voice":"ai",
+        "purpose":"telemarketing","consent_type":"written","consent_scope":"telemarketing","consent_at":"2026-06-01T15:00:00Z",
+        "rnd":"no","litigator":"n""#;
+
+    fn ask(lines: &[String]) -> Vec<Result<String, String>> {
+        let tables = RuleTables::shipped().unwrap();
+        let profile = Profile::default();
+        let mut what_if = WhatIf::new(&tables, &profile);
+        lines.iter().map(|line| what_if.decide_line(line).map_err(|error| error.to_string())).collect()
+    }
+
+    fn ask_one(line: &str) -> Result<String, String> {
+        ask(&[line.to_owned()]).pop().unwrap()
+    }
+
+    #[test]
+    fn an_answer_has_the_keys_of_the_contract_in_order() {
+        assert_eq!(
+            ask_one(&format!(r#"{{"id":"a",{ALLOWED}}}"#)).unwrap(),
+            r#"{"id":"a","decision":"allow","reason_code":"ALLOW","reasons":[],"next_permissible_at":null,"citation":"47 USC 227(b)(1)(A)(iii); 47 CFR 64.1200(a)(2), (f)(9)"}"#
+        );
+        let night = ALLOWED.replace("18:00:00Z", "12:59:59Z");
+        assert_eq!(
+            ask_one(&format!(r#"{{"id":7,{night}}}"#)).unwrap(),
+            r#"{"id":7,"decision":"deny","reason_code":"OUTSIDE_HOURS_FEDERAL","reasons":["OUTSIDE_HOURS_FEDERAL","OUTSIDE_HOURS_STATE"],"next_permissible_at":"2026-12-01T13:00:00Z","citation":"47 CFR 64.1200(c)(1); 16 CFR 310.4(c)"}"#
+        );
+    }
+
+    #[test]
+    fn equal_codes_of_two_zones_are_listed_once() {
+        let night = ALLOWED.replace("+1212", "+1423").replace("18:00:00Z", "05:00:00Z");
+        let answer = ask_one(&format!(r#"{{"id":"a",{night}}}"#)).unwrap();
+        assert!(answer.contains(r#""reasons":["OUTSIDE_HOURS_FEDERAL","OUTSIDE_HOURS_STATE"]"#), "{answer}");
+    }
+
+    #[test]
+    fn a_line_that_is_not_valid_says_why_and_keeps_its_id() {
+        let error = |from: &str, to: &str| {
+            let line = format!(r#"{{"id":"bad",{ALLOWED}}}"#);
+            assert!(line.contains(from), "{from}");
+            let error: Value = serde_json::from_str(&ask_one(&line.replace(from, to)).unwrap_err()).unwrap();
+            assert_eq!(error["id"], "bad");
+            error["error"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(error("\"ai\"", "\"robot\""), "`voice` is `robot`; it may be ai, human");
+        assert_eq!(error("\"ai\"", "\"\""), "`voice` is missing");
+        assert_eq!(
+            error("telemarketing\",\"cons", "sales\",\"cons"),
+            "`purpose` is `sales`; it may be telemarketing, informational, healthcare, emergency"
+        );
+        assert_eq!(
+            error("2026-12-01T18:00:00Z", "2026-12-01 at six"),
+            "`call_time_utc` is `2026-12-01 at six`, which is not an instant in UTC like 2026-12-01T13:00:00Z"
+        );
+        assert_eq!(error("2026-12-01T18:00:00Z", ""), "`call_time_utc` is missing");
+        assert_eq!(error("\"rnd\":\"no\"", "\"rnd\":\"maybe\""), "`rnd` is `maybe`; it may be no, yes, no_data");
+        assert_eq!(error("\"litigator\":\"n\"", "\"litigator\":false"), "`litigator` is not a text");
+        assert_eq!(error("\"rnd\"", "\"attempt_utc\""), "`attempt_utc` is no field; did you mean `attempts_utc`?");
+        let with = |field: &str| error("\"rnd\":\"no\"", &format!("\"rnd\":\"no\",{field}"));
+        assert!(with(r#""flags":"patient_room;vip""#).starts_with("`flags`: unknown flag `vip`"));
+        assert!(with(r#""flags":"emergency_ZZ""#).starts_with("`flags` names `ZZ`, which is no US state"));
+        assert!(with(r#""known_state":"Ohio""#).starts_with("`known_state` names `Ohio`"));
+        assert!(with(r#""known_zone":"Ohio""#).starts_with("`known_zone` is `Ohio`, which is no time zone"));
+        assert!(with(r#""dnc_list_date":"2026-02-30""#).contains("not a date like"));
+        assert!(with(r#""attempts_utc":"2026-12-01T10:00:00Z;soon""#).contains("`soon`"));
+        assert!(with(r#""revoked_at":"2026-12-01T10:00:00""#).contains("not an instant in UTC"), "no offset");
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_id() {
+        for line in ["", "[]", "{", "7", "{\"id\":\"a\"} x"] {
+            let error: Value = serde_json::from_str(&ask_one(line).unwrap_err()).unwrap();
+            assert_eq!(error["id"], Value::Null, "{line}");
+        }
+    }
+
+    #[test]
+    fn absent_and_empty_and_null_are_the_same() {
+        let absent = ask_one(&format!(r#"{{"id":"a",{ALLOWED}}}"#)).unwrap();
+        let null = ask_one(&format!(r#"{{"id":"a",{ALLOWED},"known_state":null,"flags":"","ndnc":"","group":null}}"#));
+        assert_eq!(null.unwrap(), absent);
+    }
+
+    #[test]
+    fn lines_of_one_group_are_decided_in_order() {
+        let line =
+            |id: &str, group: &str, extra: &str| format!(r#"{{"id":"{id}",{ALLOWED},"group":"{group}"{extra}}}"#);
+        let code = |answer: &Result<String, String>| {
+            let answer: Value = serde_json::from_str(answer.as_ref().unwrap()).unwrap();
+            (answer["reason_code"].as_str().unwrap().to_owned(), answer["next_permissible_at"].clone())
+        };
+        let answers = ask(&[
+            line("first", "g", ""),
+            line("second", "g", ""),
+            line("another group", "h", ""),
+            line("no group", "", ""),
+            line("another number", "g", "").replace("+12125550113", "+12125550114"),
+        ]);
+        let codes: Vec<String> = answers.iter().map(|answer| code(answer).0).collect();
+        assert_eq!(codes, ["ALLOW", "IN_FLIGHT", "ALLOW", "ALLOW", "ALLOW"]);
+        assert_eq!(code(&answers[1]).1, Value::Null);
+    }
+
+    #[test]
+    fn a_denied_line_of_a_group_holds_nothing() {
+        let denied = format!(r#"{{"id":"a",{ALLOWED},"group":"g","internal_dnc_at":"2026-01-01T00:00:00Z"}}"#);
+        let asked = format!(r#"{{"id":"b",{ALLOWED},"group":"g"}}"#);
+        assert!(ask(&[denied, asked])[1].as_ref().unwrap().contains("\"ALLOW\""));
+    }
+
+    #[test]
+    fn a_group_of_three_fills_a_cap_of_three() {
+        let line = |id: &str| {
+            let attempts = r#""attempts_utc":"2026-12-01T15:00:00Z;2026-12-01T16:00:00Z""#;
+            format!(r#"{{"id":"{id}",{ALLOWED},{attempts},"group":"g"}}"#).replace("+1212", "+1305")
+        };
+        let answers = ask(&[line("a"), line("b"), line("c")]);
+        assert!(answers[0].as_ref().unwrap().contains("\"ALLOW\""));
+        for answer in &answers[1..] {
+            let answer = answer.as_ref().unwrap();
+            assert!(
+                answer.contains(r#""reasons":["FREQ_CAP_STATE"],"next_permissible_at":"2026-12-02T15:00:00Z""#),
+                "{answer}"
+            );
+        }
+    }
 }

@@ -141,7 +141,8 @@ pub enum Outcome {
     },
 }
 
-/// One answer of the gate, with what it rests on. Pure data: it permits nothing by itself (see `compliance::clearance`).
+/// One answer of the gate, with what it rests on. Pure data: it permits nothing by itself (see
+/// `compliance::clearance`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     pub outcome: Outcome,

@@ -1,4 +1,5 @@
-//! The country's calling hours, 08:00 to 21:00 in every zone of the number; for calls that sell nothing, as house policy.
+//! The country's calling hours, 08:00 to 21:00 in every zone of the number; for calls that sell nothing, as house
+//! policy.
 
 use super::calling_hours_state::check_hours;
 use super::{Findings, Rule, Stage};

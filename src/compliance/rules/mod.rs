@@ -1,7 +1,8 @@
 //! The rules, one a file. Every rule that applies is evaluated always, and every reason is returned.
 //!
-//! A rule reads the [`Case`] and writes its reasons and warnings into [`Findings`]. A fact that a rule needs and that is not known is a
-//! reason of its own (`FACT_UNKNOWN`), never a skipped rule. [`RULES`] is the whole gate: a rule that is not in it does not exist.
+//! A rule reads the `Case` and writes its reasons and warnings into [`Findings`]. A fact that a rule needs and that
+//! is not known is a reason of its own (`FACT_UNKNOWN`), never a skipped rule. [`RULES`] is the whole gate: a rule that
+//! is not in it does not exist.
 
 mod area_code_in_service;
 mod automated_voice_device;

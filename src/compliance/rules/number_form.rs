@@ -12,8 +12,8 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
         Number::Malformed => findings.deny(
             ReasonCode::InvalidNumber,
             "NANP format (NXX-NXX-XXXX), ITU-T E.164",
-            "This is no telephone number: write + and the country code, as in +12125550113; after +1 come ten digits, of which \
-             neither area code nor exchange begins with 0 or 1 or ends in 11.",
+            "This is no telephone number: write + and the country code, without spaces; after +1 come ten digits, of which neither \
+             area code nor exchange begins with 0 or 1 or ends in 11.",
         ),
         Number::International => findings.deny(
             ReasonCode::InternationalNotCovered,

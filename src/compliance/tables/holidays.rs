@@ -63,7 +63,8 @@ impl TryFrom<RawHoliday> for Holiday {
 }
 
 impl Holiday {
-    /// Whether `date` is this holiday or the day on which it is observed (Saturday's on Friday, Sunday's on Monday; 5 USC 6103(b)).
+    /// Whether `date` is this holiday or the day on which it is observed (Saturday's on Friday, Sunday's on Monday; 5
+    /// USC 6103(b)).
     pub fn falls_on(&self, date: Date) -> bool {
         if self.is_the_day(date) {
             return true;

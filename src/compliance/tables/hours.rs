@@ -1,4 +1,5 @@
-//! Rows of `calling_hours.toml` and `automated_voice.toml`: when calls may be made, and what a state asks of automated voices.
+//! Rows of `calling_hours.toml` and `automated_voice.toml`: when calls may be made, and what a state asks of automated
+//! voices.
 
 use jiff::tz::Offset;
 use serde::Deserialize;
@@ -17,8 +18,8 @@ pub struct Hours {
     pub lifted_by: Vec<HoursLift>,
 }
 
-/// A second clock on which the hours must be open too, while daylight time runs in a zone: Mississippi's statute names Central
-/// *Standard* Time.
+/// A second clock on which the hours must be open too, while daylight time runs in a zone: Mississippi's statute names
+/// Central *Standard* Time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherClock {
     pub offset: Offset,

@@ -1,7 +1,8 @@
-//! `RuleTables`: the texts of `config/compliance/` parsed once into typed tables, arranged by place, with every time zone resolved.
+//! `RuleTables`: the texts of `config/compliance/` parsed once into typed tables, arranged by place, with every time
+//! zone resolved.
 //!
-//! A malformed table is an error that names file, row and reason; the start stops there. An operator's own file may replace rows by id
-//! and add rows (see [`overrides`]).
+//! A malformed table is an error that names file, row and reason; the start stops there. An operator's own file may
+//! replace rows by id and add rows (see [`overrides`]).
 
 pub mod area_codes;
 pub mod caps;
@@ -16,6 +17,7 @@ pub mod sources;
 pub mod week;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -35,7 +37,6 @@ use super::place::StateCode;
 use crate::domain::phone::Npa;
 
 /// Every rule table, ready for use. Built once; shared by reference.
-#[derive(Debug)]
 pub struct RuleTables {
     pub rule_set: RuleSet,
     /// `rule_set` as decisions quote it.
@@ -52,6 +53,13 @@ pub struct RuleTables {
     /// One sentence for each row that the operator made laxer; part of every decision's warnings.
     pub loosened: Vec<String>,
     zones: Zones,
+}
+
+impl fmt::Debug for RuleTables {
+    /// The identity of the rule set: the tables themselves are pages long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RuleTables({})", self.rule_set_text)
+    }
 }
 
 /// The rows that hold in one place.
@@ -98,7 +106,8 @@ impl PartialEq for Zone {
     }
 }
 
-/// The bundled time-zone database; the machine's own is never asked, so that the same facts give the same decision everywhere.
+/// The bundled time-zone database; the machine's own is never asked, so that the same facts give the same decision
+/// everywhere.
 #[derive(Debug)]
 struct Zones {
     database: TimeZoneDatabase,
@@ -149,6 +158,7 @@ impl RuleTables {
             texts.push((OPERATOR_FILE, text));
         }
         rows.check_ids()?;
+        rows.check_consent_is_whole()?;
         arrange(rows, RuleSet::of(version, &texts), loosened)
     }
 
@@ -183,7 +193,7 @@ fn arrange(rows: Rows, rule_set: RuleSet, loosened: Vec<String>) -> Result<RuleT
     let mut states = BTreeMap::new();
     for row in rows.jurisdictions {
         let Scope::State(code) = row.place else {
-            return Err(no_such_place("jurisdictions.toml", &row.id, "US"));
+            return Err(no_such_place(&row.file, &row.id, "US"));
         };
         let rules = StateRules { code, jurisdiction: row, rules: PlaceRules::default(), zones: Vec::new() };
         states.insert(code, rules);
@@ -193,7 +203,7 @@ fn arrange(rows: Rows, rule_set: RuleSet, loosened: Vec<String>) -> Result<RuleT
             && zones.resolve(&clock.while_daylight_time_in).is_none()
         {
             let reason = format!("`{}` is no time zone", clock.while_daylight_time_in);
-            return Err(TableError::Row { file: "calling_hours.toml".to_owned(), row: row.id.clone(), reason });
+            return Err(TableError::Row { file: row.file.clone(), row: row.id.clone(), reason });
         }
     }
     let area_codes = resolve_area_codes(rows.area_codes, &mut zones, &mut states)?;
@@ -236,7 +246,7 @@ fn scatter<T>(
             Scope::Country => table(country).push(row),
             Scope::State(code) => match states.get_mut(&code) {
                 Some(state) => table(&mut state.rules).push(row),
-                None => return Err(no_such_place("rule tables", &row.id, code.as_str())),
+                None => return Err(no_such_place(&row.file, &row.id, code.as_str())),
             },
         }
     }
@@ -290,22 +300,36 @@ fn resolve_area_codes(
 }
 
 impl Rows {
+    /// No call may be without a row that says what it needs.
+    fn check_consent_is_whole(&self) -> Result<(), TableError> {
+        let cells = self.consent.iter().map(|row| (row.says.voice, row.says.purpose, row.says.line));
+        let cells: HashSet<_> = cells.collect();
+        // Two voices, three purposes (an emergency needs nothing), three lines.
+        if cells.len() < 2 * 3 * 3 {
+            return Err(TableError::Incomplete("permission.toml: every voice, purpose and line has a [[consent]] row"));
+        }
+        Ok(())
+    }
+
     /// An id names one row of all tables.
     fn check_ids(&self) -> Result<(), TableError> {
+        fn names<T>(rows: &[Row<T>]) -> impl Iterator<Item = (&String, &String)> {
+            rows.iter().map(|row| (&row.id, &row.file))
+        }
         let mut seen = HashSet::new();
-        let ids = (self.jurisdictions.iter().map(|row| &row.id))
-            .chain(self.hours.iter().map(|row| &row.id))
-            .chain(self.automated.iter().map(|row| &row.id))
-            .chain(self.holidays.iter().map(|row| &row.id))
-            .chain(self.caps.iter().map(|row| &row.id))
-            .chain(self.consent.iter().map(|row| &row.id))
-            .chain(self.relationships.iter().map(|row| &row.id))
-            .chain(self.list_age.iter().map(|row| &row.id))
-            .chain(self.prohibitions.iter().map(|row| &row.id))
-            .chain(self.emergencies.iter().map(|row| &row.id));
-        for id in ids {
+        let all = names(&self.jurisdictions)
+            .chain(names(&self.hours))
+            .chain(names(&self.automated))
+            .chain(names(&self.holidays))
+            .chain(names(&self.caps))
+            .chain(names(&self.consent))
+            .chain(names(&self.relationships))
+            .chain(names(&self.list_age))
+            .chain(names(&self.prohibitions))
+            .chain(names(&self.emergencies));
+        for (id, file) in all {
             if !seen.insert(id) {
-                return Err(TableError::DuplicateId { file: "rule tables".to_owned(), row: id.clone() });
+                return Err(TableError::DuplicateId { file: file.clone(), row: id.clone() });
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
-//! The operator's own rule file on top of the shipped one: it has the same tables. A row with a shipped row's id replaces that row; a
-//! row with a new id is added beside the others, and since every row binds, it can only tighten.
+//! The operator's own rule file on top of the shipped one: it has the same tables. A row with a shipped row's id
+//! replaces that row; a row with a new id is added beside the others, and since every row binds, it can only tighten.
 //!
-//! A replacement that is laxer than the shipped row stops the start, unless it carries `acknowledge_loosening = "the reason"`; it is
-//! then written into every decision made under these tables.
+//! A replacement that is laxer than the shipped row stops the start, unless it carries `acknowledge_loosening = "the
+//! reason"`; it is then written into every decision made under these tables.
 
 use super::caps::FrequencyCap;
 use super::error::TableError;

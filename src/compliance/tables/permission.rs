@@ -1,4 +1,5 @@
-//! Rows of permission.toml: which calls need which permission, how long a business relationship lives, what a state bans outright.
+//! Rows of permission.toml: which calls need which permission, how long a business relationship lives, what a state
+//! bans outright.
 
 use serde::Deserialize;
 

@@ -10,6 +10,8 @@ use crate::compliance::place::StateCode;
 /// One row of a rule table. `T` is what the row says; the rest is where and when it holds and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row<T> {
+    /// The file it was read from, for errors.
+    pub file: String,
     /// Stable name, quoted in reasons and in the operator's own file: `FL.hours`.
     pub id: String,
     pub place: Scope,
@@ -96,7 +98,7 @@ const HEAD_KEYS: [&str; 9] =
     ["id", "place", "from", "until", "citation", "confidence", "source_date", "note", "acknowledge_loosening"];
 
 /// Takes the rows `[[table]]` out of a parsed file. An absent table has no rows.
-pub(super) fn take_rows<T: DeserializeOwned>(
+pub(in crate::compliance) fn take_rows<T: DeserializeOwned>(
     file: &str,
     document: &mut toml::Table,
     table: &str,
@@ -138,7 +140,8 @@ fn parse_row<T: DeserializeOwned>(
     if citation.trim().is_empty() {
         return Err(TableError::Row { file: file.to_owned(), row: name, reason: "a row needs a citation".to_owned() });
     }
-    Ok(Row { id, place, from, until, citation, confidence, source_date, note, acknowledge_loosening, says })
+    let file = file.to_owned();
+    Ok(Row { file, id, place, from, until, citation, confidence, source_date, note, acknowledge_loosening, says })
 }
 
 fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {

@@ -1,0 +1,256 @@
+//! The opening disclosure: who calls, that it is an AI, how to opt out, that the call is recorded, and how to reach the
+//! seller. Composed from `disclosures.toml` for the purpose of the call and every state that the called party may be
+//! in.
+
+use serde::Deserialize;
+
+use super::place::StateCode;
+use super::tables::row::{Row, Scope, take_rows};
+use super::tables::{RuleTables, TableError};
+use crate::domain::{E164, Purpose};
+
+const FILE: &str = "disclosures.toml";
+const SHIPPED: &str = include_str!("../../config/compliance/disclosures.toml");
+
+/// The rows of `disclosures.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disclosures {
+    rows: Vec<Row<DisclosureRow>>,
+}
+
+/// What the composer must know of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening<'a> {
+    pub purpose: Purpose,
+    pub language: Language,
+    /// The seller's registered name.
+    pub seller: &'a str,
+    /// The number that takes do-not-call requests in business hours.
+    pub callback: Option<&'a E164>,
+    /// The key that opts out, where the carrier listens for keys.
+    pub opt_out_key: Option<char>,
+    pub recorded: bool,
+    /// Every state that the called party may be in (`Decision::places`).
+    pub states: &'a [StateCode],
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    #[default]
+    #[serde(alias = "en")]
+    English,
+    #[serde(alias = "es")]
+    Spanish,
+}
+
+/// The sentences of an opening, in the order in which they are spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disclosure {
+    pub sentences: Vec<Sentence>,
+    /// The laws that make silence about the recording fatal: one for each state in which every party must agree. Empty
+    /// if the call is not recorded.
+    pub all_party_recording: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    /// The row of the table it comes from.
+    pub row: String,
+    pub part: Part,
+    pub text: String,
+    pub citation: String,
+}
+
+/// The parts of an opening, in the order in which they are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Identity,
+    OptOut,
+    State,
+    Recording,
+    Callback,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisclosureRow {
+    #[serde(default)]
+    purposes: Option<Vec<Purpose>>,
+    part: Part,
+    en: String,
+    es: String,
+}
+
+impl Disclosures {
+    /// The table as it ships.
+    pub fn shipped() -> Result<Self, TableError> {
+        Self::parse(FILE, SHIPPED)
+    }
+
+    /// Reads a table of the same form.
+    pub fn parse(file: &str, text: &str) -> Result<Self, TableError> {
+        let mut document: toml::Table = text.parse().map_err(|error: toml::de::Error| TableError::Syntax {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let rows = take_rows(file, &mut document, "disclosure")?;
+        match document.keys().next() {
+            None => Ok(Self { rows }),
+            Some(table) => {
+                let (table, known) = (table.clone(), "disclosure".to_owned());
+                Err(TableError::UnknownTable { file: file.to_owned(), table, known })
+            }
+        }
+    }
+
+    /// What this call must say first.
+    pub fn compose(&self, opening: &Opening<'_>, tables: &RuleTables) -> Disclosure {
+        let mut rows: Vec<&Row<DisclosureRow>> = self.rows.iter().filter(|row| applies(row, opening)).collect();
+        let has_key = opening.opt_out_key.is_some();
+        rows.retain(|row| row.says.part != Part::OptOut || row.says.en.contains("{key}") == has_key);
+        rows.sort_by_key(|row| row.says.part);
+        let sentences = rows.into_iter().map(|row| Sentence {
+            row: row.id.clone(),
+            part: row.says.part,
+            text: fill(&row.says, opening),
+            citation: row.citation.clone(),
+        });
+        Disclosure { sentences: sentences.collect(), all_party_recording: all_party_laws(opening, tables) }
+    }
+}
+
+impl Disclosure {
+    /// The whole opening as one text.
+    pub fn text(&self) -> String {
+        let sentences: Vec<&str> = self.sentences.iter().map(|sentence| sentence.text.as_str()).collect();
+        sentences.join(" ")
+    }
+}
+
+fn applies(row: &Row<DisclosureRow>, opening: &Opening<'_>) -> bool {
+    let here = match row.place {
+        Scope::Country => true,
+        Scope::State(code) => opening.states.contains(&code),
+    };
+    let says = &row.says;
+    here && says.purposes.as_ref().is_none_or(|purposes| purposes.contains(&opening.purpose))
+        && (opening.recorded || says.part != Part::Recording)
+        && (opening.callback.is_some() || !says.en.contains("{callback}"))
+}
+
+fn fill(says: &DisclosureRow, opening: &Opening<'_>) -> String {
+    let text = match opening.language {
+        Language::English => &says.en,
+        Language::Spanish => &says.es,
+    };
+    // The seller's name goes in last, so that nothing is filled into it.
+    let text = text.replace("{callback}", &opening.callback.map(spoken).unwrap_or_default());
+    let text = text.replace("{key}", &opening.opt_out_key.map(String::from).unwrap_or_default());
+    // `Inc.` at the end of a sentence has one full stop.
+    let text = text.replace("{seller}.", &format!("{}.", opening.seller.trim_end_matches('.')));
+    text.replace("{seller}", opening.seller)
+}
+
+/// A number as a carrier's voice reads it digit by digit: `2 1 2, 5 5 5, 0 1 1 3`.
+fn spoken(number: &E164) -> String {
+    let apart = |digits: &str| digits.chars().map(String::from).collect::<Vec<_>>().join(" ");
+    match number.nanp_digits() {
+        Some(digits) => [&digits[..3], &digits[3..6], &digits[6..]].map(apart).join(", "),
+        None => apart(&number.as_str()[1..]),
+    }
+}
+
+fn all_party_laws(opening: &Opening<'_>, tables: &RuleTables) -> Vec<String> {
+    let states = opening.states.iter().filter(|_| opening.recorded).filter_map(|code| tables.state(*code));
+    let places = states.map(|state| &state.jurisdiction.says).filter(|place| place.recording.asks_every_party());
+    places.map(|place| format!("{}: {}", place.name, place.recording_citation)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compose(change: impl FnOnce(&mut Opening<'_>)) -> Disclosure {
+        compose_in(&["NY"], change)
+    }
+
+    fn compose_in(states: &[&str], change: impl FnOnce(&mut Opening<'_>)) -> Disclosure {
+        let callback: E164 = "+12125550113".parse().unwrap();
+        let states: Vec<StateCode> = states.iter().map(|code| code.parse().unwrap()).collect();
+        let mut opening = Opening {
+            purpose: Purpose::Telemarketing,
+            language: Language::English,
+            seller: "Acme Solar, Inc.",
+            callback: Some(&callback),
+            opt_out_key: Some('9'),
+            recorded: true,
+            states: &states,
+        };
+        change(&mut opening);
+        Disclosures::shipped().unwrap().compose(&opening, &RuleTables::shipped().unwrap())
+    }
+
+    #[test]
+    fn an_opening_says_who_and_what_then_at_once_how_to_opt_out() {
+        assert_eq!(
+            compose(|_| ()).text(),
+            "Hello, this is an AI assistant with a sales call from Acme Solar, Inc. To stop these calls, press 9 or say: stop calling. This call is recorded and transcribed. \
+             You can reach us at 2 1 2, 5 5 5, 0 1 1 3."
+        );
+    }
+
+    #[test]
+    fn every_purpose_and_language_names_the_ai_and_the_seller() {
+        for purpose in [Purpose::Telemarketing, Purpose::Informational, Purpose::Healthcare, Purpose::Emergency] {
+            for (language, ai) in [(Language::English, "AI assistant"), (Language::Spanish, "inteligencia artificial")]
+            {
+                let disclosure = compose(|opening| {
+                    opening.purpose = purpose;
+                    opening.language = language;
+                });
+                let first = &disclosure.sentences[0];
+                assert_eq!(first.part, Part::Identity);
+                assert!(first.text.contains(ai) && first.text.contains("Acme Solar"), "{}", first.text);
+                let text = disclosure.text();
+                assert!(!text.contains(['{', '}']), "{text}");
+                let opts_out = disclosure.sentences.iter().any(|sentence| sentence.part == Part::OptOut);
+                assert_eq!(opts_out, purpose != Purpose::Emergency);
+            }
+        }
+    }
+
+    #[test]
+    fn states_add_their_words_and_the_laws_on_recording() {
+        let states = ["CA", "NY", "DE"];
+        let disclosure = compose_in(&states, |_| ());
+        assert!(disclosure.text().contains("artificial voice"));
+        assert_eq!(
+            disclosure.all_party_recording,
+            ["California: Cal. Penal Code 632, 632.7", "Delaware: conflicting Delaware statutes"]
+        );
+        let unrecorded = compose_in(&states, |opening| opening.recorded = false);
+        assert!(unrecorded.all_party_recording.is_empty() && !unrecorded.text().contains("recorded"));
+    }
+
+    #[test]
+    fn without_keys_or_callback_number_nothing_dangles() {
+        let text = compose(|opening| {
+            opening.opt_out_key = None;
+            opening.callback = None;
+        })
+        .text();
+        assert!(
+            text.contains("To stop these calls, say: stop calling.")
+                && !text.contains("press")
+                && !text.contains("reach")
+        );
+    }
+
+    #[test]
+    fn a_sellers_name_fills_nothing_in() {
+        let text = compose(|opening| opening.seller = "{callback} & {key}").text();
+        assert!(text.contains("{callback} & {key}"));
+    }
+}
