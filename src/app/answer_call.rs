@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::event::{Actor, Created, Door};
-use crate::domain::{AgentRef, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party};
+use crate::domain::{AgentRef, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party, Purpose};
 use crate::protocol::twilio::rest::{RecordingChannels, RecordingRequest};
 use crate::protocol::twilio::twiml::{Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, render};
 
@@ -32,7 +32,7 @@ impl App {
     /// Takes an inbound call. Returns the document for the carrier.
     pub async fn answer_inbound(self: &Arc<Self>, order: AnswerOrder) -> Result<String, JournalFull> {
         if let Some(call) = self.live.by_sid(&order.call_sid) {
-            return Ok(self.connect_document(&call));
+            return Ok(self.connect_document(&call).await);
         }
         if self.drain.is_cancelled() {
             return Ok(self.apology_document());
@@ -46,17 +46,17 @@ impl App {
         if call.sid() == Some(&order.call_sid) {
             self.warm_agent(&call);
         }
-        Ok(self.connect_document(&call))
+        Ok(self.connect_document(&call).await)
     }
 
     /// One of our own calls was picked up. `None` when we know no such call.
-    pub fn answer_outbound(self: &Arc<Self>, call_id: CallId, sid: &CallSid) -> Option<String> {
+    pub async fn answer_outbound(self: &Arc<Self>, call_id: CallId, sid: &CallSid) -> Option<String> {
         let call = self.live.by_id(call_id)?;
         if !self.live.bind(sid, &call) {
             return None;
         }
         self.adopt(&call, sid);
-        Some(self.connect_document(&call))
+        Some(self.connect_document(&call).await)
     }
 
     /// A webhook told us the carrier's id of a call before (or instead of) the answer to our request.
@@ -134,8 +134,9 @@ impl App {
     }
 
     /// The call's first document: made once, repeated on a replay.
-    fn connect_document(&self, call: &Arc<LiveCall>) -> String {
-        call.document(|| self.stream_document(call, self.disclosure(call)))
+    async fn connect_document(&self, call: &Arc<LiveCall>) -> String {
+        let disclosure = self.disclosure(call).await;
+        call.document(|| self.stream_document(call, disclosure))
     }
 
     fn stream_document(&self, call: &LiveCall, disclosure: Option<String>) -> String {
@@ -157,11 +158,23 @@ impl App {
         })
     }
 
-    /// What the carrier says before the agent does, on calls that we placed.
-    fn disclosure(&self, call: &LiveCall) -> Option<String> {
-        let (seller, callback) = self.config.seller.complete()?;
-        let template = self.config.compliance.disclosure.trim();
-        (Self::is_outbound(call) && !template.is_empty())
-            .then(|| template.replace("{seller}", seller).replace("{callback_number}", callback.as_str()))
+    /// What the carrier says before the agent does, on calls that we placed. Composed from the recorded decision, so that a
+    /// restart between dial and answer leaves nothing out.
+    async fn disclosure(&self, call: &LiveCall) -> Option<String> {
+        let record = call.record();
+        if record.direction != Direction::Outbound {
+            return None;
+        }
+        let decision = match record.decision_id {
+            Some(id) => self.store.decision(id).await.unwrap_or_else(|error| {
+                tracing::error!(call.id = %call.id, %error, "a decision could not be read, the common disclosure is used");
+                None
+            }),
+            None => None,
+        };
+        let callback = self.config.seller.complete().map(|(_, number)| number);
+        let purpose = record.purpose.unwrap_or(Purpose::Telemarketing);
+        let decision = decision.map(|recorded| recorded.decision);
+        Some(self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), self.config.carrier.twilio.record))
     }
 }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
+use crate::compliance::disclosure::{Disclosures, Language, Opening};
 use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Reassigned, Relationship, RelationshipKind};
 use crate::compliance::gate::evaluate;
+use crate::compliance::opt_out::OptOutPhrases;
+use crate::compliance::place::StateCode;
 use crate::compliance::profile::Profile;
 use crate::compliance::tables::RuleTables;
 use crate::config::{ComplianceConfig, SellerConfig};
 use crate::domain::consent::ConsentKind;
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::Actor;
-use crate::domain::{Decision, DecisionId, LeadId, Party, Purpose};
+use crate::domain::{Decision, DecisionId, E164, LeadId, Party, Purpose};
 use crate::store::{self, Decided, GateRequest, Intent, Reassignment, Store, StoreError, StoredFacts};
 
 use super::{App, PlaceCall};
@@ -23,6 +26,8 @@ use super::{App, PlaceCall};
 pub struct Gate {
     tables: Arc<RuleTables>,
     profile: Arc<Profile>,
+    disclosures: Arc<Disclosures>,
+    phrases: Arc<OptOutPhrases>,
     seller: Arc<str>,
 }
 
@@ -74,6 +79,8 @@ impl Gate {
         Ok(Self {
             tables: Arc::new(tables),
             profile: Arc::new(Profile::default()),
+            disclosures: Arc::new(Disclosures::shipped().context("the disclosures of this program are not valid")?),
+            phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
             seller: seller.name.as_str().into(),
         })
     }
@@ -89,6 +96,34 @@ impl Gate {
 
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// What must be said before there is any conversation, for the places that the decision considered.
+    pub fn disclosure(
+        &self,
+        decision: Option<&Decision>,
+        purpose: Purpose,
+        callback: Option<&E164>,
+        recorded: bool,
+    ) -> String {
+        let states: Vec<StateCode> =
+            decision.into_iter().flat_map(|d| &d.places).filter_map(|place| place.state.parse().ok()).collect();
+        let opening = Opening {
+            purpose,
+            language: Language::English,
+            seller: &self.seller,
+            callback,
+            // Keys pressed while the carrier speaks do not reach us, so the sentence offers the voice.
+            opt_out_key: None,
+            recorded,
+            states: &states,
+        };
+        self.disclosures.compose(&opening, &self.tables).text()
+    }
+
+    /// The phrase of the table by which this text asks not to be called again.
+    pub fn hears_opt_out(&self, text: &str) -> Option<String> {
+        self.phrases.hears_opt_out(text).map(|heard| heard.phrase.to_owned())
     }
 
     /// Decides and records, in one transaction. A question about dialling that is allowed holds the number's slot.

@@ -11,6 +11,7 @@ mod journal;
 mod keys;
 mod live_calls;
 mod media_stream;
+mod opt_out_listener;
 mod place_call;
 mod post_call;
 mod reconcile;

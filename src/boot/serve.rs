@@ -54,6 +54,7 @@ impl Server {
         if open > 0 {
             tracing::info!(calls = open, "calls were open when the server last stopped");
         }
+        app.tracker.spawn(Arc::clone(&app).listen_for_opt_outs());
         let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         let stop = app.shutdown.clone();
         let listener = listener.tap_io(|stream| {

@@ -129,7 +129,7 @@ pub struct ComplianceConfig {
     pub profile: String,
     pub rules_file: String,
     pub purposes: Vec<Purpose>,
-    pub disclosure: String,
+    pub opt_out_key: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

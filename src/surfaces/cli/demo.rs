@@ -147,7 +147,8 @@ async fn follow(
 /// What one may do now.
 pub fn invite(server: SocketAddr, twilio: &str, key: &Secret, paint: Paint) {
     line("");
-    line(format!("The server stays up at {}. Try, in another terminal:", paint.bold(format!("http://{server}"))));
+    line(format!("The server stays up at {}", paint.bold(format!("http://{server}"))));
+    line("Try, in another terminal:");
     line(format!("  export CLEARLINE_API_KEY={}", key.expose()));
     for example in [
         format!("clearline calls --server http://{server}"),

@@ -63,7 +63,10 @@ pub(super) async fn voice_of_call(
         Ok(form) => form,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
-    let answered = call_id.parse::<CallId>().ok().and_then(|id| app.answer_outbound(id, &form.call_sid));
+    let answered = match call_id.parse::<CallId>() {
+        Ok(id) => app.answer_outbound(id, &form.call_sid).await,
+        Err(_) => None,
+    };
     if let Some(xml) = answered {
         document(xml)
     } else {
