@@ -72,13 +72,10 @@ impl Gate {
                 .with_context(|| format!("the rules file {path} (compliance.rules_file) is not valid"))?,
             None => RuleTables::shipped().context("the rule tables of this program are not valid")?,
         };
-        anyhow::ensure!(
-            compliance.profile == "conservative",
-            "compliance.profile: this version knows the profile `conservative` only"
-        );
+        let profile: Profile = compliance.choices.clone().try_into().context("compliance.choices")?;
         Ok(Self {
             tables: Arc::new(tables),
-            profile: Arc::new(Profile::default()),
+            profile: Arc::new(profile),
             disclosures: Arc::new(Disclosures::shipped().context("the disclosures of this program are not valid")?),
             phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
             seller: seller.name.as_str().into(),

@@ -1,9 +1,11 @@
 //! Commands that open the store or the tables directly, without a server: administration, what-if, emulators.
 
 use std::io::{BufRead as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use jiff::civil::Date;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -117,6 +119,11 @@ pub(super) async fn dnc(config: &Config, command: DncCommand, paint: Paint) -> a
     let open = OpenStore::open(config).await?;
     let now = WallClock::real().now();
     match command {
+        DncCommand::Import { file, list, as_of } => {
+            let imported = import_list(&open.store, &file, &list, as_of).await;
+            open.close().await;
+            return imported;
+        }
         DncCommand::Add { number: text, note } => {
             let opt_out = OptOut { number: number(&text)?, channel: OptOutChannel::Cli, words: note, call_id: None };
             open.store.record_opt_outs(vec![opt_out], &operator(), now).await?;
@@ -145,6 +152,36 @@ pub(super) async fn dnc(config: &Config, command: DncCommand, paint: Paint) -> a
     }
     open.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Imports a list. A bad line is named and does not poison the rest; a file without a good line is not a list.
+async fn import_list(store: &Store, file: &Path, list: &str, as_of: Date) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        list == "litigator",
+        "--list {list}: this version imports `litigator` only; national and state files come later"
+    );
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let (mut numbers, mut bad) = (Vec::new(), 0_usize);
+    for (place, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
+        match listed_number(row) {
+            Some(number) => numbers.push(number),
+            None => {
+                bad += 1;
+                line(format!("line {}: not a number like 2015551234, 201,5551234 or +12015551234", place + 1));
+            }
+        }
+    }
+    anyhow::ensure!(!numbers.is_empty(), "{} holds no number: nothing was imported", file.display());
+    let source = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let imported = store.import_litigators(&source, as_of, numbers, WallClock::real().now()).await?;
+    line(format!("imported {} numbers of {as_of}; {bad} lines were left out", imported.numbers));
+    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One row of a list file.
+fn listed_number(row: &str) -> Option<E164> {
+    let digits: String = row.trim().trim_start_matches("+1").chars().filter(|c| *c != ',').collect();
+    (digits.len() == 10).then(|| format!("+1{digits}").parse().ok()).flatten()
 }
 
 pub(super) async fn consent(config: &Config, command: ConsentCommand, paint: Paint) -> anyhow::Result<ExitCode> {

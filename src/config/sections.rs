@@ -126,8 +126,9 @@ pub struct CallsConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComplianceConfig {
-    pub profile: String,
     pub rules_file: String,
+    /// The gate's own type reads them (`compliance::profile`).
+    pub choices: toml::Table,
     pub purposes: Vec<Purpose>,
     pub opt_out_key: String,
 }

@@ -215,6 +215,16 @@ pub struct CheckArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum DncCommand {
+    /// Import a list as its publisher ships it: one number a line, `2015551234`, `201,5551234` or `+12015551234`
+    Import {
+        file: PathBuf,
+        /// litigator (national and state:XX are not built yet)
+        #[arg(long)]
+        list: String,
+        /// The day that the list is of (YYYY-MM-DD)
+        #[arg(long)]
+        as_of: Date,
+    },
     /// Put a number on the internal list; binds the next decision
     Add {
         number: String,
