@@ -163,12 +163,11 @@ async fn import_list(store: &Store, file: &Path, list: &str, as_of: Date) -> any
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let (mut numbers, mut bad) = (Vec::new(), 0_usize);
     for (place, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
-        match listed_number(row) {
-            Some(number) => numbers.push(number),
-            None => {
-                bad += 1;
-                line(format!("line {}: not a number like 2015551234, 201,5551234 or +12015551234", place + 1));
-            }
+        if let Some(number) = listed_number(row) {
+            numbers.push(number)
+        } else {
+            bad += 1;
+            line(format!("line {}: not a number like 2015551234, 201,5551234 or +12015551234", place + 1));
         }
     }
     anyhow::ensure!(!numbers.is_empty(), "{} holds no number: nothing was imported", file.display());

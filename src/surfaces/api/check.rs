@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::{App, GateQuestion};
+use crate::domain::DecisionId;
 use crate::domain::access::Scope;
 use crate::domain::event::Door;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
 use super::calls::{parse_json, parse_purpose};
-use super::views;
+use super::views::{self, Numbers};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,4 +38,25 @@ pub(super) async fn check(State(app): State<Arc<App>>, caller: Caller, body: Byt
     let question = GateQuestion::about(body.number, purpose, caller.actor(Door::Api));
     let answer = app.inquire(&question).await.map_err(|error| Problem::internal(&error))?;
     Ok(Json(views::decision(answer.decision_id, &answer.decision)))
+}
+
+/// `GET /api/v1/decisions/{id}`: one entry of the ledger, with what it rests on and its place in the chain.
+pub(super) async fn decision(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    caller.must(Scope::ComplianceRead)?;
+    let id: DecisionId = id.parse().map_err(|_| Problem::not_found("decision"))?;
+    let recorded = app.store.decision(id).await.map_err(|error| Problem::internal(&error))?;
+    let recorded = recorded.ok_or_else(|| Problem::not_found("decision"))?;
+    let numbers = if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked };
+    let mut answer = views::decision(id, &recorded.decision);
+    answer["recorded_at"] = recorded.recorded_at.to_string().into();
+    answer["actor"] = json!(recorded.actor);
+    answer["number"] = recorded.subject.map(|subject| numbers.show(&subject.number)).into();
+    answer["seq"] = recorded.seq.into();
+    answer["prev_hash"] = recorded.prev_hash.into();
+    answer["hash"] = recorded.hash.into();
+    Ok(Json(answer))
 }

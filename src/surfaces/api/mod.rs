@@ -23,6 +23,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/api/v1/calls/{id}/end", post(calls::end))
         .route("/api/v1/calls/{id}/transcript", get(calls::transcript))
         .route("/api/v1/check", post(check::check))
+        .route("/api/v1/decisions/{id}", get(check::decision))
         .route("/api/v1/consents", post(records::add_consent))
         .route("/api/v1/dnc", post(records::add_to_dnc))
         .route("/api/v1/events", get(events::stream))
