@@ -18,6 +18,7 @@ use crate::domain::access::Role;
 use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel};
 use crate::domain::event::{Actor, Door};
 use crate::domain::{E164, Secret};
+use crate::emulators::elevenlabs::WebhookConfig;
 use crate::emulators::twilio::NumberConfig;
 use crate::emulators::{
     Clock, ElevenLabsEmulator, ElevenLabsEmulatorConfig, Running, TwilioEmulator, TwilioEmulatorConfig,
@@ -79,8 +80,11 @@ async fn set_up(clock: WallClock) -> anyhow::Result<Stage> {
 
     let agents = ElevenLabsEmulatorConfig {
         clock: emulated_clock.clone(),
-        webhook_url: format!("{base}/webhooks/elevenlabs"),
-        webhook_secret: Secret::new("demo-webhook-secret"),
+        api_key: Secret::new("demo-api-key"),
+        webhook: Some(WebhookConfig {
+            url: format!("{base}/webhooks/elevenlabs"),
+            secret: Secret::new("demo-webhook-secret"),
+        }),
         ..ElevenLabsEmulatorConfig::default()
     };
     let agents = ElevenLabsEmulator::start(agents, &tracker, shutdown.clone()).await?;
@@ -126,6 +130,7 @@ fn settings(twilio: &str, elevenlabs: &str) -> String {
         routes = ["{OFFICE}=elevenlabs:agent_reception"]
         [agents.elevenlabs]
         api_url = "{elevenlabs}"
+        api_key = "demo-api-key"
         webhook_secret = "demo-webhook-secret"
         "#
     )

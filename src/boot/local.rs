@@ -164,7 +164,7 @@ async fn import_list(store: &Store, file: &Path, list: &str, as_of: Date) -> any
     let (mut numbers, mut bad) = (Vec::new(), 0_usize);
     for (place, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
         if let Some(number) = listed_number(row) {
-            numbers.push(number)
+            numbers.push(number);
         } else {
             bad += 1;
             line(format!("line {}: not a number like 2015551234, 201,5551234 or +12015551234", place + 1));
@@ -323,7 +323,7 @@ pub(super) async fn emulate(command: EmulateCommand) -> anyhow::Result<ExitCode>
         EmulateCommand::ElevenLabs(args) => {
             let config = ElevenLabsEmulatorConfig {
                 listen: args.listen,
-                api_key: args.auth_token.map(Secret::new),
+                api_key: Secret::new(args.auth_token),
                 ..ElevenLabsEmulatorConfig::default()
             };
             ElevenLabsEmulator::start(config, &tracker, shutdown.clone()).await?

@@ -122,9 +122,26 @@ pub fn masked(text: &str) -> String {
     text.parse::<E164>().map_or_else(|_| text.to_owned(), |number| number.masked())
 }
 
+/// Parameters that hold credentials, or documents with a stream's token in them.
+const HIDDEN: &[&str] = &["Twiml", "CallToken", "SipAuthPassword"];
+
 /// Form parameters as the log may hold them.
 pub fn masked_form(params: &[(String, String)]) -> Value {
-    params.iter().map(|(name, value)| (name.clone(), Value::from(masked(value)))).collect::<Map<_, _>>().into()
+    let shown = |name: &str, value: &str| {
+        let text = if HIDDEN.contains(&name) { "•••".to_owned() } else { masked_url(&masked(value)) };
+        (name.to_owned(), Value::from(text))
+    };
+    params.iter().map(|(name, value)| shown(name, value)).collect::<Map<_, _>>().into()
+}
+
+/// A URL without the user and password in it; any other text as it is.
+pub fn masked_url(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -148,8 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_masked() {
-        let form = [("To".to_owned(), "+12125550113".to_owned()), ("CallSid".to_owned(), "CA1".to_owned())];
-        assert_eq!(masked_form(&form), json!({"To": "+1212•••0113", "CallSid": "CA1"}));
+    fn numbers_and_credentials_are_masked() {
+        let form = [
+            ("To", "+12125550113"),
+            ("CallSid", "CA1"),
+            ("Twiml", "<Response/>"),
+            ("Url", "http://u:p@a.example/x?y=@"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let shown = json!({"To": "+1212•••0113", "CallSid": "CA1", "Twiml": "•••", "Url": "http://a.example/x?y=@"});
+        assert_eq!(masked_form(&form), shown);
+        assert_eq!(masked_url("https://a.example"), "https://a.example");
     }
 }

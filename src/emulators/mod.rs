@@ -12,6 +12,7 @@ pub mod speech;
 pub mod twilio;
 
 mod mulaw;
+mod signature;
 mod upgrade;
 mod vad;
 
@@ -20,3 +21,6 @@ pub use elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 pub use log::{Entry, EventLog};
 pub use server::{EmulatorError, Running};
 pub use twilio::{TwilioEmulator, TwilioEmulatorConfig};
+
+#[cfg(test)]
+mod tests;

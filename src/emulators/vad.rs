@@ -9,6 +9,11 @@ const LOUD: u32 = 250;
 /// Loud frames in a row that make speech: 60 ms, so that a click does not.
 const ONSET_FRAMES: u32 = 3;
 
+/// Whether a frame sounds like speech, taken by itself.
+pub(super) fn is_loud(frame: &[u8]) -> bool {
+    mulaw::loudness(frame) >= LOUD
+}
+
 /// A change in who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Activity {
@@ -51,7 +56,7 @@ impl VoiceActivity {
     }
 
     fn hear_frame(&mut self, frame: &[u8]) -> Option<Activity> {
-        if mulaw::loudness(frame) >= LOUD {
+        if is_loud(frame) {
             self.loud_frames += 1;
             self.quiet_frames = 0;
         } else {

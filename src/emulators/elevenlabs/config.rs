@@ -1,35 +1,31 @@
-//! What the ElevenLabs emulator is told at its start, and the faults it can be told to show later.
+//! What the `ElevenLabs` emulator is told at its start.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
 
+use super::faults::ElevenLabsFaults;
 use crate::domain::Secret;
-use crate::domain::audio::AudioFormat;
 use crate::emulators::Clock;
 
-/// The scripts that ship, by name.
-pub(super) const SHIPPED: [(&str, &str); 3] = [
-    ("follow_up", include_str!("../scripts/follow_up.txt")),
-    ("reception", include_str!("../scripts/reception.txt")),
-    ("opt_out", include_str!("../scripts/opt_out.txt")),
-];
-
-/// Settings of the ElevenLabs emulator. The defaults run as they are.
+/// Settings of the `ElevenLabs` emulator. The defaults run as they are, with an agent for each shipped script.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ElevenLabsEmulatorConfig {
     /// Port 0 picks a free one.
     pub listen: SocketAddr,
-    /// REST requests must bring it. Without it there is no REST authentication, and private agents cannot be reached.
-    pub api_key: Option<Secret>,
-    /// Agents by id.
-    pub agents: BTreeMap<String, AgentSettings>,
-    /// Where post-call webhooks go; empty for nowhere.
-    pub webhook_url: String,
-    pub webhook_secret: Secret,
-    pub faults: AgentFaults,
+    pub api_key: Secret,
+    pub agents: Vec<AgentConfig>,
+    /// Where post-call webhooks go.
+    pub webhook: Option<WebhookConfig>,
+    pub ping_interval_ms: u64,
+    /// Thinking time before each line of an agent but the first.
+    pub response_delay_ms: u64,
+    /// How long a conversation stays `processing` before it is `done` and its webhook is sent.
+    pub processing_ms: u64,
+    /// How long a client may send no audio, text or activity (1002 `transport_receive_timeout` after that).
+    pub input_limit_ms: u64,
+    pub faults: ElevenLabsFaults,
     #[serde(skip)]
     pub clock: Clock,
 }
@@ -37,81 +33,69 @@ pub struct ElevenLabsEmulatorConfig {
 /// One agent.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct AgentSettings {
+pub struct AgentConfig {
+    pub agent_id: String,
     pub name: String,
-    pub behaviour: Behaviour,
-    /// Of both directions.
-    pub format: AudioFormat,
-    /// Only reached with a signed URL.
-    pub is_private: bool,
-    /// Dynamic variables that its prompt needs.
-    pub required_variables: Vec<String>,
+    /// An agent script, the name of a shipped one, `echo` or `pattern`.
+    pub script: String,
+    /// Needs a signed URL.
+    pub private: bool,
+    pub user_input_audio_format: String,
+    pub agent_output_audio_format: String,
+    /// Which events clients get; empty for all that a phone bridge may want.
+    pub client_events: Vec<String>,
+    /// Whether clients may override the first message.
+    pub allow_first_message_override: bool,
 }
 
-/// What an agent does.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Behaviour {
-    /// Follows a script: the name of a shipped one, or the text of one.
-    Script(String),
-    /// Sends every piece of audio straight back.
-    Echo,
-    /// Says nothing at all, but answers pings of the protocol.
-    Silent,
+/// Where and how signed post-call webhooks are sent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    pub url: String,
+    pub secret: Secret,
 }
 
-impl Default for AgentSettings {
+impl Default for AgentConfig {
     fn default() -> Self {
         Self {
-            name: "Ava".to_owned(),
-            behaviour: Behaviour::Script("reception".to_owned()),
-            format: AudioFormat::Ulaw8000,
-            is_private: false,
-            required_variables: Vec::new(),
+            agent_id: "agent_follow_up".to_owned(),
+            name: "Follow-up".to_owned(),
+            script: "follow-up".to_owned(),
+            private: false,
+            user_input_audio_format: "ulaw_8000".to_owned(),
+            agent_output_audio_format: "ulaw_8000".to_owned(),
+            client_events: Vec::new(),
+            allow_first_message_override: false,
         }
     }
 }
 
-/// Faults on demand. All off by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentFaults {
-    /// The next so many upgrades are refused with this status.
-    pub refuse_upgrades: u32,
-    pub refuse_status: Option<u16>,
-    /// Conversations are not answered for so long, in ms.
-    pub delay_ms: u64,
-    /// Conversations are dropped (no close frame) after so long, in ms.
-    pub drop_after_ms: Option<u64>,
-    /// Conversations are closed with this code after so long, in ms.
-    pub close_after_ms: Option<u64>,
-    pub close_code: Option<u16>,
-    /// Conversations are never answered, not even with the first message.
-    pub mute: bool,
-    /// A message that is not JSON is sent first.
-    pub garble: bool,
-}
-
 impl Default for ElevenLabsEmulatorConfig {
     fn default() -> Self {
-        let script =
-            |name: &str| AgentSettings { behaviour: Behaviour::Script(name.to_owned()), ..AgentSettings::default() };
-        let agents = [
-            ("agent_follow_up", script("follow_up")),
-            ("agent_reception", script("reception")),
-            ("agent_opt_out", script("opt_out")),
-            ("agent_pcm", AgentSettings { format: AudioFormat::Pcm16000, ..script("follow_up") }),
-            ("agent_private", AgentSettings { is_private: true, ..script("reception") }),
-            ("agent_echo", AgentSettings { behaviour: Behaviour::Echo, ..AgentSettings::default() }),
-            ("agent_silent", AgentSettings { behaviour: Behaviour::Silent, ..AgentSettings::default() }),
-        ];
+        let agent = |agent_id: &str, name: &str, script: &str, private| AgentConfig {
+            agent_id: agent_id.to_owned(),
+            name: name.to_owned(),
+            script: script.to_owned(),
+            private,
+            ..AgentConfig::default()
+        };
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            api_key: None,
-            agents: agents.into_iter().map(|(id, agent)| (id.to_owned(), agent)).collect(),
-            webhook_url: String::new(),
-            webhook_secret: Secret::new("emulated-webhook-secret"),
-            faults: AgentFaults::default(),
+            api_key: Secret::new("emulated-api-key"),
+            agents: vec![
+                agent("agent_follow_up", "Follow-up", "follow-up", true),
+                agent("agent_reception", "Reception", "reception", false),
+                agent("agent_opt_out", "Opt-out", "opt-out", false),
+                agent("agent_echo", "Echo", "echo", false),
+                agent("agent_pattern", "Pattern", "pattern", false),
+            ],
+            webhook: None,
+            ping_interval_ms: 2_000,
+            response_delay_ms: 250,
+            processing_ms: 200,
+            input_limit_ms: 60_000,
+            faults: ElevenLabsFaults::default(),
             clock: Clock::default(),
         }
     }

@@ -1,255 +1,326 @@
-//! The REST API: signed URLs, agents, voices, conversations; and the emulator's own controls.
+//! The REST API: agents, voices, conversations, signed URLs, and the vendor's shapes of errors.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::StatusCode;
-use serde::Deserialize;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use http::{HeaderMap, StatusCode};
+use jiff::ToSpan as _;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::config::{AgentFaults, ElevenLabsEmulatorConfig};
-use super::{World, lock, socket};
+use super::agents::Agent;
+use super::faults::take_one;
+use super::script::ScriptError;
+use super::{Emulation, SignedUrl, control, locked, new_id, upgrade, voices};
 
-/// Voices of the library, as id and name.
-const VOICES: [(&str, &str); 3] =
-    [("cjVigY5qzO86Huf0OWal", "Eric"), ("21m00Tcm4TlvDq8ikWAM", "Rachel"), ("EXAVITQu4vr4xnSDxMaL", "Sarah")];
+pub(super) type Shared = State<Arc<Emulation>>;
 
-pub(super) fn router(world: Arc<World>) -> Router {
-    let api = Router::new()
-        .route("/v1/convai/conversation/get-signed-url", get(signed_url))
-        .route("/v1/convai/conversation/get_signed_url", get(signed_url))
-        .route("/v1/convai/agents/create", post(create_agent))
-        .route("/v1/convai/agents", get(list_agents))
-        .route("/v1/convai/agents/{id}", get(fetch_agent).patch(update_agent).delete(delete_agent))
-        .route("/v2/voices", get(list_voices))
-        .route("/v1/voices/{id}", get(fetch_voice))
-        .route("/v1/convai/conversations", get(list_conversations))
-        .route("/v1/convai/conversations/{id}", get(fetch_conversation))
-        .layer(from_fn_with_state(Arc::clone(&world), require_key));
-    Router::new()
-        .route("/v1/convai/conversation", get(socket::conversation))
-        .route("/_emulator/log", get(async |State(world): State<Arc<World>>| Json(world.log.since(0))))
-        .route("/_emulator/faults", post(set_faults))
-        .route("/_emulator/reset", post(reset))
-        .merge(api)
-        .layer(DefaultBodyLimit::max(1024 * 1024))
-        .with_state(world)
+/// An error as the API tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum ApiError {
+    /// The newer shape, an object with type, code and message.
+    Detail { http: StatusCode, kind: &'static str, code: &'static str, message: String },
+    /// The shape of a validation error, 422.
+    Invalid { loc: Vec<&'static str>, message: String, kind: &'static str },
 }
 
-/// The vendor's newer error shape.
-fn failure(status: StatusCode, kind: &str, message: &str) -> Response {
-    let detail = json!({"type": kind, "code": kind, "message": message, "status": kind,
-        "request_id": Uuid::new_v4().simple().to_string(), "param": null});
-    (status, Json(json!({ "detail": detail }))).into_response()
-}
-
-fn not_found(what: &str) -> Response {
-    failure(StatusCode::NOT_FOUND, "not_found", &format!("{what} was not found"))
-}
-
-/// A field that is missing or of the wrong kind: 422 in the shape of the vendor's framework.
-fn invalid(place: &[&str], message: &str) -> Response {
-    let body = json!({"detail": [{"loc": place, "msg": message, "type": "value_error"}]});
-    (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
-}
-
-async fn require_key(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
-    world.log.record("request", None, json!({"method": request.method().as_str(), "path": request.uri().path()}));
-    if let Some(key) = &world.config.api_key
-        && request.headers().get("xi-api-key").is_none_or(|given| given.as_bytes() != key.expose().as_bytes())
-    {
-        return failure(StatusCode::UNAUTHORIZED, "invalid_api_key", "Invalid API key");
+impl ApiError {
+    pub(super) fn not_found(code: &'static str, message: &str) -> Self {
+        Self::Detail { http: StatusCode::NOT_FOUND, kind: "not_found", code, message: message.to_owned() }
     }
-    next.run(request).await
-}
 
-#[derive(Deserialize)]
-struct AgentQuery {
-    agent_id: Option<String>,
-}
-
-async fn signed_url(State(world): State<Arc<World>>, Query(query): Query<AgentQuery>) -> Response {
-    let Some(agent) = query.agent_id else { return invalid(&["query", "agent_id"], "Field required") };
-    if !lock(&world.agents).contains_key(&agent) {
-        return not_found("The agent");
+    fn agent_not_found(id: &str) -> Self {
+        Self::not_found("agent_not_found", &format!("Agent with id {id} not found"))
     }
-    let signature = Uuid::new_v4().simple().to_string();
-    lock(&world.signatures).insert(signature.clone(), (agent.clone(), world.config.clock.now()));
-    let url = format!("ws://{}/v1/convai/conversation?agent_id={agent}&conversation_signature={signature}", world.base);
-    Json(json!({ "signed_url": url })).into_response()
-}
 
-/// The configured agents as resources.
-pub(super) fn agent_resources(config: &ElevenLabsEmulatorConfig) -> BTreeMap<String, Value> {
-    let agents = config.agents.iter().map(|(id, agent)| {
-        let format = agent.format.as_str();
-        let body = json!({
-            "name": agent.name,
-            "conversation_config": {
-                "asr": {"user_input_audio_format": format},
-                "tts": {"agent_output_audio_format": format, "voice_id": VOICES[0].0},
-                "conversation": {"client_events": ["conversation_initiation_metadata", "ping", "audio", "interruption",
-                    "user_transcript", "agent_response", "agent_response_correction", "client_tool_call",
-                    "agent_tool_response", "agent_response_complete"]},
-            },
-            "platform_settings": {"auth": {"enable_auth": agent.is_private}},
-        });
-        (id.clone(), with_id(id, body, config))
-    });
-    agents.collect()
-}
-
-fn with_id(id: &str, mut body: Value, config: &ElevenLabsEmulatorConfig) -> Value {
-    let created = config.clock.now().as_second();
-    body["agent_id"] = id.into();
-    body["metadata"] = json!({"created_at_unix_secs": created, "updated_at_unix_secs": created});
-    if body["name"].is_null() {
-        body["name"] = "New agent".into();
-    }
-    for section in ["conversation_config", "platform_settings"] {
-        if body[section].is_null() {
-            body[section] = json!({});
-        }
-    }
-    body
-}
-
-fn parse_object(body: &[u8]) -> Result<Value, Response> {
-    match serde_json::from_slice::<Value>(body) {
-        Ok(value) if value.is_object() => Ok(value),
-        _ => Err(invalid(&["body"], "Input should be a valid dictionary")),
+    fn missing(place: &'static str, field: &'static str) -> Self {
+        Self::Invalid { loc: vec![place, field], message: "Field required".to_owned(), kind: "missing" }
     }
 }
 
-async fn create_agent(State(world): State<Arc<World>>, body: Bytes) -> Response {
-    let body = match parse_object(&body) {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
-    if !body["conversation_config"].is_object() {
-        return invalid(&["body", "conversation_config"], "Field required");
-    }
-    let id = format!("agent_{}", Uuid::new_v4().simple());
-    let resource = with_id(&id, body, &world.config);
-    lock(&world.agents).insert(id.clone(), resource);
-    Json(json!({ "agent_id": id })).into_response()
-}
-
-#[derive(Deserialize)]
-struct ListQuery {
-    search: Option<String>,
-}
-
-async fn list_agents(State(world): State<Arc<World>>, Query(query): Query<ListQuery>) -> Response {
-    let wanted = query.search.unwrap_or_default().to_lowercase();
-    let agents: Vec<_> = lock(&world.agents)
-        .values()
-        .filter(|agent| agent["name"].as_str().unwrap_or_default().to_lowercase().contains(&wanted))
-        .map(|agent| {
-            json!({"agent_id": agent["agent_id"], "name": agent["name"], "tags": [],
-                "created_at_unix_secs": agent["metadata"]["created_at_unix_secs"],
-                "access_info": {"is_creator": true, "creator_name": "emulator", "creator_email": "emulator@example.com",
-                    "role": "admin"},
-                "archived": false})
-        })
-        .collect();
-    Json(json!({"agents": agents, "next_cursor": null, "has_more": false})).into_response()
-}
-
-async fn fetch_agent(State(world): State<Arc<World>>, Path(id): Path<String>) -> Response {
-    let found = lock(&world.agents).get(&id).cloned();
-    found.map_or_else(|| not_found("The agent"), |agent| Json(agent).into_response())
-}
-
-async fn update_agent(State(world): State<Arc<World>>, Path(id): Path<String>, body: Bytes) -> Response {
-    let change = match parse_object(&body) {
-        Ok(change) => change,
-        Err(refusal) => return refusal,
-    };
-    let mut agents = lock(&world.agents);
-    let Some(agent) = agents.get_mut(&id) else { return not_found("The agent") };
-    merge(agent, change);
-    agent["agent_id"] = id.into();
-    Json(agent.clone()).into_response()
-}
-
-async fn delete_agent(State(world): State<Arc<World>>, Path(id): Path<String>) -> Response {
-    match lock(&world.agents).remove(&id) {
-        Some(_) => StatusCode::OK.into_response(),
-        None => not_found("The agent"),
+impl From<ScriptError> for ApiError {
+    fn from(error: ScriptError) -> Self {
+        Self::Invalid { loc: vec!["body", "tags"], message: error.to_string(), kind: "value_error" }
     }
 }
 
-/// A deep merge, as PATCH does it.
-fn merge(target: &mut Value, change: Value) {
-    match (target, change) {
-        (Value::Object(target), Value::Object(change)) => {
-            for (key, value) in change {
-                merge(target.entry(key).or_insert(Value::Null), value);
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Detail { http, kind, code, message } => {
+                let detail = json!({"type": kind, "code": code, "message": message, "status": code,
+                                    "request_id": new_id("req"), "param": null});
+                (http, Json(json!({ "detail": detail }))).into_response()
+            }
+            Self::Invalid { loc, message, kind } => {
+                let detail = json!([{"loc": loc, "msg": message, "type": kind}]);
+                (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "detail": detail }))).into_response()
             }
         }
-        (target, change) => *target = change,
     }
 }
 
-fn voice(id: &str, name: &str) -> Value {
-    json!({"voice_id": id, "name": name, "category": "premade", "labels": {"language": "en"},
-        "description": "A voice of the emulator", "preview_url": null, "settings": null})
+pub(super) fn router(emulation: Arc<Emulation>) -> Router {
+    let guarded = Router::new()
+        .route("/v1/convai/conversation/get-signed-url", get(signed_url))
+        .route("/v1/convai/conversation/get_signed_url", get(signed_url))
+        .route("/v1/convai/agents/create", axum::routing::post(create_agent))
+        .route("/v1/convai/agents", get(list_agents))
+        .route("/v1/convai/agents/{id}", get(show_agent).patch(change_agent).delete(delete_agent))
+        .route("/v1/convai/conversations", get(list_conversations))
+        .route("/v1/convai/conversations/{id}", get(show_conversation).delete(delete_conversation))
+        .route("/v2/voices", get(list_voices))
+        .route("/v1/voices", get(list_all_voices))
+        .route("/v1/voices/{id}", get(show_voice))
+        .route("/v1/user", get(user))
+        .route("/v1/user/subscription", get(subscription))
+        .fallback(async || ApiError::not_found("not_found", "Not Found"))
+        .layer(middleware::from_fn_with_state(Arc::clone(&emulation), guard));
+    guarded
+        .merge(Router::new().route("/v1/convai/conversation", get(upgrade::converse)))
+        .merge(control::router())
+        .layer(DefaultBodyLimit::max(1024 * 1024))
+        .with_state(emulation)
 }
 
-async fn list_voices(Query(query): Query<ListQuery>) -> Response {
-    let wanted = query.search.unwrap_or_default().to_lowercase();
-    let voices: Vec<_> = VOICES
-        .iter()
-        .filter(|(_, name)| name.to_lowercase().contains(&wanted))
-        .map(|(id, name)| voice(id, name))
-        .collect();
-    let count = voices.len();
-    Json(json!({"voices": voices, "has_more": false, "total_count": count, "next_page_token": null})).into_response()
-}
-
-async fn fetch_voice(Path(id): Path<String>) -> Response {
-    let found = VOICES.iter().find(|(known, _)| *known == id);
-    found.map_or_else(|| not_found("The voice"), |(id, name)| Json(voice(id, name)).into_response())
-}
-
-async fn list_conversations(State(world): State<Arc<World>>) -> Response {
-    let conversations: Vec<_> = lock(&world.conversations)
-        .values()
-        .map(|conversation| {
-            json!({"agent_id": conversation["agent_id"], "conversation_id": conversation["conversation_id"],
-                "status": conversation["status"], "call_successful": "success", "message_count": 0,
-                "start_time_unix_secs": conversation["metadata"]["start_time_unix_secs"],
-                "call_duration_secs": conversation["metadata"]["call_duration_secs"]})
-        })
-        .collect();
-    Json(json!({"conversations": conversations, "next_cursor": null, "has_more": false})).into_response()
-}
-
-async fn fetch_conversation(State(world): State<Arc<World>>, Path(id): Path<String>) -> Response {
-    let found = lock(&world.conversations).get(&id).cloned();
-    found.map_or_else(|| not_found("The conversation"), |conversation| Json(conversation).into_response())
-}
-
-async fn set_faults(State(world): State<Arc<World>>, body: Bytes) -> Response {
-    match serde_json::from_slice::<AgentFaults>(&body) {
-        Ok(faults) => {
-            *lock(&world.faults) = faults;
-            StatusCode::NO_CONTENT.into_response()
+/// Logs each request and asks for the key.
+async fn guard(State(emulation): Shared, headers: HeaderMap, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let known = headers.get("xi-api-key").is_some_and(|key| key.as_bytes() == emulation.api_key.expose().as_bytes());
+    let limited = take_one(&mut locked(&emulation.faults).rate_limit_requests);
+    let response = if !known {
+        let message = "Invalid API key".to_owned();
+        ApiError::Detail {
+            http: StatusCode::UNAUTHORIZED,
+            kind: "authentication_error",
+            code: "invalid_api_key",
+            message,
         }
-        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+        .into_response()
+    } else if limited {
+        let message = "Too many concurrent requests".to_owned();
+        let code = "too_many_concurrent_requests";
+        ApiError::Detail { http: StatusCode::TOO_MANY_REQUESTS, kind: "rate_limit_error", code, message }
+            .into_response()
+    } else {
+        next.run(request).await
+    };
+    emulation.log.record(
+        "request",
+        None,
+        json!({"method": method, "path": path, "status": response.status().as_u16()}),
+    );
+    response
+}
+
+/// The parameters of a query string.
+#[derive(Debug)]
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(super) fn of(uri: &http::Uri) -> Self {
+        Self(serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default())
+    }
+
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 }
 
-async fn reset(State(world): State<Arc<World>>) -> StatusCode {
-    world.log.clear();
-    *lock(&world.faults) = AgentFaults::default();
-    StatusCode::NO_CONTENT
+async fn signed_url(State(emulation): Shared, headers: HeaderMap, uri: http::Uri) -> Result<Json<Value>, ApiError> {
+    let query = Query::of(&uri);
+    let agent_id = query.value("agent_id").ok_or_else(|| ApiError::missing("query", "agent_id"))?;
+    if !locked(&emulation.agents).contains_key(agent_id) {
+        return Err(ApiError::agent_not_found(agent_id));
+    }
+    let conversation_id = (query.value("include_conversation_id") == Some("true")).then(|| new_id("conv"));
+    let now = emulation.clock.now();
+    let signature = new_id("cvtkn");
+    let url = SignedUrl {
+        agent_id: agent_id.to_owned(),
+        expires: now + 15.minutes(),
+        conversation_id: conversation_id.clone(),
+    };
+    let mut urls = locked(&emulation.signed_urls);
+    urls.retain(|_, url| url.expires > now);
+    urls.insert(signature.clone(), url);
+    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
+    let conversation = conversation_id.map(|id| format!("&conversation_id={id}")).unwrap_or_default();
+    let url = format!(
+        "ws://{host}/v1/convai/conversation?agent_id={agent_id}&conversation_signature={signature}{conversation}"
+    );
+    Ok(Json(json!({ "signed_url": url })))
+}
+
+fn read_object(body: &[u8]) -> Result<Value, ApiError> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| ApiError::Invalid {
+        loc: vec!["body"],
+        message: format!("JSON decode error: {error}"),
+        kind: "json_invalid",
+    })?;
+    let kind = "model_attributes_type";
+    let message = "Input should be a valid dictionary".to_owned();
+    if value.is_object() { Ok(value) } else { Err(ApiError::Invalid { loc: vec!["body"], message, kind }) }
+}
+
+async fn create_agent(State(emulation): Shared, body: Bytes) -> Result<Json<Value>, ApiError> {
+    let body = read_object(&body)?;
+    if !body.get("conversation_config").is_some_and(Value::is_object) {
+        return Err(ApiError::missing("body", "conversation_config"));
+    }
+    let id = new_id("agent");
+    let agent = Agent::create(id.clone(), &body, emulation.clock.now())?;
+    locked(&emulation.agents).insert(id.clone(), agent);
+    Ok(Json(json!({ "agent_id": id })))
+}
+
+async fn list_agents(State(emulation): Shared, uri: http::Uri) -> Json<Value> {
+    let query = Query::of(&uri);
+    let search = query.value("search").unwrap_or_default().to_lowercase();
+    let agents = locked(&emulation.agents);
+    let found = agents.values().filter(|agent| agent.name.to_lowercase().contains(&search)).map(Agent::to_summary);
+    Json(page("agents", found.collect(), &query, "cursor", "next_cursor", 30))
+}
+
+async fn show_agent(State(emulation): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let agents = locked(&emulation.agents);
+    let agent = agents.get(&id).ok_or_else(|| ApiError::agent_not_found(&id))?;
+    Ok(Json(agent.to_json()))
+}
+
+async fn change_agent(State(emulation): Shared, Path(id): Path<String>, body: Bytes) -> Result<Json<Value>, ApiError> {
+    let body = read_object(&body)?;
+    let mut agents = locked(&emulation.agents);
+    let agent = agents.get_mut(&id).ok_or_else(|| ApiError::agent_not_found(&id))?;
+    agent.update(&body, emulation.clock.now())?;
+    Ok(Json(agent.to_json()))
+}
+
+async fn delete_agent(State(emulation): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    locked(&emulation.agents).remove(&id).ok_or_else(|| ApiError::agent_not_found(&id))?;
+    Ok(Json(json!({})))
+}
+
+async fn list_conversations(State(emulation): Shared, uri: http::Uri) -> Json<Value> {
+    let query = Query::of(&uri);
+    let agent = query.value("agent_id");
+    let records = emulation.records.all();
+    let found = records.iter().filter(|record| agent.is_none_or(|agent| agent == record.agent_id));
+    Json(page(
+        "conversations",
+        found.map(super::records::Record::to_summary).collect(),
+        &query,
+        "cursor",
+        "next_cursor",
+        30,
+    ))
+}
+
+async fn show_conversation(State(emulation): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let record = emulation.records.find(&id);
+    let missing = || ApiError::not_found("conversation_not_found", &format!("Conversation with id {id} not found"));
+    record.map(|record| Json(record.to_json())).ok_or_else(missing)
+}
+
+async fn delete_conversation(State(emulation): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    if emulation.records.remove(&id) {
+        return Ok(Json(json!({})));
+    }
+    Err(ApiError::not_found("conversation_not_found", &format!("Conversation with id {id} not found")))
+}
+
+async fn list_voices(uri: http::Uri) -> Json<Value> {
+    let query = Query::of(&uri);
+    let search = query.value("search").unwrap_or_default().to_lowercase();
+    let named = |voice: &Value| voice["name"].as_str().unwrap_or_default().to_lowercase().contains(&search);
+    let found: Vec<Value> = voices::all().into_iter().filter(named).collect();
+    let total = found.len();
+    let mut page = page("voices", found, &query, "next_page_token", "next_page_token", 10);
+    page["total_count"] = total.into();
+    Json(page)
+}
+
+async fn list_all_voices() -> Json<Value> {
+    Json(json!({"voices": voices::all()}))
+}
+
+async fn show_voice(Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let voice = voices::all().into_iter().find(|voice| voice["voice_id"] == json!(id));
+    let missing =
+        || ApiError::not_found("voice_not_found", &format!("A voice with the voice_id '{id}' was not found."));
+    voice.map(Json).ok_or_else(missing)
+}
+
+async fn user() -> Json<Value> {
+    Json(json!({
+        "user_id": "emulated_user",
+        "subscription": subscription_json(),
+        "is_new_user": false,
+        "can_use_delayed_payment_methods": false,
+        "is_onboarding_completed": true,
+        "is_onboarding_checklist_completed": true,
+        "first_name": "Emulated",
+        "created_at": 1_767_225_600,
+        "seat_type": "workspace_admin",
+    }))
+}
+
+async fn subscription() -> Json<Value> {
+    Json(subscription_json())
+}
+
+fn subscription_json() -> Value {
+    json!({
+        "tier": "creator",
+        "status": "active",
+        "currency": "usd",
+        "character_count": 0,
+        "character_limit": 100_000,
+        "max_character_limit_extension": null,
+        "max_credit_limit_extension": 0,
+        "can_extend_character_limit": false,
+        "allowed_to_extend_character_limit": false,
+        "voice_slots_used": 0,
+        "voice_limit": 30,
+        "voice_add_edit_counter": 0,
+        "professional_voice_slots_used": 0,
+        "professional_voice_slots_used_in_workspace": 0,
+        "professional_voice_limit": 1,
+        "can_extend_voice_limit": false,
+        "can_use_instant_voice_cloning": true,
+        "can_use_professional_voice_cloning": false,
+        "current_overage": {"amount": "0", "currency": "usd"},
+        "open_invoices": [],
+        "has_open_invoices": false,
+    })
+}
+
+/// One page; the cursor is the number of items before it.
+fn page(name: &str, items: Vec<Value>, query: &Query, cursor: &str, next_cursor: &str, default_size: usize) -> Value {
+    let number = |name: &str| query.value(name).and_then(|text| text.parse::<usize>().ok());
+    let (start, size) = (number(cursor).unwrap_or(0), number("page_size").unwrap_or(default_size).clamp(1, 100));
+    let total = items.len();
+    let shown: Vec<Value> = items.into_iter().skip(start).take(size).collect();
+    let end = start.saturating_add(shown.len());
+    let more = end < total;
+    json!({name: shown, "has_more": more, next_cursor: more.then(|| end.to_string())})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_lead_to_each_other() {
+        let items = || (0..5).map(Value::from).collect();
+        let query = |text: &str| Query::of(&format!("/x?{text}").parse().unwrap());
+        let first = page("agents", items(), &query("page_size=2"), "cursor", "next_cursor", 30);
+        assert_eq!(first, json!({"agents": [0, 1], "has_more": true, "next_cursor": "2"}));
+        let last = page("agents", items(), &query("page_size=2&cursor=4"), "cursor", "next_cursor", 30);
+        assert_eq!(last, json!({"agents": [4], "has_more": false, "next_cursor": null}));
+    }
 }

@@ -112,7 +112,16 @@ pub fn babble(text: &str, voice: Voice) -> Vec<u8> {
 /// Bytes `from .. from + len` of the test pattern: a big-endian counter of 32-bit words, so that a lost, repeated or misplaced
 /// byte anywhere shows.
 pub fn pattern(from: u64, len: usize) -> Vec<u8> {
-    (from..).take(len).map(|at| (at / 4).to_be_bytes()[4 + usize::try_from(at % 4).expect("0 to 3")]).collect()
+    let byte = |at: u64| {
+        let [.., a, b, c, d] = (at / 4).to_be_bytes();
+        match at % 4 {
+            0 => a,
+            1 => b,
+            2 => c,
+            _ => d,
+        }
+    };
+    (from..).take(len).map(byte).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Callbacks of one call: a queue that sends them in order, or in disorder, late and twice when told to.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -99,18 +101,21 @@ impl Emulation {
                 next = queue.recv() => next,
             };
             let Some(hook) = next else { break };
+            if hook.purpose != "status" {
+                self.send_callback(call_sid, &hook).await;
+                continue;
+            }
             let faults = locked(&self.faults).clone();
-            if hook.purpose == "status" && faults.reorder_callbacks && held.is_none() {
+            if faults.reorder_callbacks && held.is_none() {
                 held = Some(hook);
                 continue;
             }
-            let late = std::time::Duration::from_millis(faults.delay_callbacks_ms);
             for hook in [Some(hook), held.take()].into_iter().flatten() {
-                let times = if hook.purpose == "status" && faults.duplicate_callbacks { 2 } else { 1 };
-                if hook.purpose == "status" && !late.is_zero() {
-                    tokio::time::sleep(late).await;
+                if faults.delay_callbacks_ms > 0 {
+                    tokio::time::sleep(Duration::from_millis(faults.delay_callbacks_ms)).await;
                 }
-                for _ in 0..times {
+                self.send_callback(call_sid, &hook).await;
+                if faults.duplicate_callbacks {
                     self.send_callback(call_sid, &hook).await;
                 }
             }

@@ -162,7 +162,7 @@ mod tests {
             ["https://a.example/other"]
         );
         assert_eq!(names(&mut run(r#"<Reject reason="busy"/>"#, None), report), ["reject true"]);
-        assert_eq!(names(&mut run(r"<Reject/>", None), report), ["reject false"]);
+        assert_eq!(names(&mut run("<Reject/>", None), report), ["reject false"]);
     }
 
     #[test]

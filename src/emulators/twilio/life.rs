@@ -143,8 +143,8 @@ impl Emulation {
         tokio::time::sleep(Duration::from_millis(10)).await;
         self.set_status(&call, Status::Initiated, None);
         self.set_status(&call, Status::Ringing, None);
-        let ringing = ring_out(&phone, plan.timeout);
-        tokio::pin!(ringing);
+        let ring = ring_out(&phone, plan.timeout);
+        tokio::pin!(ring);
         let outcome = loop {
             tokio::select! {
                 biased;
@@ -154,7 +154,7 @@ impl Emulation {
                     drop(done);
                     return;
                 },
-                outcome = &mut ringing => break outcome,
+                outcome = &mut ring => break outcome,
             }
         };
         let machine = match outcome {

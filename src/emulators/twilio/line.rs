@@ -66,6 +66,11 @@ impl Line {
         }
     }
 
+    /// Tells the phone that a media stream is open, or not any more.
+    pub(super) fn set_streaming(&mut self, streaming: bool) {
+        self.phone.streaming = streaming;
+    }
+
     /// Waits for the next tick. Safe to be dropped half-way.
     pub(super) async fn next_tick(&mut self) -> Result<(), Interrupt> {
         tokio::select! {

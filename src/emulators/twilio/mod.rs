@@ -22,7 +22,6 @@ mod resource;
 mod rest;
 mod rest_recordings;
 mod rest_update;
-mod sign;
 mod stream;
 mod stream_connect;
 mod twiml;
@@ -43,6 +42,8 @@ use uuid::Uuid;
 pub use config::{NumberConfig, TwilioEmulatorConfig};
 pub use faults::TwilioFaults;
 pub use phone_script::{PhoneScript, PhoneScriptError};
+
+pub(super) use phone_script::parse_duration;
 
 use self::calls::Calls;
 use self::webhook::Webhooks;

@@ -7,7 +7,7 @@ use super::phone_script::{PhoneScript, Step};
 use crate::domain::audio::{FRAME, MULAW_SILENCE};
 use crate::emulators::mulaw;
 use crate::emulators::speech;
-use crate::emulators::vad::VoiceActivity;
+use crate::emulators::vad::{self, VoiceActivity};
 
 /// How long one step is.
 pub(super) const TICK: Duration = Duration::from_millis(20);
@@ -36,11 +36,11 @@ pub(super) struct Phone {
     /// Audio to be said before the script goes on.
     saying: VecDeque<u8>,
     pattern_position: u64,
+    /// A media stream is open.
+    pub streaming: bool,
     heard: VoiceActivity,
     /// The other side spoke and this was not yet waited for.
     unanswered: bool,
-    /// What is heard is the rest of what this phone talked over.
-    is_cut_off: bool,
     /// For how long the other side has spoken, with its pauses, since it last was quiet.
     agent_speech: Duration,
 }
@@ -53,9 +53,9 @@ impl Phone {
             in_step: Duration::ZERO,
             saying: VecDeque::new(),
             pattern_position: 0,
+            streaming: false,
             heard: VoiceActivity::new(FINISHED_AFTER_MS),
             unanswered: false,
-            is_cut_off: false,
             agent_speech: Duration::ZERO,
         }
     }
@@ -86,14 +86,9 @@ impl Phone {
 
     fn listen(&mut self, heard: &[u8; FRAME]) {
         self.heard.hear(heard);
-        if self.heard.is_speaking() {
-            self.agent_speech += TICK;
-            // What is heard while talking is not waited for again: after a barge-in the agent still sounds for a moment.
-            self.unanswered |= self.saying.is_empty() && !self.is_cut_off;
-        } else {
-            self.agent_speech = Duration::ZERO;
-            self.is_cut_off = false;
-        }
+        // What is heard while talking is not waited for: after a barge-in the agent still sounds for a moment.
+        self.unanswered |= self.saying.is_empty() && self.heard.is_speaking() && vad::is_loud(heard);
+        self.agent_speech = if self.heard.is_speaking() { self.agent_speech + TICK } else { Duration::ZERO };
     }
 
     fn perform(&mut self, step: Step, heard: &[u8; FRAME], said: &mut Said) -> Progress {
@@ -101,6 +96,7 @@ impl Phone {
             Step::Say(audio) => self.start_saying(audio),
             Step::BargeIn(after, audio) if self.agent_speech >= after => self.start_saying(audio),
             Step::Wait(how_long) => Progress::next_if(self.in_step >= how_long),
+            Step::WaitForStream => Progress::next_if(self.streaming),
             Step::WaitForAgentToSpeak => Progress::next_if(self.heard.is_speaking()),
             Step::WaitForAgentToFinish => {
                 let finished = self.unanswered && !self.heard.is_speaking();
@@ -145,7 +141,6 @@ impl Phone {
     fn start_saying(&mut self, audio: Vec<u8>) -> Progress {
         self.saying = audio.into();
         self.unanswered = false;
-        self.is_cut_off = self.heard.is_speaking();
         Progress::Next
     }
 
@@ -224,13 +219,21 @@ mod tests {
 
     #[test]
     fn a_barge_in_comes_after_so_much_agent_speech_and_the_cut_off_speech_is_not_waited_for() {
-        let mut phone = phone("barge in after 800ms of agent speech: Hmm\nwait for agent to finish\nhang up");
+        let mut phone = phone("barge in after 800ms of agent speech: Hm\nwait for agent to finish\nhang up");
         // The agent stops 100 ms after being talked over and speaks again at tick 200.
         let heard = |tick: usize| if tick < 47 || (200..260).contains(&tick) { LOUD } else { QUIET };
         let spoke = (0..2_000).find(|tick| phone.tick(&heard(*tick)).frame != QUIET);
         assert_eq!(spoke, Some(2 + 39), "onset after three frames, the third counted");
         let rest = (42..2_000).find(|tick| phone.tick(&heard(*tick)).hung_up);
         assert_eq!(rest, Some(260 + 29));
+    }
+
+    #[test]
+    fn the_pattern_begins_with_the_stream() {
+        let mut phone = phone("pattern");
+        assert_eq!(phone.tick(&QUIET).frame, QUIET);
+        phone.streaming = true;
+        assert_eq!(phone.tick(&QUIET).frame[..], speech::pattern(0, FRAME));
     }
 
     #[test]
@@ -245,7 +248,7 @@ mod tests {
         let mut echo = phone("echo for 40ms\nhang up");
         assert_eq!([echo.tick(&LOUD).frame, echo.tick(&QUIET).frame], [LOUD, QUIET]);
         assert!(echo.tick(&LOUD).hung_up);
-        let mut source = phone("pattern");
+        let mut source = phone("pattern for 9s");
         let said: Vec<u8> = (0..100).flat_map(|_| source.tick(&QUIET).frame).collect();
         assert_eq!(said, speech::pattern(0, 16_000));
     }

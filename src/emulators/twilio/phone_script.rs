@@ -10,7 +10,7 @@
 //! hang up
 //! ```
 //!
-//! Also `wait for agent to speak`, `echo`, `pattern`, `silent` (each until the end, or `for 3s`) and `repeat`. A script that says
+//! Also `wait for stream` (what is said before a media stream is open reaches nobody), `wait for agent to speak`, `echo`, `pattern`, `silent` (each until the end, or `for 3s`) and `repeat`. A script that says
 //! nothing of picking up answers at once; one that runs out stays silently on the line.
 
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub enum Pickup {
 pub enum Step {
     Say(Vec<u8>),
     Wait(Duration),
+    /// Until a media stream is open.
+    WaitForStream,
     WaitForAgentToSpeak,
     WaitForAgentToFinish,
     /// Talk over the agent once it has spoken for so long.
@@ -69,7 +71,7 @@ pub struct PhoneScriptError {
 
 const SHIPPED: &[(&str, &str)] = &[
     ("echo", "echo"),
-    ("pattern", "pattern"),
+    ("pattern", "wait for stream\npattern"),
     ("silent", "silent"),
     ("busy", "busy after 100ms"),
     ("no-answer", "no answer"),
@@ -130,6 +132,7 @@ fn parse_pickup(line: &str) -> Option<(Pickup, Option<Duration>)> {
 /// Adds the steps of a line; false if it is not understood.
 fn parse_step(line: &str, steps: &mut Vec<Step>) -> bool {
     let step = match line {
+        "wait for stream" => Some(Step::WaitForStream),
         "wait for agent to speak" => Some(Step::WaitForAgentToSpeak),
         "wait for agent to finish" => Some(Step::WaitForAgentToFinish),
         "hang up" => Some(Step::HangUp),
@@ -156,7 +159,7 @@ fn parse_step(line: &str, steps: &mut Vec<Step>) -> bool {
 
 fn parse_step_with_argument(line: &str) -> Option<Step> {
     if let Some(text) = line.strip_prefix("say ") {
-        return Some(Step::Say(speech::say(text, Voice::Caller)));
+        return Some(Step::Say(speech::say(text.trim(), Voice::Caller)));
     }
     if let Some(rest) = line.strip_prefix("barge in after ").or_else(|| line.strip_prefix("barge-in after ")) {
         let (when, text) = rest.split_once(':')?;

@@ -75,7 +75,6 @@ impl Emulation {
             "direction": call.direction,
             "answered_by": call.answered_by,
             "api_version": "2010-04-01",
-            "annotation": null,
             "forwarded_from": null,
             "group_sid": null,
             "caller_name": null,
@@ -100,6 +99,7 @@ impl Emulation {
 
     pub(super) fn recording_json(&self, call_sid: &str, recording: &Recording) -> Value {
         let over = matches!(recording.status, "completed" | "stopped");
+        let uri = format!("{}/Recordings/{}", self.account_uri(), recording.sid);
         json!({
             "sid": recording.sid,
             "account_sid": self.account_sid,
@@ -118,7 +118,12 @@ impl Emulation {
             "track": recording.wish.track,
             "error_code": null,
             "encryption_details": null,
-            "uri": format!("{}/Recordings/{}.json", self.account_uri(), recording.sid),
+            "media_url": format!("{}{uri}", self.base_url),
+            "uri": format!("{uri}.json"),
+            "subresource_uris": {
+                "add_on_results": format!("{uri}/AddOnResults.json"),
+                "transcriptions": format!("{uri}/Transcriptions.json"),
+            },
         })
     }
 

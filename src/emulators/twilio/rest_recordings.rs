@@ -139,7 +139,7 @@ pub(super) async fn fetch(
         recording.map(|recording| (call, recording))
     });
     let Some((call, recording)) = found else { return Err(ApiError::not_found(&format!("/Recordings/{file}"))) };
-    if file.split('.').nth(1) == Some("json") {
+    if json_name(&file).is_ok() {
         return Ok(Json(emulation.recording_json(&call.sid, &recording)).into_response());
     }
     Ok(([(header::CONTENT_TYPE, "audio/x-wav")], recording.wav()).into_response())

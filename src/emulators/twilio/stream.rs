@@ -86,7 +86,9 @@ impl Emulation {
         let names: Vec<&str> = stream.parameters.iter().map(|(name, _)| name.as_str()).collect();
         self.log.record("stream_started", Some(&call.sid), json!({"stream_sid": sid, "parameters": names}));
         let mut session = Session::new(self, &call.sid, &sid, faults);
+        line.set_streaming(true);
         let end = session.run(line, socket, &stream.parameters).await;
+        line.set_streaming(false);
         self.log.record("stream_ended", Some(&call.sid), session.summary(&end));
         match &end {
             End::Closed(code) => {

@@ -8,9 +8,9 @@ use tokio_tungstenite::tungstenite::error::Error;
 use url::{Host, Url};
 
 use super::interpreter::Interpreter;
-use super::sign::signature;
 use super::stream::Socket;
 use super::{Emulation, twiml};
+use crate::emulators::signature;
 
 /// How long a handshake may take. Twilio documents no limit.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -32,12 +32,14 @@ impl Emulation {
             self.warning(call_sid, 31920, "the query string of the <Stream> URL is not sent");
         }
         let token = if wrong_signature { "another token" } else { self.auth_token.expose() };
-        let signature = signature(token, &url, &[]);
+        let signature = signature::twilio(token, &url, &[]);
         let mut request =
             url.as_str().into_client_request().map_err(|_| (31920, format!("`{url}` is not a WebSocket URL")))?;
         let value = signature.parse().map_err(|_| (31920, "the signature is no header".to_owned()))?;
         request.headers_mut().insert("x-twilio-signature", value);
-        match tokio::time::timeout(HANDSHAKE, connect_async_with_config(request, None, true)).await {
+        // Boxed: the handshake of a TLS socket is a large future, and every call would carry it about.
+        let handshake = Box::pin(connect_async_with_config(request, None, true));
+        match tokio::time::timeout(HANDSHAKE, handshake).await {
             Err(_) => Err((31901, "the connection request got no response".to_owned())),
             Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(error)) => Err(classify(&error)),

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::faults::{TwilioFaults, take_one};
 use super::locked;
-use super::sign::signature;
 use crate::domain::Secret;
-use crate::emulators::log::{EventLog, masked_form};
+use crate::emulators::log::{EventLog, masked_form, masked_url};
+use crate::emulators::signature;
 
 /// What Twilio takes of a document (error 11750 beyond).
 const BODY_LIMIT: usize = 64 * 1024;
@@ -65,7 +65,7 @@ impl Webhooks {
                 self.log.record(
                     "webhook",
                     Some(call_sid),
-                    json!({"purpose": hook.purpose, "url": hook.url, "status": status, "attempt": attempt,
+                    json!({"purpose": hook.purpose, "url": masked_url(&hook.url), "status": status, "attempt": attempt,
                            "error": result.as_ref().err().map(|failure| failure.error.code), "idempotency_token": token,
                            "wrong_signature": spoiled, "params": masked_form(&hook.params)}),
                 );
@@ -76,7 +76,11 @@ impl Webhooks {
             }
         };
         tokio::time::timeout(overrides.total, all_attempts).await.unwrap_or_else(|_| {
-            self.log.record("webhook_timeout", Some(call_sid), json!({"purpose": hook.purpose, "url": hook.url}));
+            self.log.record(
+                "webhook_timeout",
+                Some(call_sid),
+                json!({"purpose": hook.purpose, "url": masked_url(&hook.url)}),
+            );
             Err(WebhookError { code: 11200, message: "no answer in time".to_owned() })
         })
     }
@@ -86,10 +90,10 @@ impl Webhooks {
         let form = serde_urlencoded::to_string(&hook.params).expect("pairs of texts are a form");
         let (request, mut signed) = if hook.get {
             let url = format!("{url}{}{form}", if url.contains('?') { '&' } else { '?' });
-            let signed = signature(self.auth_token.expose(), &url, &[]);
+            let signed = signature::twilio(self.auth_token.expose(), &url, &[]);
             (self.client.get(url), signed)
         } else {
-            let signed = signature(self.auth_token.expose(), url, &hook.params);
+            let signed = signature::twilio(self.auth_token.expose(), url, &hook.params);
             let request = self
                 .client
                 .post(url)
@@ -98,7 +102,7 @@ impl Webhooks {
             (request, signed)
         };
         if spoiled {
-            signed = signature("another token", url, &hook.params);
+            signed = signature::twilio("another token", url, &hook.params);
         }
         let mut response = request
             .header("accept", "*/*")
@@ -195,16 +199,15 @@ impl Overrides {
 mod tests {
     use super::*;
 
-    #[expect(clippy::unnecessary_wraps, reason = "the tests put it beside failures")]
-    fn answer(status: u16) -> Result<Answer, Failure> {
-        Ok(Answer { status, content_type: String::new(), body: String::new() })
+    fn answer(status: u16) -> Answer {
+        Answer { status, content_type: String::new(), body: String::new() }
     }
 
     #[test]
     fn by_default_only_a_failed_connection_is_retried_once() {
         let overrides = Overrides::parse("https://a.example/status");
         assert_eq!((overrides.retries, overrides.total), (1, Duration::from_secs(15)));
-        assert!(!overrides.retries_on(&answer(503)));
+        assert!(!overrides.retries_on(&Ok(answer(503))));
         let refused =
             Failure { kind: FailureKind::Connect, error: WebhookError { code: 11205, message: String::new() } };
         assert!(overrides.retries_on(&Err(refused)));
@@ -214,8 +217,8 @@ mod tests {
     fn the_fragment_asks_for_more() {
         let overrides = Overrides::parse("https://a.example/status#rc=3&rp=5xx,ct,rt&tt=900&e=dublin");
         assert_eq!((overrides.retries, overrides.total), (3, Duration::from_millis(900)));
-        assert!(overrides.retries_on(&answer(503)));
-        assert!(!overrides.retries_on(&answer(404)));
-        assert!(!overrides.retries_on(&answer(200)));
+        assert!(overrides.retries_on(&Ok(answer(503))));
+        assert!(!overrides.retries_on(&Ok(answer(404))));
+        assert!(!overrides.retries_on(&Ok(answer(200))));
     }
 }

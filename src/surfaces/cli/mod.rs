@@ -354,7 +354,7 @@ pub struct EmulateTwilioArgs {
 pub struct EmulateElevenLabsArgs {
     #[arg(long, default_value = "127.0.0.1:4020")]
     pub listen: std::net::SocketAddr,
-    /// The API key that clients must send; without it every agent is public
-    #[arg(long)]
-    pub auth_token: Option<String>,
+    /// The API key that clients must send
+    #[arg(long, default_value = "emulated-api-key")]
+    pub auth_token: String,
 }

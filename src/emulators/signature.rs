@@ -1,12 +1,15 @@
-//! `X-Twilio-Signature` as Twilio makes it (docs: usage/security): HMAC-SHA1 over the URL and the sorted form parameters.
+//! The signatures of webhooks, as each vendor makes them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
+use sha2::Sha256;
 
-/// Signs a request. `url` is the URL as it was configured; `params` are a form's decoded parameters, none for a GET or a socket.
-pub(super) fn signature(auth_token: &str, url: &str, params: &[(String, String)]) -> String {
+/// `X-Twilio-Signature` (docs: usage/security): HMAC-SHA1 over the URL and the sorted form parameters.
+///
+/// `url` is the URL as it was configured; `params` are a form's decoded parameters, none for a GET or a socket.
+pub(super) fn twilio(auth_token: &str, url: &str, params: &[(String, String)]) -> String {
     let mut sorted: Vec<&(String, String)> = params.iter().collect();
     sorted.sort();
     sorted.dedup();
@@ -31,6 +34,18 @@ fn signed_url(url: &str) -> String {
         _ => host,
     };
     format!("{scheme}://{host}{path}")
+}
+
+/// `ElevenLabs-Signature`: HMAC-SHA256 over the time, a dot and the body.
+pub(super) fn elevenlabs(secret: &str, unix_seconds: i64, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(format!("{unix_seconds}.{body}").as_bytes());
+    format!("t={unix_seconds},v0={}", hex(&mac.finalize().into_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+    digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
 #[cfg(test)]
@@ -69,7 +84,14 @@ mod tests {
             ("wss://voice.example.com/media", &none, "jFDHVhI8XO69C49uXR3xmdZPylY="),
         ];
         for (url, params, expected) in cases {
-            assert_eq!(signature("12345", url, params), expected, "{url}");
+            assert_eq!(twilio("12345", url, params), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn the_elevenlabs_signature_is_the_vendors() {
+        let body = r#"{"type":"post_call_transcription","data":{}}"#;
+        let expected = "t=1700000000,v0=6f63229c4c17b7adb882899091e036ca1b6abcd57ee5673a8e16e3fbca80764e";
+        assert_eq!(elevenlabs("wsec_test", 1_700_000_000, body), expected);
     }
 }
