@@ -61,7 +61,7 @@ impl Api {
     }
 
     /// The first entry of the journal that fits, past or to come.
-    pub(super) async fn event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn event(&self, what: &str, mut fits: impl FnMut(&Value) -> bool) -> Value {
         let request = self.http.get(format!("{}/api/v1/events?after_seq=0", self.base)).bearer_auth(&self.key);
         let search = async {
             let mut body = request.send().await.unwrap().bytes_stream();
@@ -79,6 +79,26 @@ impl Api {
             }
         };
         soon(what, search).await
+    }
+
+    /// Waits until the journal holds so many conversations of a call.
+    pub(super) async fn conversing(&self, call_id: &str, times: usize) {
+        let mut seen = 0;
+        self.event("a conversation in the journal", |entry| {
+            seen += usize::from(entry["call_id"] == call_id && entry["event"]["type"] == "agent_connected");
+            seen == times
+        })
+        .await;
+    }
+
+    /// Waits until so many calls have ended.
+    pub(super) async fn all_ended(&self, calls: usize) {
+        let mut ended = 0;
+        self.event("the end of all calls", |entry| {
+            ended += usize::from(entry["event"]["type"] == "ended");
+            ended == calls
+        })
+        .await;
     }
 
     /// Our id of a call that the carrier knows as `sid`.

@@ -2,8 +2,14 @@
 
 mod api;
 mod audio;
+mod carrier;
+mod media;
+mod proxy;
+mod restart;
 mod server;
+mod shutdown;
 mod vendors;
+mod webhooks;
 
 use std::time::Duration;
 
