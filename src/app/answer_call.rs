@@ -118,6 +118,7 @@ impl App {
         self.metrics.call_started(Direction::Inbound);
         self.journal.record_durably(call.id, CallEvent::Created(created)).await?;
         self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() })?;
+        call.advance_status(CallStatus::Ringing);
         self.journal.record(
             call.id,
             CallEvent::CarrierStatus { status: CallStatus::Ringing, sequence: None, sip_code: None, duration_s: None },

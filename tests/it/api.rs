@@ -70,7 +70,8 @@ impl Api {
                 let chunk = body.next().await.expect("events went on").expect("events went on");
                 text.push_str(std::str::from_utf8(&chunk).unwrap());
                 while let Some((line, rest)) = text.split_once('\n') {
-                    let entry: Option<Value> = line.strip_prefix("data:").map(|json| serde_json::from_str(json).unwrap());
+                    let entry: Option<Value> =
+                        line.strip_prefix("data:").map(|json| serde_json::from_str(json).unwrap());
                     text = rest.to_owned();
                     if let Some(entry) = entry.filter(|entry| fits(entry)) {
                         return entry;

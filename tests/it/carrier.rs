@@ -84,10 +84,7 @@ impl Stream {
         }
     }
 
-    async fn connect(
-        url: &str,
-        signature: Option<&str>,
-    ) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
+    async fn connect(url: &str, signature: Option<&str>) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
         let mut request = url.into_client_request().unwrap();
         if let Some(signature) = signature {
             request.headers_mut().insert("x-twilio-signature", signature.parse().unwrap());

@@ -69,9 +69,8 @@ async fn what_is_no_message_of_a_stream_does_no_harm_to_it() {
     assert_eq!(stream.hear(160).await, [0x2A; 160]);
     stream.say(&json!({"event": "stop", "stop": {"accountSid": "AC1", "callSid": SID}})).await;
     let call = server.api.call_of(SID).await;
-    let ended = |entry: &serde_json::Value| {
-        entry["call_id"] == call.as_str() && entry["event"]["type"] == "stream_ended"
-    };
+    let ended =
+        |entry: &serde_json::Value| entry["call_id"] == call.as_str() && entry["event"]["type"] == "stream_ended";
     let ended = server.api.event("the stream's end", ended).await;
     assert_eq!(ended["event"]["cause"], "carrier_stop");
     let counters = &ended["event"]["counters"];
@@ -89,9 +88,8 @@ async fn a_message_that_is_far_too_large_ends_the_socket_and_not_the_server() {
     stream.send(Message::text("x".repeat(65 * 1024))).await;
     stream.close_code().await;
     let call = server.api.call_of(SID).await;
-    let ended = |entry: &serde_json::Value| {
-        entry["call_id"] == call.as_str() && entry["event"]["type"] == "stream_ended"
-    };
+    let ended =
+        |entry: &serde_json::Value| entry["call_id"] == call.as_str() && entry["event"]["type"] == "stream_ended";
     let ended = server.api.event("the stream's end", ended).await;
     assert_eq!(ended["event"]["cause"], "carrier_fault");
     assert_eq!(server.api.get("/ready").await.status, 200);
