@@ -3,6 +3,9 @@
 mod api;
 mod audio;
 mod carrier;
+mod faults;
+mod gate;
+mod keys;
 mod media;
 mod proxy;
 mod restart;

@@ -120,6 +120,11 @@ impl Server {
         assert!(soon(text, logged).await.is_ok(), "the server stopped before it logged: {text}");
     }
 
+    /// What the server logged so far.
+    pub(super) fn log(&self) -> String {
+        self.lines.borrow().join("\n")
+    }
+
     /// Waits until the process has exited.
     pub(super) async fn exited(&mut self) -> ExitStatus {
         // Its log is at its end when the process is.
