@@ -56,6 +56,10 @@ impl App {
             return None;
         }
         self.adopt(&call, sid);
+        if call.next_document() == Next::HangUp {
+            // The end was asked for before the carrier could be told which call to end.
+            return Some(render(&HangUp));
+        }
         Some(self.connect_document(&call))
     }
 
