@@ -30,28 +30,32 @@ async fn a_call_without_permission_is_blocked_at_every_door() {
     assert!(rest.body["type"].as_str().unwrap().ends_with("/compliance-blocked"), "{}", rest.body);
     let reasons = &rest.body["error"]["details"]["reasons"];
     assert!(codes(reasons).contains(&"CONSENT_MISSING"), "{reasons}");
-    assert!(reasons[0]["citation"].as_str().is_some_and(|citation| citation.contains("CFR") || citation.contains("USC")));
+    assert!(
+        reasons[0]["citation"].as_str().is_some_and(|citation| citation.contains("CFR") || citation.contains("USC"))
+    );
     let call = server.api.ended(rest.body["call_id"].as_str().unwrap()).await;
     assert_eq!((&call["disposition"], &call["call_sid"]), (&json!("blocked"), &Value::Null));
 
     let dry = server.api.post("/api/v1/calls", &json!({"to": SELLER, "dry_run": true})).await;
-    assert_eq!((dry.status, dry.body["decision"].as_str()), (200, Some("deny")), "{}", dry.body);
-    assert!(codes(&dry.body["reasons"]).contains(&"CONSENT_MISSING"));
+    assert_eq!((dry.status, dry.body["outcome"]["decision"].as_str()), (200, Some("deny")), "{}", dry.body);
+    assert!(codes(&dry.body["outcome"]["reasons"]).contains(&"CONSENT_MISSING"));
     let asked = server.api.post("/api/v1/check", &json!({"number": SELLER})).await;
-    assert_eq!((asked.status, asked.body["decision"].as_str()), (200, Some("deny")), "{}", asked.body);
+    assert_eq!((asked.status, asked.body["outcome"]["decision"].as_str()), (200, Some("deny")), "{}", asked.body);
     let calls = server.api.get("/api/v1/calls").await.body;
     assert_eq!(calls["calls"].as_array().unwrap().len(), 1, "asking makes no call: {calls}");
 
     let checked = server.settings().run(&["check", SELLER, "--json"]);
     assert_eq!(checked.status.code(), DENIED);
     let answer: Value = serde_json::from_slice(&checked.stdout).unwrap();
-    assert!(codes(&answer["reasons"]).contains(&"CONSENT_MISSING"), "{answer}");
+    assert!(codes(&answer["outcome"]["reasons"]).contains(&"CONSENT_MISSING"), "{answer}");
     let (key, _) = server.settings().create_key("agent");
-    let mut command = server.settings().command();
-    command.env("CLEARLINE_API_KEY", key).args(["call", SELLER, "--server", &server.base]);
-    let placed = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert_eq!(placed.status.code(), DENIED, "{}", String::from_utf8_lossy(&placed.stderr));
-    assert!(String::from_utf8_lossy(&placed.stdout).contains("CONSENT_MISSING"));
+    for more in [[].as_slice(), &["--dry-run"], &["--dry-run", "--json"], &["--json"]] {
+        let mut command = server.settings().command();
+        command.env("CLEARLINE_API_KEY", &key).args(["call", SELLER, "--server", &server.base]).args(more);
+        let placed = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(placed.status.code(), DENIED, "{more:?} {}", String::from_utf8_lossy(&placed.stderr));
+        assert!(String::from_utf8_lossy(&placed.stdout).contains("CONSENT_MISSING"), "{more:?}");
+    }
 
     let unknown = server.api.post("/api/v1/calls", &json!({"to": SELLER, "purpose": "emergency"})).await;
     assert_eq!(unknown.status, 403, "a purpose that the operator does not allow: {}", unknown.body);
@@ -158,7 +162,7 @@ async fn a_permitted_call_is_placed_and_the_books_show_it() {
     assert_eq!(before.status, 403);
     stage.permit(SELLER).await;
     let dry = stage.api.post("/api/v1/calls", &json!({"to": SELLER, "dry_run": true})).await;
-    assert_eq!(dry.body["decision"], "allow", "{}", dry.body);
+    assert_eq!(dry.body["outcome"]["decision"], "allow", "{}", dry.body);
     assert_eq!(stage.vendors.dials(), 0);
     let placed = stage.api.post("/api/v1/calls", &json!({"to": SELLER})).await;
     assert_eq!(placed.status, 202, "{}", placed.body);

@@ -42,7 +42,8 @@ async fn each_role_may_do_its_own_things_and_no_more() {
         "given_at": "2026-01-05T12:00:00Z", "evidence": {"method": "paper", "text": "Yes."}});
     let (end, dnc) = (format!("/api/v1/calls/{call}/end"), json!({"number": "+12125550155"}));
     // What a role may do: ask for a call, record permissions and refusals, end a call.
-    for (role, expected) in [("viewer", [403, 403, 403, 403]), ("agent", [200, 201, 201, 202]), ("operator", [403, 201, 201, 202])]
+    for (role, expected) in
+        [("viewer", [403, 403, 403, 403]), ("agent", [200, 201, 201, 202]), ("operator", [403, 201, 201, 202])]
     {
         let api = server.api.with_key(&server.settings().create_key(role).0);
         let statuses = [

@@ -72,10 +72,6 @@ impl Settings {
         let id = rest.split_once("key_").unwrap().1.split([';', ' ']).next().unwrap();
         (key.to_owned(), format!("key_{id}"))
     }
-
-    pub(super) fn store_url(&self) -> &str {
-        &self.pairs[0].1
-    }
 }
 
 impl Server {
