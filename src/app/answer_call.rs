@@ -56,6 +56,10 @@ impl App {
             return None;
         }
         self.adopt(&call, sid);
+        if call.next_document() == Next::HangUp {
+            // The end was asked for before the carrier could be told which call to end.
+            return Some(render(&HangUp));
+        }
         Some(self.connect_document(&call).await)
     }
 
@@ -118,6 +122,7 @@ impl App {
         self.metrics.call_started(Direction::Inbound);
         self.journal.record_durably(call.id, CallEvent::Created(created)).await?;
         self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() })?;
+        call.advance_status(CallStatus::Ringing);
         self.journal.record(
             call.id,
             CallEvent::CarrierStatus { status: CallStatus::Ringing, sequence: None, sip_code: None, duration_s: None },

@@ -31,6 +31,8 @@ impl App {
         if tokio::time::timeout(STREAM_LIMIT, call.stream_closed()).await.is_err() {
             tracing::warn!(call.id = %call.id, "a stream did not end with its call");
         }
+        // The record must know who asked for the end before it is asked. A journal that has stopped shows below.
+        let _ = self.journal.caught_up().await;
         let record = call.record();
         // Somebody may have asked for the end before the carrier reported it: then their reason is the reason.
         let disposition = match (record.ending_as, disposition) {
@@ -58,8 +60,7 @@ impl App {
         sip_code: Option<u16>,
         duration_s: Option<u32>,
     ) {
-        let known = call.record().carrier_status;
-        if call.is_over() || known.is_some_and(|known| known.rank() >= status.rank()) {
+        if call.is_over() || !call.advance_status(status) {
             return;
         }
         let _ = self.journal.record(call.id, CallEvent::CarrierStatus { status, sequence, sip_code, duration_s });

@@ -46,8 +46,8 @@ pub struct JournalFull;
 
 #[derive(Debug)]
 struct Job {
-    call_id: CallId,
-    event: CallEvent,
+    /// None for one who only waits for what came before.
+    entry: Option<(CallId, CallEvent)>,
     written: Option<oneshot::Sender<()>>,
 }
 
@@ -70,13 +70,22 @@ impl Journal {
 
     /// Writes an event behind.
     pub fn record(&self, call_id: CallId, event: CallEvent) -> Result<(), JournalFull> {
-        self.lane.try_send(Job { call_id, event, written: None }).map_err(|_| JournalFull)
+        self.lane.try_send(Job { entry: Some((call_id, event)), written: None }).map_err(|_| JournalFull)
     }
 
     /// Writes an event and waits until it is durable (and the live record has it).
     pub async fn record_durably(&self, call_id: CallId, event: CallEvent) -> Result<(), JournalFull> {
+        self.written(Some((call_id, event))).await
+    }
+
+    /// Waits until everything recorded so far, by streams too, is durable and in the live records.
+    pub async fn caught_up(&self) -> Result<(), JournalFull> {
+        self.written(None).await
+    }
+
+    async fn written(&self, entry: Option<(CallId, CallEvent)>) -> Result<(), JournalFull> {
         let (written, done) = oneshot::channel();
-        self.lane.send(Job { call_id, event, written: Some(written) }).await.map_err(|_| JournalFull)?;
+        self.lane.send(Job { entry, written: Some(written) }).await.map_err(|_| JournalFull)?;
         done.await.map_err(|_| JournalFull)
     }
 
@@ -115,9 +124,15 @@ impl Writer {
             if taken == 0 {
                 return;
             }
+            if !jobs.is_empty() {
+                // A stream may have written its last words between the look at its lane and the look at the other one.
+                while let Ok(event) = self.from_streams.try_recv() {
+                    events.push(event);
+                }
+            }
             let waiting = self.jobs.len() + self.from_streams.len();
             self.metrics.journal_depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-            let of_streams = events.drain(..).map(|(call_id, event)| Job { call_id, event, written: None });
+            let of_streams = events.drain(..).map(|entry| Job { entry: Some(entry), written: None });
             self.write(of_streams.chain(jobs.drain(..))).await;
         }
     }
@@ -126,7 +141,9 @@ impl Writer {
         let at = self.clock.now();
         let mut kept = Vec::new();
         let mut waiting = Vec::new();
-        for Job { call_id, event, written } in jobs {
+        for Job { entry, written } in jobs {
+            waiting.extend(written);
+            let Some((call_id, event)) = entry else { continue };
             if event.is_interim() {
                 let entry = JournalEntry { seq: 0, call_id, at, event };
                 // Nobody listening is fine.
@@ -134,7 +151,6 @@ impl Writer {
             } else {
                 kept.push((call_id, at, event));
             }
-            waiting.extend(written);
         }
         let seqs = self.commit(&kept).await;
         for (seq, (call_id, at, event)) in seqs.into_iter().zip(kept) {

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::carrier::Slot;
-use crate::domain::{AttemptId, Call, CallEvent, CallId, CallSid, Disposition};
+use crate::domain::{AttemptId, Call, CallEvent, CallId, CallSid, CallStatus, Disposition};
 use crate::session::Command;
 
 use super::warm_agent::WarmAgent;
@@ -32,6 +32,8 @@ pub struct LiveCall {
     pub id: CallId,
     record: Mutex<Call>,
     sid: OnceLock<CallSid>,
+    /// The carrier's furthest word, ahead of the record, which the journal brings up to date a little later.
+    status: Mutex<Option<CallStatus>>,
     ended: AtomicBool,
     resumes: AtomicU32,
     attempt: OnceLock<AttemptId>,
@@ -127,6 +129,7 @@ impl LiveCall {
     fn new(record: Call) -> Self {
         Self {
             id: record.id,
+            status: Mutex::new(record.carrier_status),
             record: Mutex::new(record),
             sid: OnceLock::new(),
             ended: AtomicBool::new(false),
@@ -156,6 +159,16 @@ impl LiveCall {
     /// For the journal's writer only.
     pub(super) fn apply(&self, at: Timestamp, event: &CallEvent) {
         lock(&self.record).apply(at, event);
+    }
+
+    /// Whether this status is news: further than every one before it. Each is news to one caller only.
+    pub(super) fn advance_status(&self, status: CallStatus) -> bool {
+        let mut known = lock(&self.status);
+        let is_news = known.is_none_or(|known| known.rank() < status.rank());
+        if is_news {
+            *known = Some(status);
+        }
+        is_news
     }
 
     /// True for exactly one caller: the one that may write the `Ended` event.
@@ -331,6 +344,14 @@ mod tests {
         assert_eq!(calls.by_sid(&sid).unwrap().id, one.id);
         calls.remove(one.id);
         assert!(calls.by_sid(&sid).is_none() && calls.len() == 1);
+    }
+
+    #[test]
+    fn a_status_is_news_once_and_only_forward() {
+        let calls = LiveCalls::default();
+        let call = calls.insert(call(1));
+        let order = [CallStatus::Ringing, CallStatus::Ringing, CallStatus::Initiated, CallStatus::Completed];
+        assert_eq!(order.map(|status| call.advance_status(status)), [true, false, false, true]);
     }
 
     #[test]

@@ -23,9 +23,9 @@ use crate::domain::{
 use crate::protocol::twilio::rest::{
     DialRequest, MachineDetection, MachineDetectionMode, RecordingChannels, RecordingRequest,
 };
-use crate::store::{Intent, Settlement, StoreError};
+use crate::store::{AttemptState, Intent, Settlement, StoreError};
 
-use super::live_calls::LiveCall;
+use super::live_calls::{LiveCall, Next};
 use super::{App, GateQuestion, JournalFull, ids};
 
 /// What a caller of this use case wants.
@@ -266,8 +266,12 @@ impl App {
                 self.finish_call(call, Disposition::Failed, &refusal.message).await;
             }
             Err(DialError::Uncertain(why)) => {
-                self.store.settle_attempt(attempt_id, Settlement::Uncertain, self.clock.now()).await?;
                 let _ = self.journal.record(call.id, CallEvent::CarrierUncertain { message: why.to_string() });
+                match self.store.settle_attempt(attempt_id, Settlement::Uncertain, self.clock.now()).await {
+                    // A webhook with our call id came meanwhile: only the answer was lost, and the call goes on.
+                    Ok(()) | Err(StoreError::AttemptSettled { state: AttemptState::Accepted, .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
                 self.reconcile(call, attempt_id, &to, &from, began).await?;
             }
         }
@@ -283,6 +287,10 @@ impl App {
         self.live.bind(&call_sid, call);
         self.store.settle_attempt(attempt_id, Settlement::Accepted(call_sid.clone()), self.clock.now()).await?;
         self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid })?;
+        if call.next_document() == Next::HangUp {
+            // The end was asked for when the carrier could not yet be told which call to end.
+            self.end_at_carrier(call).await;
+        }
         Ok(())
     }
 

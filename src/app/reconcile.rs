@@ -12,7 +12,7 @@ use crate::store::Settlement;
 use super::live_calls::LiveCall;
 use super::{App, PlaceCallError};
 
-/// When the carrier's list is read, counted from the first look. A webhook with our call id may settle it sooner.
+/// When the carrier's list is read again after the first look. A webhook with our call id may settle it sooner.
 const LOOKS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8), Duration::from_secs(20)];
 
@@ -27,14 +27,14 @@ impl App {
         since: Timestamp,
     ) -> Result<(), PlaceCallError> {
         let Some(carrier) = &self.carrier else { return Err(PlaceCallError::NoCarrier) };
-        for wait in LOOKS {
+        for wait in [Duration::ZERO].into_iter().chain(LOOKS) {
             tokio::select! {
                 () = call.over.cancelled() => return Ok(()),
                 () = tokio::time::sleep(wait) => {}
             }
-            if call.sid().is_some() {
+            if let Some(call_sid) = call.sid().cloned() {
                 // A webhook that carried our call id came meanwhile.
-                return Ok(());
+                return self.carrier_accepted(call, attempt, call_sid).await;
             }
             let found = match carrier.find_recent(to, from, since).await {
                 Ok(found) => found,

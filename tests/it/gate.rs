@@ -1,0 +1,212 @@
+//! Every door that can ring a phone leads through the gate, and every dial at the carrier has its decision in the ledger.
+
+use clearline::app::WallClock;
+use clearline::boot;
+use clearline::config::{Effective, Layer};
+use clearline::domain::access::Role;
+use clearline::domain::{CallSid, E164};
+use clearline::store::{AttemptState, DecisionFilter, Intent, ReassignedAnswer, Reassignment};
+use jiff::civil::date;
+use serde_json::{Value, json};
+
+use super::api::Api;
+use super::server::Server;
+use super::vendors::Vendors;
+use super::{ACCOUNT, AUTH_TOKEN, OFFICE, SELLER};
+
+/// The gate's exit code for a denial.
+const DENIED: Option<i32> = Some(3);
+
+fn codes(reasons: &Value) -> Vec<&str> {
+    reasons.as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_call_without_permission_is_blocked_at_every_door() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let rest = server.api.post("/api/v1/calls", &json!({"to": SELLER})).await;
+    assert_eq!((rest.status, rest.content_type.as_str()), (403, "application/problem+json"));
+    assert!(rest.body["type"].as_str().unwrap().ends_with("/compliance-blocked"), "{}", rest.body);
+    let reasons = &rest.body["error"]["details"]["reasons"];
+    assert!(codes(reasons).contains(&"CONSENT_MISSING"), "{reasons}");
+    assert!(
+        reasons[0]["citation"].as_str().is_some_and(|citation| citation.contains("CFR") || citation.contains("USC"))
+    );
+    let call = server.api.ended(rest.body["call_id"].as_str().unwrap()).await;
+    assert_eq!((&call["disposition"], &call["call_sid"]), (&json!("blocked"), &Value::Null));
+
+    let dry = server.api.post("/api/v1/calls", &json!({"to": SELLER, "dry_run": true})).await;
+    assert_eq!((dry.status, dry.body["outcome"]["decision"].as_str()), (200, Some("deny")), "{}", dry.body);
+    assert!(codes(&dry.body["outcome"]["reasons"]).contains(&"CONSENT_MISSING"));
+    let asked = server.api.post("/api/v1/check", &json!({"number": SELLER})).await;
+    assert_eq!((asked.status, asked.body["outcome"]["decision"].as_str()), (200, Some("deny")), "{}", asked.body);
+    let calls = server.api.get("/api/v1/calls").await.body;
+    assert_eq!(calls["calls"].as_array().unwrap().len(), 1, "asking makes no call: {calls}");
+
+    let checked = server.settings().run(&["check", SELLER, "--json"]);
+    assert_eq!(checked.status.code(), DENIED);
+    let answer: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert!(codes(&answer["outcome"]["reasons"]).contains(&"CONSENT_MISSING"), "{answer}");
+    let (key, _) = server.settings().create_key("agent");
+    for more in [[].as_slice(), &["--dry-run"], &["--dry-run", "--json"], &["--json"]] {
+        let mut command = server.settings().command();
+        command.env("CLEARLINE_API_KEY", &key).args(["call", SELLER, "--server", &server.base]).args(more);
+        let placed = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(placed.status.code(), DENIED, "{more:?} {}", String::from_utf8_lossy(&placed.stderr));
+        assert!(String::from_utf8_lossy(&placed.stdout).contains("CONSENT_MISSING"), "{more:?}");
+    }
+
+    let unknown = server.api.post("/api/v1/calls", &json!({"to": SELLER, "purpose": "emergency"})).await;
+    assert_eq!(unknown.status, 403, "a purpose that the operator does not allow: {}", unknown.body);
+    assert_eq!(vendors.dials(), 0);
+    let verified = server.settings().run(&["ledger", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+/// A server in this process whose clock shows a Wednesday morning in New York, so that calls are allowed at any hour.
+struct Morning {
+    vendors: Vendors,
+    server: boot::Server,
+    clock: WallClock,
+    api: Api,
+}
+
+impl Morning {
+    async fn start() -> Self {
+        let vendors = Vendors::start().await;
+        let clock = WallClock::starting_at("2026-10-14T15:00:00Z".parse().unwrap());
+        let (twilio, agents) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
+        let text = format!(
+            r#"
+            [server]
+            listen = "127.0.0.1:0"
+            [store]
+            url = "sqlite::memory:"
+            [seller]
+            name = "Riverside Homes"
+            callback_number = "{OFFICE}"
+            [carrier.twilio]
+            api_url = "{twilio}"
+            account_sid = "{ACCOUNT}"
+            auth_token = "{AUTH_TOKEN}"
+            from = "{OFFICE}"
+            calls_per_second = 100
+            [agents]
+            default = "elevenlabs:agent_echo"
+            [agents.elevenlabs]
+            api_url = "{agents}"
+            "#
+        );
+        let config = Effective::from_layers(vec![Layer::from_file("tests", &text).unwrap()]).unwrap().config;
+        let server = boot::Server::start(config, clock).await.unwrap();
+        let base = format!("http://{}", server.address);
+        vendors.lead_to(&base).await;
+        let (_, key) = clearline::app::create_key(&server.app.store, clock, "tests", Role::Admin).await.unwrap();
+        let as_of = date(2026, 10, 1);
+        let listed = vec!["+12125550166".parse().unwrap()];
+        server.app.store.import_litigators("tests", as_of, listed, clock.now()).await.unwrap();
+        Self { api: Api::new(&base, key.expose()), vendors, server, clock }
+    }
+
+    /// Somebody gave written permission, and the number still is theirs.
+    async fn permit(&self, number: &str) {
+        let consent = json!({"number": number, "kind": "written", "scope": ["telemarketing"],
+            "given_at": "2026-09-21T18:30:00Z", "evidence": {"method": "web_form", "text": "You may call me."}});
+        let recorded = self.api.post("/api/v1/consents", &consent).await;
+        assert_eq!(recorded.status, 201, "{}", recorded.body);
+        let answer = ReassignedAnswer {
+            consent_date: date(2026, 9, 21),
+            answer: Reassignment::No,
+            asked_at: self.clock.now(),
+            source: "tests".to_owned(),
+        };
+        self.server.app.store.record_reassigned_answer(&e164(number), answer).await.unwrap();
+        self.vendors.seat(number, "silent for 200ms\nhang up").await;
+    }
+
+    /// The books: every dial that the carrier took has one attempt, whose decision said yes; and no attempt is without a dial.
+    async fn check_books(&self, numbers: &[&str]) {
+        let store = &self.server.app.store;
+        let log = self.vendors.twilio.log().since(0);
+        let dialled: Vec<_> = log.iter().filter(|entry| entry.event == "call_created").collect();
+        let mut attempts = Vec::new();
+        for number in numbers {
+            attempts.extend(store.attempts_to(&e164(number)).await.unwrap());
+        }
+        assert_eq!(attempts.len(), dialled.len(), "{attempts:?}");
+        for dial in dialled {
+            let sid = CallSid::new(dial.about.clone().unwrap());
+            let of_dial: Vec<_> = attempts.iter().filter(|attempt| attempt.call_sid.as_ref() == Some(&sid)).collect();
+            let [attempt] = of_dial.as_slice() else { panic!("attempts of one dial: {of_dial:?}") };
+            assert_eq!(attempt.state, AttemptState::Accepted);
+            let decision = store.decision(attempt.decision_id).await.unwrap().unwrap();
+            assert!(decision.decision.is_allowed() && decision.intent == Intent::Dial, "{decision:?}");
+            assert_eq!(decision.subject.unwrap().number.as_str(), attempt.number.as_str());
+        }
+        let decisions = store.list_decisions(DecisionFilter::default(), None, 1_000).await.unwrap().items;
+        let allowed = decisions.iter().filter(|d| d.intent == Intent::Dial && d.decision.is_allowed()).count();
+        assert_eq!(allowed, attempts.len());
+        store.verify_ledger().await.unwrap();
+    }
+}
+
+fn e164(number: &str) -> E164 {
+    number.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_permitted_call_is_placed_and_the_books_show_it() {
+    let stage = Morning::start().await;
+    let before = stage.api.post("/api/v1/calls", &json!({"to": SELLER})).await;
+    assert_eq!(before.status, 403);
+    stage.permit(SELLER).await;
+    let dry = stage.api.post("/api/v1/calls", &json!({"to": SELLER, "dry_run": true})).await;
+    assert_eq!(dry.body["outcome"]["decision"], "allow", "{}", dry.body);
+    assert_eq!(stage.vendors.dials(), 0);
+    let placed = stage.api.post("/api/v1/calls", &json!({"to": SELLER})).await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    let call = stage.api.ended(placed.body["call_id"].as_str().unwrap()).await;
+    assert_eq!((&call["disposition"], &call["decision_id"]), (&json!("completed"), &placed.body["decision_id"]));
+
+    // A refusal binds at once, over whatever was permitted.
+    let refused = "+12125550114";
+    stage.permit(refused).await;
+    assert_eq!(stage.api.post("/api/v1/dnc", &json!({"number": refused})).await.status, 201);
+    let blocked = stage.api.post("/api/v1/calls", &json!({"to": refused})).await;
+    assert_eq!(blocked.status, 403);
+    let reasons = codes(&blocked.body["error"]["details"]["reasons"]);
+    assert!(reasons.contains(&"INTERNAL_DNC"), "{reasons:?}");
+    stage.check_books(&[SELLER, refused]).await;
+}
+
+#[tokio::test]
+async fn two_requests_for_one_number_at_once_ring_it_once() {
+    let stage = Morning::start().await;
+    stage.permit(SELLER).await;
+    let body = json!({"to": SELLER});
+    let answers = futures_util::future::join_all((0..8).map(|_| stage.api.post("/api/v1/calls", &body))).await;
+    let (placed, blocked): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 202);
+    assert_eq!((placed.len(), blocked.len()), (1, 7));
+    assert!(blocked.iter().all(|answer| answer.status == 403));
+    stage.api.ended(placed[0].body["call_id"].as_str().unwrap()).await;
+    assert_eq!(stage.vendors.dials(), 1);
+    stage.check_books(&[SELLER]).await;
+}
+
+#[tokio::test]
+async fn a_repeated_idempotency_key_is_the_same_call() {
+    let stage = Morning::start().await;
+    stage.permit(SELLER).await;
+    let body = json!({"to": SELLER});
+    let (one, two) = tokio::join!(stage.api.place_once(&body, "order-1"), stage.api.place_once(&body, "order-1"));
+    assert_eq!((one.status, two.status), (202, 202), "{} {}", one.body, two.body);
+    assert_eq!(one.body["call_id"], two.body["call_id"]);
+    let other = stage.api.place_once(&json!({"to": "+12125550114"}), "order-1").await;
+    assert_eq!(other.status, 409, "{}", other.body);
+    stage.api.ended(one.body["call_id"].as_str().unwrap()).await;
+    let late = stage.api.place_once(&body, "order-1").await;
+    assert_eq!((late.status, &late.body["call_id"]), (202, &one.body["call_id"]));
+    assert_eq!(stage.vendors.dials(), 1);
+    stage.check_books(&[SELLER, "+12125550114"]).await;
+}

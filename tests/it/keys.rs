@@ -1,0 +1,92 @@
+//! Keys and roles: who may do what, and who sees whose number.
+
+use serde_json::json;
+
+use super::server::Server;
+use super::vendors::Vendors;
+use super::{OFFICE, SELLER, VISITOR};
+
+#[tokio::test]
+async fn without_a_valid_key_there_is_nothing_to_see() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let (key, id) = server.settings().create_key("viewer");
+    let viewer = server.api.with_key(&key);
+    assert_eq!(viewer.get("/api/v1/calls").await.status, 200);
+    for nobody in ["", "clk_guess", &format!("{key}x"), &key[..key.len() - 1]] {
+        let nobody = server.api.with_key(nobody);
+        for path in ["/api/v1/calls", "/api/v1/calls/call_1", "/api/v1/calls/call_1/transcript", "/api/v1/events"] {
+            let answer = nobody.get(path).await;
+            assert_eq!((answer.status, answer.content_type.as_str()), (401, "application/problem+json"), "{path}");
+        }
+        for path in ["/api/v1/calls", "/api/v1/calls/call_1/end", "/api/v1/check", "/api/v1/consents", "/api/v1/dnc"] {
+            assert_eq!(nobody.post(path, &json!({})).await.status, 401, "{path}");
+        }
+    }
+    let revoked = server.settings().run(&["keys", "revoke", &id]);
+    assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
+    assert_eq!(viewer.get("/api/v1/calls").await.status, 401, "revoked while the server runs");
+    let listed = server.settings().run(&["keys", "list"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains(&id) && listed.contains("revoked") && !listed.contains(&key), "{listed}");
+}
+
+#[tokio::test]
+async fn each_role_may_do_its_own_things_and_no_more() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[("COMPLIANCE__PURPOSES", "emergency")]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    let place = json!({"to": SELLER, "purpose": "emergency", "dry_run": true});
+    let consent = json!({"number": SELLER, "kind": "written", "scope": ["telemarketing"],
+        "given_at": "2026-01-05T12:00:00Z", "evidence": {"method": "paper", "text": "Yes."}});
+    let (end, dnc) = (format!("/api/v1/calls/{call}/end"), json!({"number": "+12125550155"}));
+    // What a role may do: ask for a call, record permissions and refusals, end a call.
+    for (role, expected) in
+        [("viewer", [403, 403, 403, 403]), ("agent", [200, 201, 201, 202]), ("operator", [403, 201, 201, 202])]
+    {
+        let api = server.api.with_key(&server.settings().create_key(role).0);
+        let statuses = [
+            api.post("/api/v1/calls", &place).await.status,
+            api.post("/api/v1/consents", &consent).await.status,
+            api.post("/api/v1/dnc", &dnc).await.status,
+            api.post(&end, &json!({})).await.status,
+        ];
+        // Ending a call that an earlier role ended is fine, and answered with the call.
+        let last = if expected[3] == 202 && statuses[3] == 200 { 202 } else { statuses[3] };
+        assert_eq!([statuses[0], statuses[1], statuses[2], last], expected, "{role}");
+        assert_eq!(api.get(&format!("/api/v1/calls/{call}")).await.status, 200, "{role}");
+    }
+    assert_eq!(vendors.dials(), 0);
+}
+
+#[tokio::test]
+async fn numbers_are_shown_to_people_who_need_them_and_never_logged() {
+    let vendors = Vendors::start().await;
+    let mut server = Server::start(&vendors, &[("LOG__LEVEL", "trace")]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+    vendors.end_at_carrier(&sid).await;
+    server.api.ended(&call).await;
+    for (role, sees) in [("viewer", false), ("agent", false), ("operator", true), ("admin", true)] {
+        let (key, _) = server.settings().create_key(role);
+        let api = server.api.with_key(&key);
+        let one = api.get(&format!("/api/v1/calls/{call}")).await.body;
+        let list = api.get("/api/v1/calls").await.body["calls"][0].clone();
+        let created = api.event("the call's first event", |entry| entry["event"]["type"] == "created").await;
+        for shown in [&one, &list, &created["event"]] {
+            assert_eq!((shown["from"] == VISITOR, shown["to"] == OFFICE), (sees, sees), "{role}: {shown}");
+            let leaks = [VISITOR, OFFICE].iter().any(|number| shown.to_string().contains(&number[1..]));
+            assert_eq!(leaks, sees, "{role}: {shown}");
+        }
+    }
+    server.terminate();
+    assert_eq!(server.exited().await.code(), Some(0));
+    let log = server.log();
+    assert!(log.contains("call ended"), "{log}");
+    for secret in [&VISITOR[1..], &OFFICE[1..], super::AUTH_TOKEN] {
+        let leak = log.lines().find(|line| line.contains(secret));
+        assert_eq!(leak, None);
+    }
+}

@@ -1,0 +1,38 @@
+//! The product as its users meet it: the real binary as a child process, emulated vendors around it, everything on loopback.
+
+mod api;
+mod audio;
+mod carrier;
+mod faults;
+mod gate;
+mod keys;
+mod media;
+mod proxy;
+mod restart;
+mod server;
+mod shutdown;
+mod vendors;
+mod webhooks;
+
+use std::time::Duration;
+
+/// The longest that a test waits for anything. Far beyond what it takes: a busy machine must not fail a test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const ACCOUNT: &str = "AC00000000000000000000000000000001";
+const AUTH_TOKEN: &str = "auth-token-of-the-tests";
+
+/// Our number.
+const OFFICE: &str = "+12125550100";
+/// Somebody who calls it.
+const VISITOR: &str = "+12125550187";
+/// Somebody whom we call.
+const SELLER: &str = "+12125550113";
+
+/// What the caller hears when no agent can be reached.
+const APOLOGY: &str = "We are sorry. We cannot take your call right now. Please try again later. Goodbye.";
+
+/// Waits for something, at most for `PATIENCE`.
+async fn soon<T>(what: &str, wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}

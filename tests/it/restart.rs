@@ -1,0 +1,84 @@
+//! `kill -9` in the middle of calls: what the journal holds open is taken up again or brought to its end, and nothing is dialled twice.
+
+use serde_json::json;
+
+use super::SELLER;
+use super::proxy::Proxy;
+use super::server::{Server, Settings};
+use super::vendors::Vendors;
+
+/// A server behind a proxy, which keeps its address over restarts as in the world.
+async fn stage(vendors: &Vendors, own: &[(&str, &str)]) -> (Proxy, Server) {
+    let proxy = Proxy::start().await;
+    let own: Vec<_> = own.iter().copied().chain([("SERVER__PUBLIC_URL", proxy.base.as_str())]).collect();
+    let server = Server::start_with(Settings::new(vendors, &own)).await;
+    proxy.lead_to(Some(&server.base));
+    vendors.lead_to(&proxy.base).await;
+    (proxy, server)
+}
+
+/// The server dies; the carrier's requests wait at the proxy.
+fn kill(proxy: &Proxy, server: &mut Server) {
+    proxy.lead_to(None);
+    server.kill();
+}
+
+#[tokio::test]
+async fn an_inbound_call_goes_on_after_a_crash() {
+    let vendors = Vendors::start().await;
+    let (proxy, mut server) = stage(&vendors, &[]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+
+    kill(&proxy, &mut server);
+    vendors.twilio_saw("the broken stream", |entry| entry.is("stream_ended", &sid)).await;
+    server.start_again().await;
+    proxy.lead_to(Some(&server.base));
+    server.api.conversing(&call, 2).await;
+    assert_eq!(vendors.conversations(), 2);
+    assert_eq!(server.api.get(&format!("/api/v1/calls/{call}")).await.body["state"], "in_progress");
+
+    vendors.end_at_carrier(&sid).await;
+    assert_eq!(server.api.ended(&call).await["disposition"], "completed");
+    assert_eq!((server.api.live().await, vendors.dials()), (0, 0));
+}
+
+#[tokio::test]
+async fn an_outbound_call_goes_on_after_a_crash_and_is_not_dialled_again() {
+    let vendors = Vendors::start().await;
+    let (proxy, mut server) = stage(&vendors, &[("COMPLIANCE__PURPOSES", "emergency")]).await;
+    vendors.seat(SELLER, "silent").await;
+    let placed = server.api.post("/api/v1/calls", &json!({"to": SELLER, "purpose": "emergency"})).await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    let call = placed.body["call_id"].as_str().unwrap().to_owned();
+    server.api.conversing(&call, 1).await;
+    let dialled = vendors.twilio_saw("the dial", |entry| entry.event == "call_created").await;
+    let sid = dialled.about.unwrap();
+
+    kill(&proxy, &mut server);
+    vendors.twilio_saw("the broken stream", |entry| entry.is("stream_ended", &sid)).await;
+    server.start_again().await;
+    proxy.lead_to(Some(&server.base));
+    server.api.conversing(&call, 2).await;
+
+    vendors.end_at_carrier(&sid).await;
+    assert_eq!(server.api.ended(&call).await["disposition"], "completed");
+    assert_eq!((server.api.live().await, vendors.dials()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_call_to_which_the_carrier_does_not_come_back_is_hung_up_and_failed() {
+    let vendors = Vendors::start().await;
+    let (proxy, mut server) = stage(&vendors, &[("CALLS__RESUME_WAIT_S", "1")]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+
+    // The carrier's requests never get through again.
+    kill(&proxy, &mut server);
+    server.start_again().await;
+    assert_eq!(server.api.ended(&call).await["disposition"], "failed");
+    vendors.call_ended(&sid).await;
+    assert_eq!((server.api.live().await, vendors.dials()), (0, 0));
+}

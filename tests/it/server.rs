@@ -1,0 +1,168 @@
+//! The server under test: the binary as a child process with a database of its own.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::api::Api;
+use super::vendors::Vendors;
+use super::{ACCOUNT, AUTH_TOKEN, OFFICE, soon};
+
+/// A server, and everything that it leaves behind. Killed and removed when dropped.
+pub(super) struct Server {
+    child: Child,
+    lines: watch::Receiver<Vec<String>>,
+    settings: Settings,
+    /// `http://127.0.0.1:4567`
+    pub base: String,
+    /// Talks to the server with the key of an administrator.
+    pub api: Api,
+}
+
+/// The environment of the binary: settings and a folder for the database.
+#[derive(Clone)]
+pub(super) struct Settings {
+    folder: PathBuf,
+    pairs: Vec<(String, String)>,
+}
+
+impl Settings {
+    pub(super) fn new(vendors: &Vendors, own: &[(&str, &str)]) -> Self {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("it-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = format!("sqlite://{}", folder.join("store.sqlite3").display());
+        let (twilio, elevenlabs) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
+        let common = [
+            ("STORE__URL", store.as_str()),
+            ("SELLER__NAME", "Riverside Homes"),
+            ("SELLER__CALLBACK_NUMBER", OFFICE),
+            ("CARRIER__TWILIO__API_URL", &twilio),
+            ("CARRIER__TWILIO__ACCOUNT_SID", ACCOUNT),
+            ("CARRIER__TWILIO__AUTH_TOKEN", AUTH_TOKEN),
+            ("CARRIER__TWILIO__FROM", OFFICE),
+            ("AGENTS__DEFAULT", "elevenlabs:agent_echo"),
+            ("AGENTS__ELEVENLABS__API_URL", &elevenlabs),
+            ("COMPLIANCE__DISCLOSURE", ""),
+        ];
+        let pairs = common.iter().chain(own).map(|(key, text)| (format!("CLEARLINE__{key}"), (*text).to_owned()));
+        Self { folder, pairs: pairs.collect() }
+    }
+
+    /// The binary with these settings and nothing else in its environment.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
+        command.env_clear().envs(self.pairs.clone()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command of the binary to its end.
+    pub(super) fn run(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().unwrap()
+    }
+
+    /// Makes a key. Returns its text, and its id.
+    pub(super) fn create_key(&self, role: &str) -> (String, String) {
+        let output = self.run(&["keys", "create", "tests", "--role", role]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (key, rest) = text.split_once('\n').unwrap();
+        let id = rest.split_once("key_").unwrap().1.split([';', ' ']).next().unwrap();
+        (key.to_owned(), format!("key_{id}"))
+    }
+}
+
+impl Server {
+    pub(super) async fn start(vendors: &Vendors, own: &[(&str, &str)]) -> Self {
+        let server = Self::start_with(Settings::new(vendors, own)).await;
+        vendors.lead_to(&server.base).await;
+        server
+    }
+
+    pub(super) async fn start_with(settings: Settings) -> Self {
+        let (key, _) = settings.create_key("admin");
+        let (child, base, lines) = spawn(&settings).await;
+        Self { child, lines, api: Api::new(&base, &key), base, settings }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The server is gone at once, with everything it had not written down.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, on the same database and another free port.
+    pub(super) async fn start_again(&mut self) {
+        let (child, base, lines) = spawn(&self.settings).await;
+        self.api.move_to(&base);
+        (self.child, self.base, self.lines) = (child, base, lines);
+    }
+
+    /// SIGTERM.
+    pub(super) fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until the server logged this.
+    pub(super) async fn logged(&mut self, text: &str) {
+        let logged = self.lines.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
+        assert!(soon(text, logged).await.is_ok(), "the server stopped before it logged: {text}");
+    }
+
+    /// What the server logged so far.
+    pub(super) fn log(&self) -> String {
+        self.lines.borrow().join("\n")
+    }
+
+    /// Waits until the process has exited.
+    pub(super) async fn exited(&mut self) -> ExitStatus {
+        // Its log is at its end when the process is.
+        soon("the server's exit", async { while self.lines.changed().await.is_ok() {} }).await;
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Most tests end with a running server; one that has exited already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{}", self.lines.borrow().join("\n"));
+        }
+        let _ = std::fs::remove_dir_all(&self.settings.folder);
+    }
+}
+
+async fn spawn(settings: &Settings) -> (Child, String, watch::Receiver<Vec<String>>) {
+    let mut command = settings.command();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = follow(child.stdout.take().unwrap());
+    let lines = follow(child.stderr.take().unwrap());
+    let started = async {
+        let said = out.wait_for(|lines| !lines.is_empty()).await.ok()?;
+        said[0].strip_prefix("listening on ").map(str::to_owned)
+    };
+    let base = soon("the server's address", started).await;
+    let base = base.unwrap_or_else(|| panic!("the server did not start:\n{}", lines.borrow().join("\n")));
+    (child, base, lines)
+}
+
+/// The lines of a pipe as they come. The channel closes with the pipe.
+fn follow(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
+    let (lines, receiver) = watch::channel(Vec::new());
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            lines.send_modify(|lines| lines.push(line));
+        }
+    });
+    receiver
+}

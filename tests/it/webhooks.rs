@@ -1,0 +1,118 @@
+//! Twilio's webhooks: forged ones are refused, repeated and disordered ones change nothing.
+
+use serde_json::json;
+
+use super::carrier::{inbound, post, post_signed};
+use super::server::Server;
+use super::vendors::Vendors;
+use super::{ACCOUNT, AUTH_TOKEN};
+
+const SID: &str = "CA00000000000000000000000000000001";
+
+#[tokio::test]
+async fn a_wrong_signature_is_refused_with_the_url_it_was_checked_for_and_no_secret() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let routes = [
+        "voice",
+        "voice/call_1",
+        "resume",
+        "resume/call_1",
+        "status-callback",
+        "recording-callback",
+        "amd-callback",
+        "stream-callback",
+        "conversation-relay",
+    ];
+    for route in routes {
+        let path = format!("/webhooks/{route}");
+        let (status, text) = post_signed("another token", &server.base, &path, &inbound(SID)).await;
+        assert_eq!(status, 403, "{route}: {text}");
+        assert!(text.contains(&format!("{}{path}", server.base)), "{route}: {text}");
+        assert!(!text.contains(AUTH_TOKEN), "{route}: {text}");
+    }
+    assert_eq!(server.api.get("/api/v1/calls").await.body["calls"], json!([]));
+    assert!(vendors.elevenlabs.log().since(0).is_empty());
+}
+
+#[tokio::test]
+async fn a_repeated_voice_webhook_gets_the_very_same_document_and_makes_one_call() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let form = inbound(SID);
+    // Two at once, and one more later.
+    let (first, second) =
+        tokio::join!(post(&server.base, "/webhooks/voice", &form), post(&server.base, "/webhooks/voice", &form));
+    let third = post(&server.base, "/webhooks/voice", &form).await;
+    assert!(first.0 == 200 && first.1.contains("<Stream"), "{first:?}");
+    assert_eq!(first, second);
+    assert_eq!(first, third);
+    server.api.call_of(SID).await;
+    let calls = server.api.get("/api/v1/calls").await.body;
+    assert_eq!(calls["calls"].as_array().unwrap().len(), 1, "{calls}");
+}
+
+#[tokio::test]
+async fn a_replay_by_the_carrier_reaches_one_call_with_one_conversation() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    vendors.break_twilio(json!({"replay_voice_webhooks": 1})).await;
+    let sid = vendors.ring("silent for 1s\nhang up").await;
+    let replayed = vendors.twilio_saw("the replay", |entry| entry.is("voice_webhook_replayed", &sid)).await;
+    assert_eq!(replayed.detail["same_document"], true);
+    let call = server.api.call_of(&sid).await;
+    assert_eq!(server.api.ended(&call).await["disposition"], "completed");
+    assert_eq!(vendors.conversations(), 1);
+}
+
+#[tokio::test]
+async fn repeated_and_disordered_status_callbacks_give_one_end() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[("COMPLIANCE__PURPOSES", "emergency")]).await;
+    vendors.break_twilio(json!({"duplicate_callbacks": true, "reorder_callbacks": true})).await;
+    vendors.seat(super::SELLER, "silent for 1s\nhang up").await;
+    let placed = server.api.post("/api/v1/calls", &json!({"to": super::SELLER, "purpose": "emergency"})).await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    let call = placed.body["call_id"].as_str().unwrap();
+    assert_eq!(server.api.ended(call).await["disposition"], "completed");
+    // By hand: late ones, after the end and with the oldest status.
+    let sid = server.api.get(&format!("/api/v1/calls/{call}")).await.body["call_sid"].as_str().unwrap().to_owned();
+    for status in ["completed", "ringing", "in-progress", "completed", "failed"] {
+        let form = [("AccountSid", ACCOUNT), ("CallSid", sid.as_str()), ("CallStatus", status)];
+        let (code, text) = post(&server.base, &format!("/webhooks/status-callback/{call}"), &form).await;
+        assert_eq!(code, 204, "{status}: {text}");
+    }
+    // A second call behind it: what the journal holds up to its end is complete.
+    let other = vendors.ring("hang up").await;
+    let other = server.api.call_of(&other).await;
+    let (mut ends, mut statuses) = (0, Vec::new());
+    server
+        .api
+        .event("the end of the second call", |entry| {
+            let of_first = entry["call_id"] == call;
+            ends += usize::from(of_first && entry["event"]["type"] == "ended");
+            if of_first && entry["event"]["type"] == "carrier_status" {
+                statuses.push(entry["event"]["status"].as_str().unwrap().to_owned());
+            }
+            entry["call_id"] == other.as_str() && entry["event"]["type"] == "ended"
+        })
+        .await;
+    assert_eq!(ends, 1);
+    let known = ["initiated", "ringing", "in-progress", "completed"];
+    let ranks: Vec<_> = statuses.iter().map(|status| known.iter().position(|word| word == status).unwrap()).collect();
+    assert!(ranks.is_sorted_by(|one, next| one < next), "the record only moves forward: {statuses:?}");
+    assert_eq!(vendors.dials(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_knows_is_hung_up() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    for path in ["/webhooks/voice/call_00000000000000000000000000000001", "/webhooks/voice/x", "/webhooks/resume/x"] {
+        let (status, document) = post(&server.base, path, &inbound(SID)).await;
+        assert_eq!(status, 200, "{path}");
+        assert!(document.contains("<Hangup/>") && !document.contains("<Stream"), "{path}: {document}");
+    }
+    let form = [("AccountSid", ACCOUNT), ("CallSid", SID), ("CallStatus", "completed")];
+    assert_eq!(post(&server.base, "/webhooks/status-callback", &form).await, (204, String::new()));
+}
