@@ -37,17 +37,17 @@ async fn a_call_without_permission_is_blocked_at_every_door() {
     assert_eq!((&call["disposition"], &call["call_sid"]), (&json!("blocked"), &Value::Null));
 
     let dry = server.api.post("/api/v1/calls", &json!({"to": SELLER, "dry_run": true})).await;
-    assert_eq!((dry.status, dry.body["outcome"]["decision"].as_str()), (200, Some("deny")), "{}", dry.body);
-    assert!(codes(&dry.body["outcome"]["reasons"]).contains(&"CONSENT_MISSING"));
+    assert_eq!((dry.status, dry.body["decision"].as_str()), (200, Some("deny")), "{}", dry.body);
+    assert!(codes(&dry.body["reasons"]).contains(&"CONSENT_MISSING"));
     let asked = server.api.post("/api/v1/check", &json!({"number": SELLER})).await;
-    assert_eq!((asked.status, asked.body["outcome"]["decision"].as_str()), (200, Some("deny")), "{}", asked.body);
+    assert_eq!((asked.status, asked.body["decision"].as_str()), (200, Some("deny")), "{}", asked.body);
     let calls = server.api.get("/api/v1/calls").await.body;
     assert_eq!(calls["calls"].as_array().unwrap().len(), 1, "asking makes no call: {calls}");
 
     let checked = server.settings().run(&["check", SELLER, "--json"]);
     assert_eq!(checked.status.code(), DENIED);
     let answer: Value = serde_json::from_slice(&checked.stdout).unwrap();
-    assert!(codes(&answer["outcome"]["reasons"]).contains(&"CONSENT_MISSING"), "{answer}");
+    assert!(codes(&answer["reasons"]).contains(&"CONSENT_MISSING"), "{answer}");
     let (key, _) = server.settings().create_key("agent");
     for more in [[].as_slice(), &["--dry-run"], &["--dry-run", "--json"], &["--json"]] {
         let mut command = server.settings().command();
@@ -162,7 +162,7 @@ async fn a_permitted_call_is_placed_and_the_books_show_it() {
     assert_eq!(before.status, 403);
     stage.permit(SELLER).await;
     let dry = stage.api.post("/api/v1/calls", &json!({"to": SELLER, "dry_run": true})).await;
-    assert_eq!(dry.body["outcome"]["decision"], "allow", "{}", dry.body);
+    assert_eq!(dry.body["decision"], "allow", "{}", dry.body);
     assert_eq!(stage.vendors.dials(), 0);
     let placed = stage.api.post("/api/v1/calls", &json!({"to": SELLER})).await;
     assert_eq!(placed.status, 202, "{}", placed.body);

@@ -1,5 +1,7 @@
 //! The product as its users meet it: the real binary as a child process, emulated vendors around it, everything on loopback.
 
+#![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
+
 mod api;
 mod audio;
 mod carrier;
@@ -17,7 +19,7 @@ mod webhooks;
 use std::time::Duration;
 
 /// The longest that a test waits for anything. Far beyond what it takes: a busy machine must not fail a test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
 const AUTH_TOKEN: &str = "auth-token-of-the-tests";

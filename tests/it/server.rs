@@ -45,7 +45,6 @@ impl Settings {
             ("CARRIER__TWILIO__FROM", OFFICE),
             ("AGENTS__DEFAULT", "elevenlabs:agent_echo"),
             ("AGENTS__ELEVENLABS__API_URL", &elevenlabs),
-            ("COMPLIANCE__DISCLOSURE", ""),
         ];
         let pairs = common.iter().chain(own).map(|(key, text)| (format!("CLEARLINE__{key}"), (*text).to_owned()));
         Self { folder, pairs: pairs.collect() }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::domain::decision::Outcome;
 use crate::domain::event::{JournalEntry, StreamCounters};
 use crate::domain::{Call, CallEvent, Decision, DecisionId, Party};
 
@@ -107,9 +108,19 @@ pub fn latency_text(counters: &StreamCounters) -> String {
     format!("added by Clearline: {} µs at the median, {} µs at p99", counters.relay_p50_us, counters.relay_p99_us)
 }
 
-/// A decision of the gate as JSON, with the id it has in the ledger.
+/// A decision of the gate as JSON, with the id it has in the ledger. The words are those of `check --jsonl`: `decision`,
+/// `reason_code`, `reasons`, `next_permissible_at`; here the reasons carry their law and a sentence each.
 pub fn decision(id: DecisionId, decision: &Decision) -> Value {
     let mut value = serde_json::to_value(decision).expect("decisions serialise");
+    let outcome = value.as_object_mut().and_then(|fields| fields.remove("outcome")).unwrap_or_default();
+    if let (Some(fields), Value::Object(outcome)) = (value.as_object_mut(), outcome) {
+        fields.extend(outcome);
+        fields.remove("code");
+    }
+    value["reason_code"] = match &decision.outcome {
+        Outcome::Allow { code } => json!(code),
+        Outcome::Deny { reasons, .. } => json!(reasons.first().map(|reason| reason.code)),
+    };
     value["decision_id"] = id.to_string().into();
     value
 }

@@ -49,18 +49,17 @@ pub async fn place(client: &ApiClient, args: &CallArgs, paint: Paint) -> anyhow:
 }
 
 fn exit_code(body: &Value) -> ExitCode {
-    let denied = body.get("error").is_some() || body["outcome"]["decision"] == "deny";
+    let denied = body.get("error").is_some() || body["decision"] == "deny";
     if denied { ExitCode::from(EXIT_DENIED) } else { ExitCode::SUCCESS }
 }
 
 fn print_dry_run(decision: &Value, paint: Paint) {
-    let outcome = &decision["outcome"];
-    if outcome["decision"] == "allow" {
+    if decision["decision"] == "allow" {
         line(paint.green("would be allowed now; nothing was dialled"));
         return;
     }
-    print_reasons(&outcome["reasons"], paint);
-    print_next(&outcome["next_permissible_at"], paint);
+    print_reasons(&decision["reasons"], paint);
+    print_next(&decision["next_permissible_at"], paint);
 }
 
 fn print_denial(error: &Value, paint: Paint) {
