@@ -194,7 +194,8 @@ fn place_problem(error: PlaceCallError) -> Problem {
         PlaceCallError::NoSeller
         | PlaceCallError::NoCallerNumber
         | PlaceCallError::NoCarrier
-        | PlaceCallError::NoAgent => Problem::new(
+        | PlaceCallError::NoAgent
+        | PlaceCallError::NoBridge(_) => Problem::new(
             StatusCode::CONFLICT,
             "not-configured",
             "The server is not set up for outbound calls",
