@@ -312,7 +312,7 @@ pub(super) async fn transcript(
     caller.must(Scope::CallsRead)?;
     let record = find(&app, &id).await?;
     let entries = app.store.events_of(record.id).await.map_err(|error| Problem::internal(&error))?;
-    let mut lines = views::transcript(&entries);
+    let mut lines = views::transcript(&entries, numbers(&caller));
     lines.retain(|line| line.seq > query.after_seq);
     Ok(Json(json!({ "call_id": record.id, "ended": record.is_ended(), "lines": lines })))
 }
