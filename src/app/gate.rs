@@ -123,7 +123,7 @@ impl Gate {
 
     /// The phrase of the table by which this text asks not to be called again.
     pub fn hears_opt_out(&self, text: &str) -> Option<String> {
-        self.phrases.hears_opt_out(text).map(|heard| heard.phrase.to_owned())
+        self.phrases.hears_opt_out(text).map(|heard| heard.phrase.clone())
     }
 
     /// Decides and records, in one transaction. A question about dialling that is allowed holds the number's slot.

@@ -14,7 +14,7 @@ use super::live_calls::LiveCall;
 use super::reconcile::LookError;
 
 /// How often.
-const ROUND: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_mins(1);
 
 /// A call without a stream about which nothing was heard for so long is asked about.
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
