@@ -51,21 +51,31 @@ impl App {
 
     /// One of our own calls was picked up. `None` when we know no such call.
     pub async fn answer_outbound(self: &Arc<Self>, call_id: CallId, sid: &CallSid) -> Option<String> {
-        let call = self.live.by_id(call_id)?;
+        let call = self.live.by_id(call_id).filter(|call| !call.is_over())?;
         if !self.live.bind(sid, &call) {
             return None;
         }
-        self.adopt(&call, sid);
-        if call.next_document() == Next::HangUp {
-            // The end was asked for before the carrier could be told which call to end.
-            return Some(render(&HangUp));
+        self.adopt_attempt(&call, sid).await;
+        // Its end may have been asked for while it rang.
+        match self.planned_document(&call.next_document()) {
+            Some(document) => Some(document),
+            None => Some(self.connect_document(&call).await),
         }
-        Some(self.connect_document(&call).await)
     }
 
-    /// A webhook told us the carrier's id of a call before (or instead of) the answer to our request.
+    /// What was planned to come next; none where the call is to go on.
+    fn planned_document(&self, next: &Next) -> Option<String> {
+        match next {
+            Next::Reconnect => None,
+            Next::HangUp => Some(render(&HangUp)),
+            Next::Apologise => Some(self.apology_document()),
+            Next::Goodbye(text) => Some(render(&Goodbye { say: Say::plainly(text) })),
+        }
+    }
+
+    /// The carrier's id of a call is known, from the answer to our request or from a webhook that was faster.
     pub(super) fn adopt(&self, call: &LiveCall, call_sid: &CallSid) {
-        if call.record().call_sid.is_none() {
+        if !call.is_over() && call.record().call_sid.is_none() {
             let _ = self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() });
         }
     }
@@ -75,20 +85,19 @@ impl App {
         if tokio::time::timeout(BOOKS_CLOSE_LIMIT, call.stream_closed()).await.is_err() {
             tracing::warn!(call.id = %call.id, "the carrier left a stream that is still open here");
         }
-        match call.next_document() {
-            Next::HangUp => render(&HangUp),
-            Next::Apologise => self.apology_document(),
-            Next::Goodbye(text) => render(&Goodbye { say: Say::plainly(&text) }),
-            Next::Reconnect if call.count_resume() > RESUME_LIMIT => {
-                self.request_end(call, &Actor::new(Door::System, "resume limit"), Disposition::Failed);
-                self.apology_document()
-            }
-            Next::Reconnect => {
-                tracing::info!(call.id = %call.id, "the stream broke, taking it up again");
-                self.warm_agent(call);
-                self.stream_document(call, None)
-            }
+        if call.is_over() {
+            return render(&HangUp);
         }
+        if let Some(document) = self.planned_document(&call.next_document()) {
+            return document;
+        }
+        if call.count_resume() > RESUME_LIMIT {
+            self.request_end(call, &Actor::new(Door::System, "resume limit"), Disposition::Failed);
+            return self.apology_document();
+        }
+        tracing::info!(call.id = %call.id, "the stream broke, taking it up again");
+        self.warm_agent(call);
+        self.stream_document(call, None)
     }
 
     pub fn apology_document(&self) -> String {
@@ -96,7 +105,7 @@ impl App {
     }
 
     async fn create_inbound(
-        &self,
+        self: &Arc<Self>,
         call_sid: &CallSid,
         from: Party,
         to: Party,
@@ -116,18 +125,24 @@ impl App {
         let call = self.live.insert(Call::new(ids::call(now), now, &created));
         if !self.live.bind(call_sid, &call) {
             // Two deliveries of the same webhook at once: the other one is the call.
-            self.live.remove(call.id);
+            self.live.remove(&call);
             return self.live.by_sid(call_sid).ok_or(JournalFull);
         }
         self.metrics.call_started(Direction::Inbound);
+        if let Err(error) = self.write_inbound(&call, created, call_sid).await {
+            self.finish_call(&call, Disposition::Failed, &error.to_string()).await;
+            return Err(error);
+        }
+        Ok(call)
+    }
+
+    async fn write_inbound(&self, call: &LiveCall, created: Created, call_sid: &CallSid) -> Result<(), JournalFull> {
         self.journal.record_durably(call.id, CallEvent::Created(created)).await?;
         self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() })?;
         call.advance_status(CallStatus::Ringing);
-        self.journal.record(
-            call.id,
-            CallEvent::CarrierStatus { status: CallStatus::Ringing, sequence: None, sip_code: None, duration_s: None },
-        )?;
-        Ok(call)
+        let (sequence, sip_code, duration_s) = (None, None, None);
+        let ringing = CallEvent::CarrierStatus { status: CallStatus::Ringing, sequence, sip_code, duration_s };
+        self.journal.record(call.id, ringing)
     }
 
     /// An inbound call that nobody takes is written down too.
@@ -148,8 +163,10 @@ impl App {
         let token = ids::secret_text();
         let lifetime = Duration::from_secs(self.config.media.token_lifetime_s);
         call.grant_token(token.clone(), token_deadline(self.clock.now(), lifetime));
-        // Outbound calls are recorded from their dial on; inbound ones from here.
-        let recording = (self.config.carrier.twilio.record && !Self::is_outbound(call)).then(|| RecordingRequest {
+        // Outbound calls are recorded from their dial on; inbound ones from their first stream on, over all that follow.
+        let record = call.record();
+        let is_first = record.direction == Direction::Inbound && record.streams == 0;
+        let recording = (self.config.carrier.twilio.record && is_first).then(|| RecordingRequest {
             channels: RecordingChannels::Dual,
             status_callback: self.urls.recording_callback(call.id),
         });

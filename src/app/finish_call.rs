@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::event::{Actor, Door, StreamEnd};
-use crate::domain::{CallEvent, CallStatus, Direction, Disposition};
+use crate::domain::{CallEvent, CallStatus, Disposition};
 
 use super::App;
 use super::live_calls::{LiveCall, Next};
@@ -23,29 +23,34 @@ const STREAM_LIMIT: Duration = Duration::from_secs(8);
 
 impl App {
     /// Ends the call in our books. Idempotent: only the first one counts.
-    pub(super) async fn finish_call(&self, call: &Arc<LiveCall>, disposition: Disposition, detail: &str) {
+    pub(super) async fn finish_call(self: &Arc<Self>, call: &Arc<LiveCall>, disposition: Disposition, detail: &str) {
         if !call.claim_end() {
             return;
         }
-        // The stream's own last events come before the end of its call.
+        // In a task of its own: a webhook is dropped when its sender goes away, and an end that was claimed must be written.
+        let (app, call, detail) = (Arc::clone(self), Arc::clone(call), detail.to_owned());
+        let written = self.tracker.spawn(async move { app.write_end(&call, disposition, detail).await });
+        if let Err(error) = written.await {
+            tracing::error!(%error, "the end of a call broke off");
+        }
+    }
+
+    async fn write_end(&self, call: &LiveCall, disposition: Disposition, detail: String) {
+        // The stream's own last events come before the end of its call, and may hold the reason for it.
         if tokio::time::timeout(STREAM_LIMIT, call.stream_closed()).await.is_err() {
             tracing::warn!(call.id = %call.id, "a stream did not end with its call");
         }
         // The record must know who asked for the end before it is asked. A journal that has stopped shows below.
-        let _ = self.journal.caught_up().await;
+        let _ = self.journal.catch_up().await;
         let record = call.record();
-        // Somebody may have asked for the end before the carrier reported it: then their reason is the reason.
-        let disposition = match (record.ending_as, disposition) {
-            (Some(asked), Disposition::Completed | Disposition::Canceled) => asked,
-            (_, given) => given,
-        };
-        let ended = CallEvent::Ended { disposition, detail: detail.to_owned() };
+        let disposition = final_disposition(record.ending_as, disposition);
+        let ended = CallEvent::Ended { disposition, detail: detail.clone() };
         if let Err(error) = self.journal.record_durably(call.id, ended).await {
             tracing::error!(call.id = %call.id, %error, "the end of a call could not be written down");
         }
         call.release_slot();
         drop(call.take_warm_agent());
-        self.live.remove(call.id);
+        self.live.remove(call);
         let answered_s = record.answered_at.map(|at| self.clock.now().duration_since(at).as_secs_f64());
         self.metrics.call_ended(record.direction, disposition, answered_s);
         tracing::info!(call.id = %call.id, disposition = disposition.as_str(), detail, "call ended");
@@ -60,10 +65,16 @@ impl App {
         sip_code: Option<u16>,
         duration_s: Option<u32>,
     ) {
-        if call.is_over() || !call.advance_status(status) {
+        if call.is_over() {
             return;
         }
-        let _ = self.journal.record(call.id, CallEvent::CarrierStatus { status, sequence, sip_code, duration_s });
+        let known = call.record().carrier_status;
+        let is_news = call.advance_status(status);
+        if is_news {
+            let _ = self.journal.record(call.id, CallEvent::CarrierStatus { status, sequence, sip_code, duration_s });
+        }
+        // A terminal status that was known before (from before a restart, say) ends the call too; the first one counts.
+        let status = if is_news { status } else { known.unwrap_or(status) };
         if let Some(disposition) = disposition_of(status) {
             self.finish_call(call, disposition, "the carrier reported the end").await;
         }
@@ -102,11 +113,14 @@ impl App {
 
     /// Waits for the terminal status; asks the carrier when it does not come; takes the call as ended at the limit.
     async fn confirm_end(self: &Arc<Self>, call: &Arc<LiveCall>) {
+        // The journal may not have told the record yet that this stream began.
+        let _ = self.journal.catch_up().await;
         let streams = call.record().streams;
         let rounds = CONFIRMATION_LIMIT.as_secs() / ASK_CARRIER_AFTER.as_secs();
         for _ in 0..rounds {
             tokio::select! {
                 () = call.over.cancelled() => return,
+                () = self.shutdown.cancelled() => return,
                 () = tokio::time::sleep(ASK_CARRIER_AFTER) => {}
             }
             if call.record().streams > streams {
@@ -121,14 +135,15 @@ impl App {
                 _ => {}
             }
         }
-        if call.record().open_streams == 0 && call.record().streams == streams {
+        // The record may count a stream as open that a crash cut off, so the lane is asked instead.
+        if call.commands().is_none() && call.record().streams == streams {
             self.end_at_carrier(call).await;
             let disposition = call.ending_as().unwrap_or(Disposition::Completed);
             self.finish_call(call, disposition, "the stream ended and the carrier said nothing more").await;
         }
     }
 
-    async fn ask_carrier(&self, call: &LiveCall) -> Option<CallStatus> {
+    pub(super) async fn ask_carrier(&self, call: &LiveCall) -> Option<CallStatus> {
         let (carrier, sid) = (self.carrier.as_ref()?, call.sid()?);
         match carrier.fetch(sid).await {
             Ok(resource) => resource.status.known,
@@ -140,8 +155,18 @@ impl App {
     }
 }
 
+/// Somebody may have asked for the end before the carrier reported it: then their reason is the reason. But a call that was never
+/// answered was not completed, whoever ended it.
+fn final_disposition(asked: Option<Disposition>, given: Disposition) -> Disposition {
+    match (asked, given) {
+        (Some(Disposition::Completed), Disposition::Canceled) => Disposition::Canceled,
+        (Some(asked), Disposition::Completed | Disposition::Canceled) => asked,
+        (_, given) => given,
+    }
+}
+
 /// What a terminal status means for us. An inbound caller who hangs up before the answer is `canceled` at Twilio.
-fn disposition_of(status: CallStatus) -> Option<Disposition> {
+pub(super) fn disposition_of(status: CallStatus) -> Option<Disposition> {
     match status {
         CallStatus::Queued | CallStatus::Initiated | CallStatus::Ringing | CallStatus::InProgress => None,
         CallStatus::Completed => Some(Disposition::Completed),
@@ -159,9 +184,22 @@ impl App {
             let _ = self.journal.record(call.id, CallEvent::HangUpRequested { by: by.clone(), disposition });
         }
     }
+}
 
-    /// Whether outbound: used where only the called party's rights matter.
-    pub(super) fn is_outbound(call: &LiveCall) -> bool {
-        call.record().direction == Direction::Outbound
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asked_for_the_end_gives_the_reason_unless_nobody_had_answered() {
+        use Disposition::{Busy, Canceled, Completed, OptedOut};
+        for (asked, given, wanted) in [
+            (None, Completed, Completed),
+            (Some(OptedOut), Completed, OptedOut),
+            (Some(OptedOut), Busy, Busy),
+            (Some(Completed), Canceled, Canceled),
+        ] {
+            assert_eq!(final_disposition(asked, given), wanted);
+        }
     }
 }

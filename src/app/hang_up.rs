@@ -28,7 +28,7 @@ impl App {
             }
         }
         self.request_end(call, &by, disposition);
-        self.end_at_carrier(call).await;
+        self.end_from_stream(call).await;
         if call.sid().is_none() && call.record().state == CallState::Queued {
             // Nothing has left yet, and the dialling task sees that the call is over.
             self.finish_call(call, Disposition::Canceled, "ended before it was dialled").await;

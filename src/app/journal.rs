@@ -46,7 +46,7 @@ pub struct JournalFull;
 
 #[derive(Debug)]
 struct Job {
-    /// None for one who only waits for what came before.
+    /// None only waits its turn.
     entry: Option<(CallId, CallEvent)>,
     written: Option<oneshot::Sender<()>>,
 }
@@ -75,15 +75,15 @@ impl Journal {
 
     /// Writes an event and waits until it is durable (and the live record has it).
     pub async fn record_durably(&self, call_id: CallId, event: CallEvent) -> Result<(), JournalFull> {
-        self.written(Some((call_id, event))).await
+        self.write_and_wait(Some((call_id, event))).await
     }
 
-    /// Waits until everything recorded so far, by streams too, is durable and in the live records.
-    pub async fn caught_up(&self) -> Result<(), JournalFull> {
-        self.written(None).await
+    /// Waits until everything that was handed in before, by streams too, is durable and in the live records.
+    pub async fn catch_up(&self) -> Result<(), JournalFull> {
+        self.write_and_wait(None).await
     }
 
-    async fn written(&self, entry: Option<(CallId, CallEvent)>) -> Result<(), JournalFull> {
+    async fn write_and_wait(&self, entry: Option<(CallId, CallEvent)>) -> Result<(), JournalFull> {
         let (written, done) = oneshot::channel();
         self.lane.send(Job { entry, written: Some(written) }).await.map_err(|_| JournalFull)?;
         done.await.map_err(|_| JournalFull)
@@ -114,15 +114,15 @@ impl Writer {
     async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH);
         let mut events = Vec::with_capacity(BATCH);
+        // Each lane is read to its own end: what still waits when the last handle goes is written too.
+        let (mut streams_open, mut jobs_open) = (true, true);
         loop {
             // Streams first: what a stream wrote before it ended must stand before the end of its call.
-            let taken = tokio::select! {
+            tokio::select! {
                 biased;
-                taken = self.from_streams.recv_many(&mut events, BATCH) => taken,
-                taken = self.jobs.recv_many(&mut jobs, BATCH) => taken,
-            };
-            if taken == 0 {
-                return;
+                taken = self.from_streams.recv_many(&mut events, BATCH), if streams_open => streams_open = taken > 0,
+                taken = self.jobs.recv_many(&mut jobs, BATCH), if jobs_open => jobs_open = taken > 0,
+                else => return,
             }
             if !jobs.is_empty() {
                 // A stream may have written its last words between the look at its lane and the look at the other one.
@@ -182,5 +182,54 @@ impl Writer {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{Actor, Created, Door};
+    use crate::domain::{Call, CallSid, Direction, Disposition, Party};
+
+    fn created() -> Created {
+        Created {
+            direction: Direction::Inbound,
+            from: Party::from("+12125550113"),
+            to: Party::from("+12125550100"),
+            agent: "agent_1".parse().unwrap(),
+            purpose: None,
+            lead_id: None,
+            dynamic_variables: std::collections::BTreeMap::default(),
+            requested_by: Actor::new(Door::Carrier, "twilio"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_when_the_last_handle_goes_is_written_and_streams_come_first() {
+        let (store_task, tasks) = (TaskTracker::new(), TaskTracker::new());
+        let store = Store::open("sqlite::memory:", &store_task).await.unwrap();
+        let live = Arc::new(LiveCalls::default());
+        let id = CallId::from_uuid(uuid::Uuid::from_u128(1));
+        let clock = WallClock::real();
+        let call = live.insert(Call::new(id, clock.now(), &created()));
+        let journal = Journal::start(store.clone(), Arc::clone(&live), clock, Arc::default(), &tasks);
+        journal.record(id, CallEvent::Created(created())).unwrap();
+        journal.catch_up().await.unwrap();
+
+        let by = Actor::new(Door::Agent, "agent_1");
+        let asked = CallEvent::HangUpRequested { by, disposition: Disposition::OptedOut };
+        journal.stream_lane().try_send((id, asked.clone())).unwrap();
+        journal.catch_up().await.unwrap();
+        assert_eq!(call.ending_as(), Some(Disposition::OptedOut));
+
+        let accepted = CallEvent::CarrierAccepted { call_sid: CallSid::new("CA1") };
+        let said = CallEvent::CallerSaid { text: "bye".to_owned() };
+        journal.record(id, accepted.clone()).unwrap();
+        journal.stream_lane().try_send((id, said.clone())).unwrap();
+        drop(journal);
+        tasks.close();
+        tasks.wait().await;
+        let events: Vec<_> = store.events_of(id).await.unwrap().into_iter().map(|entry| entry.event).collect();
+        assert_eq!(events, [CallEvent::Created(created()), asked, said, accepted]);
     }
 }

@@ -105,10 +105,11 @@ impl LiveCalls {
         owner == call.id && call.sid.get_or_init(|| sid.clone()) == sid
     }
 
-    pub fn remove(&self, id: CallId) {
-        let sid = self.by_id.remove(&id).and_then(|(_, call)| call.sid().cloned());
-        if let Some(sid) = sid {
-            self.by_sid.remove_if(&sid, |_, owner| *owner == id);
+    /// Forgets the call, under both ids. To be repeated when a sid was bound to a call that had left already.
+    pub fn remove(&self, call: &LiveCall) {
+        self.by_id.remove(&call.id);
+        if let Some(sid) = call.sid() {
+            self.by_sid.remove_if(sid, |_, owner| *owner == call.id);
         }
     }
 
@@ -234,10 +235,15 @@ impl LiveCall {
         *lock(&self.commands) = Some(lane);
     }
 
-    /// The stream is over, and what comes next has been planned.
-    pub(super) fn close_stream(&self) {
-        *lock(&self.commands) = None;
-        self.stream_closed.notify_waiters();
+    /// The stream of this lane is over, and what comes next has been planned. A newer stream's lane stays.
+    pub(super) fn close_stream(&self, own: &mpsc::WeakSender<Command>) {
+        let mut commands = lock(&self.commands);
+        // The call holds the last end of its own stream's lane; one that is gone was replaced.
+        let is_own = own.upgrade().is_some_and(|own| commands.as_ref().is_some_and(|open| open.same_channel(&own)));
+        if is_own {
+            *commands = None;
+            self.stream_closed.notify_waiters();
+        }
     }
 
     /// Waits until no stream is open. The carrier may ask what comes next before our side has closed its books.
@@ -342,7 +348,7 @@ mod tests {
         assert!(calls.bind(&sid, &one) && calls.bind(&sid, &one));
         assert!(!calls.bind(&sid, &two));
         assert_eq!(calls.by_sid(&sid).unwrap().id, one.id);
-        calls.remove(one.id);
+        calls.remove(&one);
         assert!(calls.by_sid(&sid).is_none() && calls.len() == 1);
     }
 
@@ -352,6 +358,20 @@ mod tests {
         let call = calls.insert(call(1));
         let order = [CallStatus::Ringing, CallStatus::Ringing, CallStatus::Initiated, CallStatus::Completed];
         assert_eq!(order.map(|status| call.advance_status(status)), [true, false, false, true]);
+    }
+
+    #[test]
+    fn a_late_stream_does_not_close_the_one_after_it() {
+        let calls = LiveCalls::default();
+        let call = calls.insert(call(1));
+        let ((first, _inbox), (second, _other)) = (mpsc::channel(1), mpsc::channel(1));
+        let (weak_first, weak_second) = (first.downgrade(), second.downgrade());
+        call.open_stream(first);
+        call.open_stream(second);
+        call.close_stream(&weak_first);
+        assert!(call.commands().is_some());
+        call.close_stream(&weak_second);
+        assert!(call.commands().is_none());
     }
 
     #[test]

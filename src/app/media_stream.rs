@@ -34,6 +34,7 @@ impl App {
     pub async fn run_media_stream<C: Socket>(self: &Arc<Self>, socket: C) {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (requests, asked) = mpsc::channel(REQUESTS);
+        let lane = commands.downgrade();
         let app = Arc::clone(self);
         let hooks = Hooks {
             admit: Box::new(move |start| app.admit(start, commands)),
@@ -54,7 +55,7 @@ impl App {
             self.metrics.stream_ended(&ended.counters);
             self.stream_ended(&call, ended.cause);
         }
-        call.close_stream();
+        call.close_stream(&lane);
     }
 
     /// Whether this stream is ours, by its token.

@@ -21,6 +21,7 @@ mod recover;
 mod run_tool;
 mod urls;
 mod warm_agent;
+mod watch_calls;
 
 use std::sync::Arc;
 

@@ -20,15 +20,24 @@ impl App {
     /// Runs until the server stops.
     pub async fn listen_for_opt_outs(self: Arc<Self>) {
         let mut events = self.journal.listen();
-        let mut seen = 0;
+        // From here on: what was said before this start has been heard, or belongs to another server.
+        let mut seen = match self.store.events_after(i64::MAX, 1).await {
+            Ok(slice) => slice.newest_seq,
+            Err(error) => {
+                tracing::error!(%error, "the journal's end could not be read");
+                0
+            }
+        };
         loop {
             let received = tokio::select! {
                 received = events.recv() => received,
                 () = self.shutdown.cancelled() => return,
             };
             match received {
+                // Heard already, from the store.
+                Ok(entry) if entry.seq <= seen => {}
                 Ok(entry) => {
-                    seen = seen.max(entry.seq);
+                    seen = entry.seq;
                     self.hear(&entry).await;
                 }
                 Err(RecvError::Lagged(_)) => seen = self.catch_up(seen).await,
@@ -69,15 +78,25 @@ impl App {
             }
             _ => return,
         };
-        let Some(call) = self.live.by_id(entry.call_id) else { return };
-        // On inbound calls keys are for the caller's own purposes; words mean what they say.
-        let is_inbound = call.record().direction == Direction::Inbound;
-        if call.is_over() || (is_inbound && channel == OptOutChannel::KeyPress) {
-            return;
-        }
+        let live = self.live.by_id(entry.call_id).filter(|call| !call.is_over());
+        let record = match &live {
+            Some(call) => Ok(Some(call.record())),
+            None => self.store.call(entry.call_id).await,
+        };
         let by = Actor::new(Door::System, "opt-out listener");
-        if let Err(error) = self.opt_out_in_call(&call, channel, &words, by).await {
-            tracing::error!(call.id = %call.id, %error, "an opt-out could not be recorded");
+        let result = match record {
+            Ok(None) => return,
+            // On inbound calls keys are for the caller's own purposes; words mean what they say.
+            Ok(Some(record)) if record.direction == Direction::Inbound && channel == OptOutChannel::KeyPress => return,
+            Ok(Some(record)) => match &live {
+                Some(call) => self.opt_out_in_call(call, channel, &words, by).await,
+                // Many say it and hang up: it binds all the same.
+                None => self.record_opt_out_of(&record, channel, &words, &by).await,
+            },
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            tracing::error!(call.id = %entry.call_id, %error, "an opt-out could not be recorded");
         }
     }
 }

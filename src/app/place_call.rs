@@ -17,13 +17,13 @@ use crate::compliance::clearance::{Clearance, ClearanceError, DialOrder};
 use crate::config;
 use crate::domain::event::{Actor, Created};
 use crate::domain::{
-    AgentRef, AttemptId, Call, CallEvent, CallId, Decision, DecisionId, Direction, Disposition, E164, LeadId, Party,
-    Purpose,
+    AgentRef, AgentVendor, AttemptId, Call, CallEvent, CallId, Decision, DecisionId, Direction, Disposition, E164,
+    LeadId, Party, Purpose,
 };
 use crate::protocol::twilio::rest::{
     DialRequest, MachineDetection, MachineDetectionMode, RecordingChannels, RecordingRequest,
 };
-use crate::store::{AttemptState, Intent, Settlement, StoreError};
+use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::{LiveCall, Next};
 use super::{App, GateQuestion, JournalFull, ids};
@@ -57,11 +57,16 @@ pub enum PlaceCallError {
     NoCarrier,
     #[error("name an agent, or set agents.default")]
     NoAgent,
+    #[error("this version has no bridge to the agent {0}: use an ElevenLabs agent")]
+    NoBridge(AgentRef),
     #[error("this server does not let callers claim the purpose `{0:?}` (compliance.purposes)")]
     PurposeNotAllowed(Purpose),
     #[error("the server is shutting down and places no new calls")]
     ShuttingDown,
-    #[error("this Idempotency-Key was used for a different call: send a new key with a new call")]
+    #[error(
+        "this Idempotency-Key was used for a different call, or for one that was cut short before the gate had answered: send \
+         a new key with a new call"
+    )]
     IdempotencyConflict,
     #[error(transparent)]
     Journal(#[from] JournalFull),
@@ -72,8 +77,12 @@ pub enum PlaceCallError {
 impl App {
     /// Asks the gate and, if it allows, sets the dialling going. Returns as soon as the gate has answered.
     pub async fn place_call(self: &Arc<Self>, request: PlaceCall, actor: Actor) -> Result<Placed, PlaceCallError> {
-        let call_id = ids::call(self.clock.now());
-        self.place(request, actor, call_id).await
+        let app = Arc::clone(self);
+        self.to_its_end(async move {
+            let call_id = ids::call(app.clock.now());
+            app.place(request, actor, call_id).await
+        })
+        .await
     }
 
     /// The same, once for each key of an actor: a repetition gets the answer of the first request, also after a restart.
@@ -84,14 +93,33 @@ impl App {
         key: &str,
     ) -> Result<Placed, PlaceCallError> {
         let call_id = ids::call_of_key(&actor, key);
-        let _turn = self.idempotent.lock().await;
-        let known = match self.live.by_id(call_id) {
-            Some(call) => Some(call.record()),
-            None => self.store.call(call_id).await?,
-        };
-        match known {
-            None => self.place(request, actor, call_id).await,
-            Some(record) => self.repeat(&request, record).await,
+        let app = Arc::clone(self);
+        self.to_its_end(async move {
+            let _turn = app.idempotent.lock().await;
+            let known = match app.live.by_id(call_id) {
+                Some(call) => Some(call.record()),
+                None => app.store.call(call_id).await?,
+            };
+            match known {
+                None => app.place(request, actor, call_id).await,
+                Some(record) => app.repeat(&request, record).await,
+            }
+        })
+        .await
+    }
+
+    /// Runs the work in a task of its own: whoever asked may go away meanwhile (a dropped request), and a call that was created
+    /// must come to its decision.
+    async fn to_its_end(
+        &self,
+        work: impl Future<Output = Result<Placed, PlaceCallError>> + Send + 'static,
+    ) -> Result<Placed, PlaceCallError> {
+        match self.tracker.spawn(work).await {
+            Ok(result) => result,
+            Err(broken) => match broken.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(PlaceCallError::ShuttingDown),
+            },
         }
     }
 
@@ -126,13 +154,21 @@ impl App {
         };
         let call = self.live.insert(Call::new(call_id, self.clock.now(), &created));
         self.metrics.call_started(Direction::Outbound);
-        self.journal.record_durably(call_id, CallEvent::Created(created)).await?;
-
         let question = GateQuestion {
             lead_id: request.lead_id,
             ..GateQuestion::about(request.to.as_str(), request.purpose, actor)
         };
-        let (decision_id, decision, clearance) = self.ask_gate(&call, &question).await?;
+        let asked = async {
+            self.journal.record_durably(call_id, CallEvent::Created(created)).await?;
+            self.ask_gate(&call, &question).await
+        };
+        let (decision_id, decision, clearance) = match asked.await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.finish_call(&call, Disposition::Failed, &error.to_string()).await;
+                return Err(error);
+            }
+        };
         match clearance {
             Some(clearance) => self.start_dialling(call, question, from, clearance),
             None => self.finish_call(&call, Disposition::Blocked, "the gate said no; nothing was dialled").await,
@@ -158,6 +194,10 @@ impl App {
             Some(agent) => agent.clone(),
             None => self.config.agents.default.parse().map_err(|_| PlaceCallError::NoAgent)?,
         };
+        if agent.vendor != AgentVendor::ElevenLabs {
+            // Found out here, and not when somebody has picked up.
+            return Err(PlaceCallError::NoBridge(agent));
+        }
         Ok((from, agent))
     }
 
@@ -198,24 +238,26 @@ impl App {
     ) -> Result<(), PlaceCallError> {
         let limit = Duration::from_secs(self.config.carrier.twilio.queue_limit_s);
         let mut turn = pin!(self.pacer.acquire());
-        let slot = if let Some(slot) = turn.as_mut().now_or_never() {
-            slot
-        } else {
+        let slot = 'slot: {
+            if let Some(slot) = turn.as_mut().now_or_never() {
+                break 'slot slot;
+            }
             let expires_at = self.clock.now().saturating_add(limit).unwrap_or(jiff::Timestamp::MAX);
             let _ = self.journal.record(call.id, CallEvent::Queued { expires_at });
-            tokio::select! {
-                slot = turn => slot,
-                () = tokio::time::sleep(limit) => {
-                    self.store.release(clearance.reservation_id(), self.clock.now()).await?;
-                    self.finish_call(call, Disposition::Expired, "no slot came free in time").await;
-                    return Ok(());
-                }
-                () = call.over.cancelled() => {
-                    self.store.release(clearance.reservation_id(), self.clock.now()).await?;
-                    return Ok(());
-                }
-            }
+            let (disposition, why) = tokio::select! {
+                slot = turn => break 'slot slot,
+                () = tokio::time::sleep(limit) => (Disposition::Expired, "no slot came free in time"),
+                () = self.drain.cancelled() => (Disposition::Canceled, "the server is shutting down"),
+                () = call.over.cancelled() => (Disposition::Canceled, "ended while it waited"),
+            };
+            self.store.release(clearance.reservation_id(), self.clock.now()).await?;
+            self.finish_call(call, disposition, why).await;
+            return Ok(());
         };
+        if call.is_over() {
+            self.store.release(clearance.reservation_id(), self.clock.now()).await?;
+            return Ok(());
+        }
         let Some(order) = self.redeem_or_ask_again(call, question, clearance).await? else {
             return Ok(());
         };
@@ -225,7 +267,7 @@ impl App {
 
     /// The order to dial; none when the gate, asked again because the clearance had grown old, now says no.
     async fn redeem_or_ask_again(
-        &self,
+        self: &Arc<Self>,
         call: &Arc<LiveCall>,
         question: &GateQuestion,
         clearance: Clearance,
@@ -253,6 +295,11 @@ impl App {
         self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
         call.set_attempt(attempt_id);
         self.journal.record_durably(call.id, CallEvent::Dialing { attempt_id }).await?;
+        if call.is_over() {
+            // Ended while the attempt was written down: nothing leaves.
+            self.store.settle_attempt(attempt_id, Settlement::Absent, self.clock.now()).await?;
+            return Ok(());
+        }
         self.warm_agent(call);
         let began = self.clock.now();
         match carrier.dial(order, &self.dial_request(call.id, from.clone())).await {
@@ -268,8 +315,8 @@ impl App {
             Err(DialError::Uncertain(why)) => {
                 let _ = self.journal.record(call.id, CallEvent::CarrierUncertain { message: why.to_string() });
                 match self.store.settle_attempt(attempt_id, Settlement::Uncertain, self.clock.now()).await {
-                    // A webhook with our call id came meanwhile: only the answer was lost, and the call goes on.
-                    Ok(()) | Err(StoreError::AttemptSettled { state: AttemptState::Accepted, .. }) => {}
+                    // Already settled: a webhook with our call id was faster.
+                    Ok(()) | Err(StoreError::AttemptSettled { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
                 self.reconcile(call, attempt_id, &to, &from, began).await?;
@@ -286,10 +333,13 @@ impl App {
     ) -> Result<(), PlaceCallError> {
         self.live.bind(&call_sid, call);
         self.store.settle_attempt(attempt_id, Settlement::Accepted(call_sid.clone()), self.clock.now()).await?;
-        self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid })?;
-        if call.next_document() == Next::HangUp {
-            // The end was asked for when the carrier could not yet be told which call to end.
+        self.adopt(call, &call_sid);
+        if call.is_over() || call.next_document() == Next::HangUp {
+            // Its end was asked for while the request was under way, when there was nothing yet to end.
             self.end_at_carrier(call).await;
+        }
+        if call.is_over() {
+            self.live.remove(call);
         }
         Ok(())
     }

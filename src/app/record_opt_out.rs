@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::consent::OptOutChannel;
 use crate::domain::event::Actor;
-use crate::domain::{CallEvent, CallId, Disposition, E164};
+use crate::domain::{Call, CallEvent, CallId, Direction, Disposition, E164};
 use crate::store::{OptOut, StoreError};
 
 use super::App;
@@ -37,15 +37,30 @@ impl App {
         words: &str,
         by: Actor,
     ) -> Result<(), StoreError> {
-        let record = call.record();
-        let party = if Self::is_outbound(call) { &record.to } else { &record.from };
-        if let Some(number) = party.number() {
-            self.record_opt_out(number, channel, words, Some(call.id), &by).await?;
+        if matches!(call.next_document(), Next::Goodbye(_)) {
+            // Said twice, or heard by agent and listener both: the goodbye is on its way.
+            return Ok(());
         }
+        self.record_opt_out_of(&call.record(), channel, words, &by).await?;
         let _ = self.journal.record(call.id, CallEvent::OptedOut { channel, words: words.to_owned() });
         call.plan_next(Next::Goodbye(CONFIRMATION.to_owned()));
         // The stream closes its books, and the carrier is then given the sentence to say.
         self.hang_up(call, by, Disposition::OptedOut).await;
         Ok(())
+    }
+
+    /// Lists the other party of a call, live or over. One without a number cannot be called, so there is nothing to list.
+    pub(super) async fn record_opt_out_of(
+        &self,
+        record: &Call,
+        channel: OptOutChannel,
+        words: &str,
+        by: &Actor,
+    ) -> Result<(), StoreError> {
+        let party = if record.direction == Direction::Outbound { &record.to } else { &record.from };
+        match party.number() {
+            Some(number) => self.record_opt_out(number, channel, words, Some(record.id), by).await,
+            None => Ok(()),
+        }
     }
 }

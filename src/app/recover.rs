@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::domain::event::{Actor, Door};
 use crate::domain::{Call, CallEvent, CallState, Disposition};
-use crate::store::StoreError;
+use crate::store::{Attempt, AttemptState, Settlement, StoreError};
 
-use super::App;
 use super::live_calls::LiveCall;
+use super::{App, PlaceCallError};
 
 impl App {
     /// Loads the open calls and sets a task to each. Returns how many there were.
@@ -38,37 +38,60 @@ impl App {
         if let Some(attempt) = &attempt {
             call.set_attempt(attempt.id);
         }
-        if call.sid().is_none() {
-            match attempt {
-                // Nothing had left when the server stopped.
-                None => {
-                    let disposition =
-                        if record.state == CallState::Queued { Disposition::Canceled } else { Disposition::Failed };
-                    self.finish_call(call, disposition, "the server stopped before the call was dialled").await;
+        match (call.sid(), attempt) {
+            (Some(call_sid), Some(attempt)) => {
+                // The record may have been faster than the attempt.
+                let accepted = Settlement::Accepted(call_sid.clone());
+                if let Err(error) = self.store.settle_attempt(attempt.id, accepted, self.clock.now()).await {
+                    tracing::error!(call.id = %call.id, %error, "an attempt could not be settled");
+                }
+            }
+            (Some(_), None) => {}
+            (None, Some(attempt)) if matches!(attempt.state, AttemptState::Pending | AttemptState::Uncertain) => {
+                self.reconcile_recovered(call, &record, &attempt).await;
+                if call.sid().is_none() {
                     return;
                 }
-                Some(attempt) => {
-                    let (Some(to), Some(from)) = (record.to.number(), record.from.number()) else { return };
-                    if let Err(error) = self.reconcile(call, attempt.id, to, from, attempt.started_at).await {
-                        tracing::error!(call.id = %call.id, %error, "an attempt could not be reconciled");
-                    }
-                    if call.sid().is_none() {
-                        return;
-                    }
-                }
+            }
+            (None, _) => {
+                let disposition =
+                    if record.state == CallState::Queued { Disposition::Canceled } else { Disposition::Failed };
+                self.finish_call(call, disposition, "the server stopped before the call had left").await;
+                return;
             }
         }
         self.await_resume(call).await;
     }
 
-    /// Gives the carrier time to ask for the next document; ends the call if it does not.
+    async fn reconcile_recovered(self: &Arc<Self>, call: &Arc<LiveCall>, record: &Call, attempt: &Attempt) {
+        let reconciled = match record.from.number() {
+            Some(from) => self.reconcile(call, attempt.id, &attempt.number, from, attempt.started_at).await,
+            None => Err(PlaceCallError::NoCallerNumber),
+        };
+        if let Err(error) = reconciled {
+            tracing::error!(call.id = %call.id, %error, "an attempt could not be reconciled");
+            self.finish_call(call, Disposition::Failed, &error.to_string()).await;
+        }
+    }
+
+    /// Gives the carrier time to ask for the next document; ends the call if it does not, or if it is over already.
     async fn await_resume(self: &Arc<Self>, call: &Arc<LiveCall>) {
+        let known = call.record().carrier_status.filter(|status| status.is_terminal());
+        let status = match known {
+            Some(status) => Some(status),
+            None => self.ask_carrier(call).await.filter(|status| status.is_terminal()),
+        };
+        if let Some(status) = status {
+            return self.carrier_status(call, status, None, None, None).await;
+        }
         let wait = Duration::from_secs(self.config.calls.resume_wait_s);
         let until = self.clock.now().saturating_add(wait).unwrap_or(jiff::Timestamp::MAX);
         let streams = call.record().streams;
         let _ = self.journal.record(call.id, CallEvent::ResumeAwaited { until });
         tokio::select! {
             () = call.over.cancelled() => return,
+            // The next start takes it up.
+            () = self.shutdown.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
         if call.record().streams > streams {

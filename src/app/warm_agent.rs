@@ -22,7 +22,7 @@ impl App {
         let (ready, socket) = oneshot::channel();
         call.set_warm_agent(WarmAgent(socket));
         let dialing = self.dial_agent(call.record().agent);
-        let over = call.over.clone();
+        let (over, shutdown) = (call.over.clone(), self.shutdown.clone());
         self.tracker.spawn(async move {
             tokio::select! {
                 result = dialing => {
@@ -30,6 +30,7 @@ impl App {
                     let _ = ready.send(result);
                 }
                 () = over.cancelled() => {}
+                () = shutdown.cancelled() => {}
             }
         });
     }

@@ -208,11 +208,20 @@ fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<Str
         .map(|(_, candidate)| candidate.clone())
 }
 
-/// Which origin a failed conversion to the typed settings comes from. The values had the right TOML type, so this is rare.
+/// Which setting a failed conversion to the typed settings comes from: the one that fails alone, over the defaults.
 fn blame(values: &BTreeMap<String, (Origin, Value)>, message: &str) -> ConfigError {
-    let changed: Vec<_> = values.iter().filter(|(_, (origin, _))| *origin != Origin::Default).collect();
-    let origin = changed.first().map_or_else(|| "settings".to_owned(), |(_, (origin, _))| origin.to_string());
-    ConfigError::Syntax { origin, message: message.to_owned() }
+    let defaults: Table = DEFAULTS.parse().expect("the embedded defaults are TOML");
+    let defaults = flatten(&defaults).into_iter().map(|(key, value)| (key, (Origin::Default, value)));
+    let defaults: BTreeMap<_, _> = defaults.collect();
+    for (key, changed) in values.iter().filter(|(_, (origin, _))| *origin != Origin::Default) {
+        let mut alone = defaults.clone();
+        alone.insert(key.clone(), changed.clone());
+        if let Err(error) = unflatten(&alone).try_into::<Config>() {
+            let (origin, message) = (changed.0.to_string(), error.message().to_owned());
+            return ConfigError::Invalid { origin, key: key.clone(), message };
+        }
+    }
+    ConfigError::Syntax { origin: "settings".to_owned(), message: message.to_owned() }
 }
 
 #[cfg(test)]
@@ -261,6 +270,10 @@ mod tests {
         assert_eq!(
             error(&[("CLEARLINE__CALLS__MAX_DURATION_S", "long")]),
             "environment CLEARLINE__CALLS__MAX_DURATION_S: `calls.max_duration_s` must be a whole number"
+        );
+        assert_eq!(
+            error(&[("CLEARLINE__AGENTS__DEFAULT", "a1"), ("CLEARLINE__SERVER__LISTEN", "here")]),
+            "environment CLEARLINE__SERVER__LISTEN: `server.listen`: invalid socket address syntax"
         );
         assert_eq!(
             error(&[("CLEARLINE__CARRIER__TWILIO__FROM", "212")]),

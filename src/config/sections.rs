@@ -177,6 +177,9 @@ impl Config {
         url("carrier.twilio.api_url", &self.carrier.twilio.api_url, false);
         url("agents.elevenlabs.api_url", &self.agents.elevenlabs.api_url, false);
         url("agents.retell.api_url", &self.agents.retell.api_url, false);
+        if self.server.public_url.contains(['?', '#', ' ']) || self.server.public_url.starts_with("HTTP") {
+            problems.push(("server.public_url", "must be a URL without query, fragment or blanks".to_owned()));
+        }
         if !self.agents.default.is_empty()
             && let Err(error) = self.agents.default.parse::<AgentRef>()
         {

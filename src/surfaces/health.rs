@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::domain::access::Scope;
 
 use super::auth::Caller;
+use super::is_local;
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new().route("/health", get(async || "alive\n")).route("/ready", get(ready)).route("/metrics", get(metrics))
@@ -33,10 +34,8 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Open to this machine, else for keys with the scope `metrics`.
 async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
-    let local =
-        request.extensions().get::<ConnectInfo<SocketAddr>>().is_some_and(|ConnectInfo(peer)| peer.ip().is_loopback());
-    let forwarded = request.headers().contains_key("x-forwarded-for") || request.headers().contains_key("forwarded");
-    if !local || forwarded {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    if !peer.is_some_and(|peer| is_local(peer, request.headers())) {
         let (mut parts, _) = request.into_parts();
         let allowed = match Caller::from_request_parts(&mut parts, &app).await {
             Ok(caller) => caller.must(Scope::Metrics),

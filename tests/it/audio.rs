@@ -22,7 +22,7 @@ async fn fifty_calls_at_once_lose_and_repeat_nothing() {
     let server = Server::start(&vendors, &[]).await;
     // The echo of the words shows that the line is open all the way; the echo of the pattern's end, that all of it came back.
     let script = format!(
-        "silent for 500ms\nsay {WORDS}\nwait for agent to finish\npattern for 3s\nwait for agent to finish\nhang up"
+        "wait for stream\nsilent for 500ms\nsay {WORDS}\nwait for agent to finish\npattern for 3s\nwait for agent to finish\nhang up"
     );
     let sids = join_all((0..CALLS).map(|_| vendors.ring(&script))).await;
     join_all(sids.iter().map(|sid| vendors.call_ended(sid))).await;

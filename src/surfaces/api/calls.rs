@@ -194,7 +194,8 @@ fn place_problem(error: PlaceCallError) -> Problem {
         PlaceCallError::NoSeller
         | PlaceCallError::NoCallerNumber
         | PlaceCallError::NoCarrier
-        | PlaceCallError::NoAgent => Problem::new(
+        | PlaceCallError::NoAgent
+        | PlaceCallError::NoBridge(_) => Problem::new(
             StatusCode::CONFLICT,
             "not-configured",
             "The server is not set up for outbound calls",
@@ -311,7 +312,7 @@ pub(super) async fn transcript(
     caller.must(Scope::CallsRead)?;
     let record = find(&app, &id).await?;
     let entries = app.store.events_of(record.id).await.map_err(|error| Problem::internal(&error))?;
-    let mut lines = views::transcript(&entries);
+    let mut lines = views::transcript(&entries, numbers(&caller));
     lines.retain(|line| line.seq > query.after_seq);
     Ok(Json(json!({ "call_id": record.id, "ended": record.is_ended(), "lines": lines })))
 }

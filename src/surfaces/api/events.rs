@@ -149,6 +149,8 @@ impl Follower {
         };
         if after > 0 && !page.continues(after) {
             self.backlog.push_back(Followed::Reset);
+            // A client that claims a later place has seen another journal: what comes now must not count as seen.
+            self.seen = Some(after.min(page.newest_seq));
         }
         self.behind = page.entries.len() == PAGE as usize;
         self.backlog.extend(page.entries.into_iter().map(|entry| Followed::Entry(Arc::new(entry))));

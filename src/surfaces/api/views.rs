@@ -21,6 +21,50 @@ impl Numbers {
             Self::Masked => party.masked(),
         }
     }
+
+    /// The same for texts and values that may hold numbers: what was said, variables, the arguments of tools.
+    fn show_all(self, value: Value) -> Value {
+        match (self, value) {
+            (Self::Masked, Value::String(text)) => mask_numbers(&text).into(),
+            (Self::Masked, Value::Number(number)) if number.as_u64().is_some_and(|n| n >= 1_000_000_000) => {
+                mask_numbers(&number.to_string()).into()
+            }
+            (Self::Masked, Value::Array(items)) => items.into_iter().map(|item| self.show_all(item)).collect(),
+            (Self::Masked, Value::Object(members)) => {
+                members.into_iter().map(|(name, value)| (name, self.show_all(value))).collect()
+            }
+            (_, value) => value,
+        }
+    }
+}
+
+/// Masks what reads like a telephone number: ten to fifteen digits, with or without + and separators, that are no part of a word.
+fn mask_numbers(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut before = ' ';
+    while let Some(first) = rest.chars().next() {
+        let run = &rest[..rest.find(|c: char| !is_of_number(c)).unwrap_or(rest.len())];
+        let run = run.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let digits: String = run.chars().filter(char::is_ascii_digit).collect();
+        let after = rest[run.len()..].chars().next().unwrap_or(' ');
+        let stands_alone = !before.is_alphanumeric() && !after.is_alphanumeric();
+        if stands_alone && (10..=15).contains(&digits.len()) {
+            masked.push_str(&Party::from(format!("+{digits}")).masked());
+            (before, rest) = ('0', &rest[run.len()..]);
+        } else {
+            // A whole run of digits at a time, so that no tail of a longer one is taken for a number.
+            let taken = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()).max(first.len_utf8());
+            masked.push_str(&rest[..taken]);
+            before = rest[..taken].chars().next_back().unwrap_or(first);
+            rest = &rest[taken..];
+        }
+    }
+    masked
+}
+
+fn is_of_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ' ' | '(' | ')')
 }
 
 /// A call as JSON.
@@ -42,9 +86,9 @@ pub fn call(call: &Call, numbers: Numbers) -> Value {
         "lead_id": call.lead_id,
         "answered_by": call.answered_by,
         "conversation_id": call.conversation_id,
-        "dynamic_variables": call.dynamic_variables,
+        "dynamic_variables": numbers.show_all(json!(call.dynamic_variables)),
         "recordings": call.recordings,
-        "summary": call.summary,
+        "summary": numbers.show_all(json!(call.summary)),
         "counters": call.counters,
         "created_at": call.created_at,
         "answered_at": call.answered_at,
@@ -57,11 +101,34 @@ pub fn call(call: &Call, numbers: Numbers) -> Value {
 /// A journal entry as JSON.
 pub fn entry(entry: &JournalEntry, numbers: Numbers) -> Value {
     let mut event = serde_json::to_value(&entry.event).expect("events serialise");
+    if may_hold_numbers(&entry.event) {
+        event = numbers.show_all(event);
+    }
     if let (Numbers::Masked, CallEvent::Created(created)) = (numbers, &entry.event) {
         event["from"] = created.from.masked().into();
         event["to"] = created.to.masked().into();
     }
     json!({ "seq": entry.seq, "call_id": entry.call_id, "at": entry.at, "event": event })
+}
+
+/// Events with texts from outside. The others hold ids, times and counts, which must stay as they are.
+fn may_hold_numbers(event: &CallEvent) -> bool {
+    matches!(
+        event,
+        CallEvent::Created(_)
+            | CallEvent::CarrierRefused { .. }
+            | CallEvent::CarrierUncertain { .. }
+            | CallEvent::AgentLost { .. }
+            | CallEvent::CallerSaid { .. }
+            | CallEvent::CallerSaying { .. }
+            | CallEvent::AgentSaid { .. }
+            | CallEvent::AgentCorrected { .. }
+            | CallEvent::BargeIn { .. }
+            | CallEvent::ToolCalled { .. }
+            | CallEvent::OptedOut { .. }
+            | CallEvent::ConversationAnalysed { .. }
+            | CallEvent::Ended { .. }
+    )
 }
 
 /// One line of a transcript.
@@ -77,7 +144,7 @@ pub struct TranscriptLine {
 }
 
 /// What was said and heard. A line that the caller talked over holds only the part that was played.
-pub fn transcript(entries: &[JournalEntry]) -> Vec<TranscriptLine> {
+pub fn transcript(entries: &[JournalEntry], numbers: Numbers) -> Vec<TranscriptLine> {
     let mut lines: Vec<(Option<u64>, TranscriptLine)> = Vec::new();
     for entry in entries {
         let line = |role, text: &str, interrupted| TranscriptLine {
@@ -100,7 +167,11 @@ pub fn transcript(entries: &[JournalEntry]) -> Vec<TranscriptLine> {
             _ => {}
         }
     }
-    lines.into_iter().map(|(_, line)| line).filter(|line| !line.text.is_empty()).collect()
+    let lines = lines.into_iter().map(|(_, line)| line).filter(|line| !line.text.is_empty());
+    match numbers {
+        Numbers::Full => lines.collect(),
+        Numbers::Masked => lines.map(|line| TranscriptLine { text: mask_numbers(&line.text), ..line }).collect(),
+    }
 }
 
 /// What the relay took from reading a frame to having written it, for a person.
@@ -123,4 +194,28 @@ pub fn decision(id: DecisionId, decision: &Decision) -> Value {
     };
     value["decision_id"] = id.to_string().into();
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_like_a_number_is_masked_wherever_it_stands() {
+        for (text, wanted) in [
+            ("+12125550113", "+1212•••0113"),
+            ("call +1 (212) 555-0113, please", "call +1212•••0113, please"),
+            ("on 2026-12-01T14:00:00Z", "on 2026-12-01T14:00:00Z"),
+            ("call_00000000000000000000000000000007", "call_00000000000000000000000000000007"),
+            ("in 15 minutes, room 12", "in 15 minutes, room 12"),
+            ("éé 12345678901234567890", "éé 12345678901234567890"),
+        ] {
+            assert_eq!(mask_numbers(text), wanted);
+        }
+        assert!(!mask_numbers("212.555.0113").contains("5550113") && !mask_numbers("2125550113").contains("555"));
+        let value = json!({"phone": 12_125_550_113_u64, "list": ["+12125550113"], "turn": 3});
+        let shown = Numbers::Masked.show_all(value.clone());
+        assert_eq!(shown, json!({"phone": "+1212•••0113", "list": ["+1212•••0113"], "turn": 3}));
+        assert_eq!(Numbers::Full.show_all(value.clone()), value);
+    }
 }

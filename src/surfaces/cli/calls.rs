@@ -31,7 +31,9 @@ pub async fn place(client: &ApiClient, args: &CallArgs, paint: Paint) -> anyhow:
     let answer = client.post("/api/v1/calls", &body).await?;
     if args.json {
         line(&answer.body);
-        return Ok(exit_code(&answer.body));
+        let code = exit_code(&answer.body);
+        let is_answer = answer.status.is_success() || code == ExitCode::from(EXIT_DENIED);
+        return Ok(if is_answer { code } else { ExitCode::FAILURE });
     }
     if let Some(error) = answer.body.get("error") {
         print_denial(error, paint);

@@ -17,13 +17,14 @@ pub async fn tail(client: &ApiClient, args: &TailArgs, paint: Paint) -> anyhow::
     };
     let response = client.stream(&path).await?;
     let mut chunks = response.bytes_stream();
-    let mut text = String::new();
+    // Bytes, because a chunk may end in the middle of a character.
+    let mut bytes = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.context("the server closed the stream")?;
-        text.push_str(&String::from_utf8_lossy(&chunk));
-        while let Some(end) = text.find("\n\n") {
-            let block: String = text.drain(..end + 2).collect();
-            let Some(entry) = data_of(&block) else { continue };
+        bytes.extend_from_slice(&chunk);
+        while let Some(end) = bytes.windows(2).position(|pair| pair == b"\n\n") {
+            let block: Vec<u8> = bytes.drain(..end + 2).collect();
+            let Some(entry) = data_of(&String::from_utf8_lossy(&block)) else { continue };
             if args.json {
                 line(&entry);
             } else if let Some(shown) = describe(&entry, paint) {

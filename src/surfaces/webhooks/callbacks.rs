@@ -1,40 +1,32 @@
 //! Twilio's callbacks: status, recording, answering machine, stream. Best effort, repeated and out of order, so each is
-//! idempotent; all are answered at once with an empty 204.
+//! idempotent by what it says: a token of the delivery would be used up by one that failed half way, and its retry lost.
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use crate::app::{App, LiveCall};
-use crate::domain::{CallEvent, CallId, CallSid};
+use crate::domain::{Call, CallEvent, CallId, CallSid};
 use crate::protocol::twilio::forms::{AmdForm, FormError, RecordingForm, StatusForm, StreamForm};
+use crate::store::StoreError;
 
 use super::signed::SignedForm;
 
-/// Twilio repeats this on a retry of the same delivery.
-const IDEMPOTENCY_HEADER: &str = "i-twilio-idempotency-token";
-
-/// Whether this delivery was seen before. A token that cannot be looked up counts as new: handlers are idempotent anyway.
-async fn is_repeated(app: &App, headers: &HeaderMap) -> bool {
-    let Some(token) = headers.get(IDEMPOTENCY_HEADER).and_then(|value| value.to_str().ok()) else { return false };
-    match app.store.first_time(token, app.clock.now()).await {
-        Ok(first) => !first,
-        Err(error) => {
-            tracing::warn!(%error, "an idempotency token could not be looked up");
-            false
-        }
-    }
+/// Twilio was asked to retry on a server error.
+fn try_again(error: &dyn std::error::Error) -> Response {
+    tracing::error!(error = %error, "a callback could not be written down");
+    (StatusCode::SERVICE_UNAVAILABLE, "try again\n").into_response()
 }
 
 fn bad_form(error: FormError) -> Response {
     (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response()
 }
 
-/// The live call of a callback, by Twilio's id or by ours in the path (which may be all that is known so early).
-fn live_call(app: &App, sid: &CallSid, path: &RawPathParams) -> Option<Arc<LiveCall>> {
+/// The live call of a webhook, by Twilio's id or by ours in the path (which may be all that is known so early).
+pub(super) fn live_call(app: &App, sid: &CallSid, path: &RawPathParams) -> Option<Arc<LiveCall>> {
     if let Some(call) = app.live.by_sid(sid) {
         return Some(call);
     }
@@ -43,41 +35,23 @@ fn live_call(app: &App, sid: &CallSid, path: &RawPathParams) -> Option<Arc<LiveC
     app.live.bind(sid, &call).then_some(call)
 }
 
-/// Our id of a call, also where it is over.
-async fn call_id(app: &App, sid: &CallSid, path: &RawPathParams) -> Option<CallId> {
+/// The record of a callback's call, also where the call is over.
+async fn call_record(app: &App, sid: &CallSid, path: &RawPathParams) -> Result<Option<Call>, StoreError> {
     if let Some(call) = live_call(app, sid, path) {
-        return Some(call.id);
+        return Ok(Some(call.record()));
     }
-    match app.store.call_by_sid(sid).await {
-        Ok(call) => call.map(|call| call.id),
-        Err(error) => {
-            tracing::error!(%error, "a callback's call could not be looked up");
-            None
-        }
-    }
-}
-
-fn record(app: &App, call_id: CallId, event: CallEvent) -> Response {
-    match app.journal.record(call_id, event) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        // Twilio was asked to retry on a server error.
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-    }
+    app.store.call_by_sid(sid).await
 }
 
 pub(super) async fn status(
     State(app): State<Arc<App>>,
     path: RawPathParams,
-    headers: HeaderMap,
     Extension(SignedForm(form)): Extension<SignedForm>,
 ) -> Response {
     let form = match StatusForm::parse(&form) {
         Ok(form) => form,
         Err(error) => return bad_form(error),
     };
-    if is_repeated(&app, &headers).await {
-        return StatusCode::NO_CONTENT.into_response();
-    }
     let Some(call) = live_call(&app, &form.call_sid, &path) else {
         tracing::debug!(call.sid = %form.call_sid, "a status of a call that is over or not ours");
         return StatusCode::NO_CONTENT.into_response();
@@ -92,25 +66,32 @@ pub(super) async fn status(
 pub(super) async fn recording(
     State(app): State<Arc<App>>,
     path: RawPathParams,
-    headers: HeaderMap,
     Extension(SignedForm(form)): Extension<SignedForm>,
 ) -> Response {
     let form = match RecordingForm::parse(&form) {
         Ok(form) => form,
         Err(error) => return bad_form(error),
     };
-    if is_repeated(&app, &headers).await {
+    let call = match call_record(&app, &form.call_sid, &path).await {
+        Ok(Some(call)) => call,
+        Ok(None) => return StatusCode::NO_CONTENT.into_response(),
+        Err(error) => return try_again(&error),
+    };
+    let status = form.status.unwrap_or_default();
+    if call.recordings.iter().any(|kept| kept.sid == form.recording_sid && kept.status == status) {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let Some(id) = call_id(&app, &form.call_sid, &path).await else { return StatusCode::NO_CONTENT.into_response() };
     let event = CallEvent::RecordingStored {
         recording_sid: form.recording_sid,
         url: form.url.unwrap_or_default(),
-        status: form.status.unwrap_or_default(),
+        status,
         duration_s: form.duration_s,
         channels: form.channels,
     };
-    record(&app, id, event)
+    match app.journal.record_durably(call.id, event).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => try_again(&error),
+    }
 }
 
 pub(super) async fn amd(

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::app::App;
 use crate::protocol::twilio::signature::{SIGNATURE_HEADER, SignedContent};
+use crate::surfaces::is_local;
 use crate::surfaces::upgrade::Upgrade;
 
 use super::signed;
@@ -26,7 +27,7 @@ pub(super) async fn media(
     let excused = unsigned
         && app.config.media.unsigned_loopback
         && app.config.server.listen.ip().is_loopback()
-        && peer.ip().is_loopback();
+        && is_local(peer.ip(), request.headers());
     if !excused {
         let target = request.uri().path_and_query().map_or("/media", |target| target.as_str()).to_owned();
         let content = SignedContent::Upgrade;

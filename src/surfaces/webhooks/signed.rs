@@ -75,7 +75,7 @@ pub(super) fn refuse(app: &App, route: &'static str, error: &SignatureError) -> 
 
 /// What a proxy that the operator trusts says it was asked for.
 fn forwarded_url(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<String> {
-    peer.filter(|peer| app.config.server.trusted_proxies.contains(peer))?;
+    peer.filter(|peer| app.config.server.trusted_proxies.contains(&peer.to_canonical()))?;
     let first = |name| text(headers, name).and_then(|value| value.split(',').next()).map(str::trim);
     let host = first("x-forwarded-host").or_else(|| first("host"))?;
     let scheme = first("x-forwarded-proto").unwrap_or("https");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use crate::domain::{AgentRef, CallId, Party};
 use crate::protocol::twilio::forms::VoiceForm;
 use crate::protocol::twilio::twiml::{HangUp, render};
 
+use super::callbacks;
 use super::signed::SignedForm;
 
 #[derive(Debug, Deserialize)]
@@ -78,14 +79,19 @@ pub(super) async fn voice_of_call(
 /// What comes after a stream.
 pub(super) async fn resume(
     State(app): State<Arc<App>>,
+    path: RawPathParams,
     Extension(SignedForm(form)): Extension<SignedForm>,
 ) -> Response {
     let form = match VoiceForm::parse(&form) {
         Ok(form) => form,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
-    match app.live.by_sid(&form.call_sid) {
-        Some(call) => document(app.resume(&call).await),
+    // After a restart our own id may be all that is known of a call.
+    match callbacks::live_call(&app, &form.call_sid, &path) {
+        Some(call) => {
+            app.adopt_attempt(&call, &form.call_sid).await;
+            document(app.resume(&call).await)
+        }
         None => document(render(&HangUp)),
     }
 }
