@@ -26,7 +26,7 @@ seed() {
 fixtures=../tests/fixtures
 seed media_stream "$fixtures"/twilio/stream_*.json
 seed webhook_form "$fixtures"/twilio/*.form
-seed elevenlabs_message "$fixtures"/elevenlabs/*.json seeds/elevenlabs_message/*
+seed elevenlabs_message "$fixtures"/elevenlabs/*.jsonl seeds/elevenlabs_message/*
 seed e164 seeds/e164/*
 seed signature seeds/signature/*
 

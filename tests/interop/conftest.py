@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import programs
-from agents import RECEPTION
+from agents import RECEPTION, XI_API_KEY
 from carrier_side import (
     ACCOUNT_SID,
     AUTH_TOKEN,
@@ -69,11 +69,12 @@ def unnamed_server(home):
 
 
 def twilio_arguments() -> list[str]:
-    return ["emulate", "twilio", "--listen", "127.0.0.1:0", "--auth-token", AUTH_TOKEN]
+    credentials = ["--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN]
+    return ["emulate", "twilio", "--listen", "127.0.0.1:0", "--number", OUR_NUMBER, *credentials]
 
 
 def elevenlabs_arguments() -> list[str]:
-    return ["emulate", "elevenlabs", "--listen", "127.0.0.1:0"]
+    return ["emulate", "elevenlabs", "--listen", "127.0.0.1:0", "--auth-token", XI_API_KEY]
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +97,7 @@ def server(home, twilio_emulator, elevenlabs_emulator):
         CLEARLINE__MEDIA__UNSIGNED_LOOPBACK="true",
         CLEARLINE__CARRIER__TWILIO__API_URL=twilio_emulator.url,
         CLEARLINE__AGENTS__ELEVENLABS__API_URL=elevenlabs_emulator.url,
+        ELEVENLABS_API_KEY=XI_API_KEY,
         CLEARLINE__AGENTS__DEFAULT=f"elevenlabs:{RECEPTION}",
     )
     yield from running("server", ["serve"], home, settings)

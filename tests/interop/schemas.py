@@ -77,7 +77,7 @@ def closed(document: dict) -> dict:
     """OpenAPI 3.0's `nullable` said in JSON Schema, and objects closed that list their properties.
 
     A part of an `allOf` is opened and the whole closed in its place: parts that are closed each for itself, as some of the vendors'
-    are, would refuse each other's keys.
+    are, would refuse each other's keys. Where a file names a schema that it does not have, anything goes.
     """
     parts = {id(part) for whole in every(document) for part in whole.get("allOf", [])}
     bases = {part["$ref"] for whole in every(document) for part in whole.get("allOf", []) if "$ref" in part}
@@ -88,6 +88,8 @@ def closed(document: dict) -> dict:
             return [convert(part) for part in node]
         if not isinstance(node, dict):
             return node
+        if is_dangling(document, node.get("$ref")):
+            return {}
         schema = {key: convert(part) for key, part in node.items()}
         if id(node) in parts:
             schema.pop("additionalProperties", None)
@@ -107,6 +109,13 @@ def every(node):
         yield node
     for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         yield from every(part)
+
+
+def is_dangling(document: dict, reference: object) -> bool:
+    try:
+        return isinstance(reference, str) and reference.startswith("#/") and lookup(document, reference) is None
+    except (KeyError, TypeError):
+        return True
 
 
 def lookup(document: dict, reference: str) -> dict:

@@ -11,7 +11,7 @@ from elevenlabs import ElevenLabs
 from twilio.rest import Client
 
 import schemas
-from agents import RECEPTION
+from agents import RECEPTION, XI_API_KEY
 from carrier_side import ACCOUNT_SID, AUTH_TOKEN, CALLER, OUR_NUMBER, Loopback, until
 from conftest import elevenlabs_arguments, running, serve_settings, twilio_arguments
 from programs import ROOT
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 # Keys that the vendor's clients or other documents have and the schema file lacks, by message.
 NEWER_KEYS = {
+    "agent_response": ["response_id", "attachments"],
     "client_tool_call": ["expects_response"],
 }
 
@@ -46,6 +47,20 @@ REST_FIXTURES = {
     "rest_recording.json": ("POST", f"{CALL}/Recordings.json", 201),
     "rest_create_call.form": ("POST", f"{ACCOUNT}/Calls.json", None),
     "rest_create_call_full.form": ("POST", f"{ACCOUNT}/Calls.json", None),
+}
+
+
+# The same for the agents' REST API.
+AGENT_REST_FIXTURES = {
+    "agent.json": ("GET", "/v1/convai/agents/agent_1", 200),
+    "agents.json": ("GET", "/v1/convai/agents", 200),
+    "conversation.json": ("GET", "/v1/convai/conversations/conv_1", 200),
+    "create_agent.json": ("POST", "/v1/convai/agents/create", None),
+    "created_agent.json": ("POST", "/v1/convai/agents/create", 200),
+    "error_422.json": ("POST", "/v1/convai/agents/create", 422),
+    "signed_url.json": ("GET", "/v1/convai/conversation/get-signed-url", 200),
+    "voice.json": ("GET", "/v1/voices/voice_1", 200),
+    "voices.json": ("GET", "/v2/voices", 200),
 }
 
 
@@ -117,24 +132,50 @@ def test_the_check_can_fail(agent_socket, carrier_rest, agent_rest):
     assert agent_rest.errors(pointer, {"signedUrl": "wss://a"})
 
 
-def agent_fixtures():
-    return sorted((FIXTURES / "elevenlabs").glob("*.json"))
+def agent_messages():
+    """Every line of the socket's fixtures, with who says it."""
+    for file in ("server_messages.jsonl", "client_messages.jsonl"):
+        lines = (FIXTURES / "elevenlabs" / file).read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines, 1):
+            message = json.loads(line)
+            yield pytest.param(file.split("_")[0], message, id=f"{file}:{number} {message_kind(message)}")
 
 
 def test_agent_fixtures_are_there():
-    assert len(agent_fixtures()) > 30
+    assert len(list(agent_messages())) > 40
 
 
-@pytest.mark.parametrize("path", agent_fixtures(), ids=lambda path: path.name)
-def test_agent_fixtures(path, agent_socket, unschemed):
-    message = json.loads(path.read_text(encoding="utf-8"))
-    pointer = agent_socket.pointer(message)
-    if pointer is None:
-        unschemed.add(f"ElevenLabs agent socket: {message_kind(message)}")
+@pytest.mark.parametrize(("side", "message"), list(agent_messages()))
+def test_agent_messages(side, message, agent_socket, unschemed):
+    direction = agent_socket.to_agent if side == "client" else agent_socket.from_agent
+    other = agent_socket.from_agent if side == "client" else agent_socket.to_agent
+    kind = message_kind(message)
+    assert kind not in other, "said by the wrong side"
+    if kind in direction:
+        assert socket_errors(agent_socket, direction[kind], message) == []
+    else:
+        assert side == "server", "we say nothing that the agent does not know"
+        unschemed.add(f"ElevenLabs agent socket: {kind}")
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "elevenlabs" / "rest").iterdir()), ids=lambda path: path.name)
+def test_agent_rest_fixtures(path, agent_rest, unschemed):
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if path.name.startswith("error_") and path.name != "error_422.json":
+        unschemed.add(f"ElevenLabs REST error: {path.stem}")
         return
-    direction = agent_socket.to_agent if path.name.startswith("out_") else agent_socket.from_agent
-    assert message_kind(message) in direction
-    assert socket_errors(agent_socket, pointer, message) == []
+    method, target, status = AGENT_REST_FIXTURES[path.name]
+    if status is None:
+        pointer = agent_rest.request_pointer(method, target, "application/json")
+    else:
+        pointer = agent_rest.answer_pointer(method, target, status)
+    assert agent_rest.errors(pointer, value) == []
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "elevenlabs" / "webhooks").iterdir()), ids=lambda path: path.name)
+def test_agent_webhook_fixtures(path, unschemed):
+    assert json.loads(path.read_text(encoding="utf-8"))["type"] == path.stem
+    unschemed.add(f"ElevenLabs webhook: {path.stem}")
 
 
 def carrier_fixtures():
@@ -216,7 +257,7 @@ def recorded(home):
             CLEARLINE__SERVER__PUBLIC_URL=legs.public.url,
             CLEARLINE__CARRIER__TWILIO__API_URL=legs.carrier.url,
             CLEARLINE__AGENTS__ELEVENLABS__API_URL=legs.agent.url,
-            ELEVENLABS_API_KEY="xi-key-of-the-interop-checks",
+            ELEVENLABS_API_KEY=XI_API_KEY,
             CLEARLINE__AGENTS__DEFAULT=f"elevenlabs:{RECEPTION}",
         )
         server = start("recorded-server", ["serve"], home, settings)
@@ -225,7 +266,7 @@ def recorded(home):
         client = Client(ACCOUNT_SID, AUTH_TOKEN, http_client=Loopback(legs.carrier.url))
         until(lambda: [call for call in client.calls.list() if call.status == "completed"], limit_s=60)
         go_through_the_carriers_rest(client)
-        go_through_the_agents_rest(ElevenLabs(base_url=legs.agent.url, api_key="xi-key-of-the-interop-checks"))
+        go_through_the_agents_rest(ElevenLabs(base_url=legs.agent.url, api_key=XI_API_KEY))
     yield legs
 
 
@@ -255,7 +296,6 @@ def go_through_the_agents_rest(client: ElevenLabs) -> None:
     agents.update(made.agent_id, conversation_config={"tts": {"agent_output_audio_format": "ulaw_8000"}})
     agents.get(made.agent_id)
     agents.list(page_size=2)
-    client.voices.get_all()
     found = client.voices.search(page_size=1)
     client.voices.get(found.voices[0].voice_id)
     client.conversational_ai.conversations.get_signed_url(agent_id=made.agent_id)

@@ -167,7 +167,10 @@ def test_a_second_stream_of_a_running_call_is_closed_and_the_first_goes_on(serve
         assert json.loads(first.recv(timeout=10))["event"] == "media"
         result = run(server, call_sid, parameters, Wait(1), response_timeout_s=3, max_drain_s=1)
         assert result.media_frames_received == 0 and result.closed_by == "agent"
-        first.send(json.dumps({"event": "dtmf", "streamSid": "MZ", "dtmf": {"track": "inbound_track", "digit": "1"}}))
+        # What is left of the first message; the client takes no pong before it is read.
+        with pytest.raises(TimeoutError):
+            while True:
+                first.recv(timeout=1)
         assert first.ping().wait(10), "the first stream is still served"
 
 
