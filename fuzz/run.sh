@@ -26,7 +26,11 @@ seed() {
 fixtures=../tests/fixtures
 seed media_stream "$fixtures"/twilio/stream_*.json
 seed webhook_form "$fixtures"/twilio/*.form
-seed elevenlabs_message "$fixtures"/elevenlabs/*.jsonl seeds/elevenlabs_message/*
+seed elevenlabs_message seeds/elevenlabs_message/*
+mkdir -p messages
+split --lines=1 --suffix-length=3 "$fixtures"/elevenlabs/server_messages.jsonl messages/
+seed elevenlabs_message messages/*
+rm -r messages
 seed e164 seeds/e164/*
 seed signature seeds/signature/*
 

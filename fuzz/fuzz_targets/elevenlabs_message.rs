@@ -4,30 +4,26 @@
 
 use bytes::{Bytes, BytesMut};
 use clearline::domain::agent_link::{AgentCommand, AgentEvent};
-use clearline::domain::audio::AudioFormat;
 use clearline::protocol::agent::Dialect;
 use libfuzzer_sys::fuzz_target;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 fuzz_target!(|text: &str| {
+    // Before the formats are known nothing else is read. An input that starts with the word is a conversation in PCM.
+    let (format, text) = text.strip_prefix("pcm_16000\n").map_or(("ulaw_8000", text), |rest| ("pcm_16000", rest));
+    let passes = format == "ulaw_8000";
     let mut dialect = Dialect::elevenlabs();
-    let mut passes = (true, true);
-    for line in text.lines().take(16) {
+    dialect.decode(metadata(format)).expect("this is how a conversation starts");
+    for line in text.lines().take(64) {
         let Ok(event) = dialect.decode(Bytes::copy_from_slice(line.as_bytes())) else { continue };
-        serde_json::from_str::<IgnoredAny>(line).expect("what is read is JSON");
         // A tree has limits (depth, range of numbers) that the codec does not need.
         let message = serde_json::from_str::<Value>(line).unwrap_or_default();
         let (command, expected) = match event {
-            AgentEvent::Ready { caller_audio, agent_audio, .. } => {
-                passes = (caller_audio == AudioFormat::Ulaw8000, agent_audio == AudioFormat::Ulaw8000);
-                continue;
-            }
             AgentEvent::Audio { chunk, turn } => {
                 let event = &message["audio_event"];
                 assert!(message.is_null() || event["event_id"] == turn);
                 let payload = String::from_utf8(chunk.base64().to_vec()).expect("part of a text");
-                assert!(!passes.1 || message.is_null() || event["audio_base_64"] == *payload);
+                assert!(!passes || message.is_null() || event["audio_base_64"] == *payload);
                 (AgentCommand::Audio(chunk), json!({ "user_audio_chunk": payload }))
             }
             AgentEvent::Ping { id } => (AgentCommand::Pong { id }, json!({ "type": "pong", "event_id": id })),
@@ -35,12 +31,17 @@ fuzz_target!(|text: &str| {
                 let expected = json!({ "type": "contextual_update", "text": text });
                 (AgentCommand::Context { text }, expected)
             }
+            AgentEvent::ToolCall(call) => {
+                let expected = json!({
+                    "type": "client_tool_result", "tool_call_id": call.id, "result": call.name, "is_error": true
+                });
+                (AgentCommand::ToolResult { id: call.id, result: call.name, is_error: true }, expected)
+            }
             _ => continue,
         };
         let mut said = BytesMut::new();
         dialect.encode(&command, &mut said);
-        let is_audio = matches!(command, AgentCommand::Audio(_));
-        if is_audio && !passes.0 {
+        if matches!(command, AgentCommand::Audio(_)) && !passes {
             // Transcoded: other audio, possibly none yet.
             assert!(said.is_empty() || serde_json::from_slice::<Value>(&said).is_ok());
             continue;
@@ -48,3 +49,13 @@ fuzz_target!(|text: &str| {
         assert_eq!(serde_json::from_slice::<Value>(&said).expect("our own message is JSON"), expected);
     }
 });
+
+fn metadata(format: &str) -> Bytes {
+    let event = json!({
+        "conversation_id": "conv_1", "agent_output_audio_format": format, "user_input_audio_format": format
+    });
+    let message = json!({
+        "type": "conversation_initiation_metadata", "conversation_initiation_metadata_event": event
+    });
+    message.to_string().into()
+}

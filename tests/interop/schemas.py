@@ -154,8 +154,8 @@ def message_kind(message: dict) -> str:
 class Rest(Spec):
     """Requests and answers of a REST API, by method and path."""
 
-    def operation(self, method: str, path: str) -> tuple[str, dict] | None:
-        """The pointer and the definition of what serves this path. A fixed path goes before one with variables."""
+    def operation(self, method: str, path: str) -> tuple[str, dict, str] | None:
+        """Pointer, definition and template of what serves this path. A fixed path goes before one with variables."""
         path = urllib.parse.urlsplit(path).path
         candidates = sorted(self.document["paths"], key=lambda template: template.count("{"))
         for template in candidates:
@@ -164,14 +164,14 @@ class Rest(Spec):
             )
             if re.fullmatch(pattern, path) and method.lower() in self.document["paths"][template]:
                 escaped = template.replace("~", "~0").replace("/", "~1")
-                return f"/paths/{escaped}/{method.lower()}", self.document["paths"][template][method.lower()]
+                return f"/paths/{escaped}/{method.lower()}", self.document["paths"][template][method.lower()], template
         return None
 
     def answer_pointer(self, method: str, path: str, status: int) -> str | None:
         found = self.operation(method, path)
         if not found:
             return None
-        pointer, operation = found
+        pointer, operation, _ = found
         schema = operation["responses"].get(str(status), {}).get("content", {}).get("application/json", {}).get("schema")
         escaped = f"{pointer}/responses/{status}/content/application~1json/schema"
         # A pointer goes into a URI, where braces are written in percent.
@@ -181,14 +181,14 @@ class Rest(Spec):
         found = self.operation(method, path)
         if not found:
             return None
-        pointer, operation = found
+        pointer, operation, _ = found
         schema = operation.get("requestBody", {}).get("content", {}).get(media_type, {}).get("schema")
         escaped = f"{pointer}/requestBody/content/{media_type.replace('/', '~1')}/schema"
         return urllib.parse.quote(escaped, safe="/~") if schema else None
 
     def form_value(self, method: str, path: str, body: str) -> dict:
         """A form as the object that its schema describes: repeated names are arrays, numbers and booleans are read."""
-        _, operation = self.operation(method, path)
+        _, operation, _ = self.operation(method, path)
         schema = operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
         value: dict = {}
         for name, text in urllib.parse.parse_qsl(body, keep_blank_values=True, strict_parsing=True):
