@@ -26,6 +26,12 @@ impl MulawChunk {
         Self(text)
     }
 
+    /// Takes text that was unescaped on its way here: none where it could not go into a JSON string as it stands.
+    pub fn from_unescaped(text: String) -> Option<Self> {
+        let is_plain = text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
+        is_plain.then(|| Self(text.into()))
+    }
+
     pub fn base64(&self) -> &[u8] {
         &self.0
     }

@@ -32,11 +32,11 @@ impl E164 {
         &self.0
     }
 
-    /// The number with its middle hidden, `+1212•••0113`.
+    /// The number with its middle hidden, `+1212•••0113`: three digits at least, also of the shortest number.
     pub fn masked(&self) -> String {
         let digits = &self.0[1..];
         let tail = &digits[digits.len() - 4..];
-        let head = &digits[..(digits.len() - 4).min(4)];
+        let head = &digits[..(digits.len() - 7).min(4)];
         format!("+{head}•••{tail}")
     }
 
@@ -149,7 +149,7 @@ mod tests {
         let number: E164 = "+12125550113".parse().unwrap();
         assert_eq!(format!("{number} {number:?}"), "+1212•••0113 +1212•••0113");
         let short: E164 = "+12345678".parse().unwrap();
-        assert_eq!(short.masked(), "+1234•••5678");
+        assert_eq!(short.masked(), "+1•••5678");
     }
 
     #[test]

@@ -199,12 +199,12 @@ fn parse(text: &[u8]) -> Result<CarrierEvent, MediaError> {
 fn parse_media(text: &[u8]) -> Result<CarrierEvent, MediaError> {
     let missing = MediaError::Missing { event: "media", field: "media.payload" };
     let body = json::<MediaMessage>(text)?.media.ok_or(missing.clone())?;
-    let payload = body.payload.and_then(Scalar::into_text).ok_or(missing)?;
+    let payload = body.payload.and_then(Scalar::into_text).and_then(MulawChunk::from_unescaped).ok_or(missing)?;
     let track = body.track.and_then(Scalar::into_text);
     if track.is_some_and(|track| track.as_bytes() == OUTBOUND) {
         return Ok(CarrierEvent::Unknown);
     }
-    Ok(CarrierEvent::Media(MulawChunk::from_base64(payload.into())))
+    Ok(CarrierEvent::Media(payload))
 }
 
 fn parse_start(text: &[u8]) -> Result<StreamStart, MediaError> {
@@ -421,6 +421,7 @@ mod tests {
             ("{}", "`event`"),
             (r#"{"event":"media"}"#, "`media.payload`"),
             (r#"{"event":"media","media":{"payload":null}}"#, "`media.payload`"),
+            (r#"{"event":"media","media":{"payload":"\"},\"x\":{\""}}"#, "`media.payload`"),
             (r#"{"event":"mark"}"#, "`mark.name`"),
             (r#"{"event":"dtmf","dtmf":{"digit":"12"}}"#, "`dtmf.digit`"),
             (r#"{"event":"start","start":{"customParameters":{"token":"hush"}}}"#, "`start.mediaFormat`"),
