@@ -12,11 +12,9 @@ use crate::domain::{CallEvent, CallStatus, Disposition};
 use super::App;
 use super::live_calls::{LiveCall, Next};
 
-/// How long a call whose stream is gone waits for the carrier's word before it is taken as ended.
-const CONFIRMATION_LIMIT: Duration = Duration::from_secs(30);
-
-/// When the carrier is first asked by itself, after a stream ended.
-const ASK_CARRIER_AFTER: Duration = Duration::from_secs(5);
+/// When the carrier is asked about a call whose stream is gone, in seconds, each after the one before. The first is soon, for
+/// numbers without a status callback; after the last the call is taken as ended, 30 s after its stream.
+const ASK_CARRIER_AFTER_S: [u64; 6] = [1, 4, 5, 5, 5, 10];
 
 /// How long the end of a call waits for the end of its stream.
 const STREAM_LIMIT: Duration = Duration::from_secs(8);
@@ -116,12 +114,11 @@ impl App {
         // The journal may not have told the record yet that this stream began.
         let _ = self.journal.catch_up().await;
         let streams = call.record().streams;
-        let rounds = CONFIRMATION_LIMIT.as_secs() / ASK_CARRIER_AFTER.as_secs();
-        for _ in 0..rounds {
+        for wait_s in ASK_CARRIER_AFTER_S {
             tokio::select! {
                 () = call.over.cancelled() => return,
                 () = self.shutdown.cancelled() => return,
-                () = tokio::time::sleep(ASK_CARRIER_AFTER) => {}
+                () = tokio::time::sleep(Duration::from_secs(wait_s)) => {}
             }
             if call.record().streams > streams {
                 // The stream was taken up again; its end has a watch of its own.
