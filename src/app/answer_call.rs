@@ -34,6 +34,12 @@ impl App {
         if let Some(call) = self.live.by_sid(&order.call_sid) {
             return Ok(self.connect_document(&call).await);
         }
+        match self.store.call_by_sid(&order.call_sid).await {
+            // A replay for a call that is over: it gets no new life, and no new token.
+            Ok(Some(_)) => return Ok(render(&HangUp)),
+            Ok(None) => {}
+            Err(error) => tracing::error!(call.sid = %order.call_sid, %error, "a call could not be looked up"),
+        }
         if self.drain.is_cancelled() {
             return Ok(self.apology_document());
         }

@@ -241,7 +241,8 @@ impl Conversation {
                 if id == i64::try_from(self.pings).unwrap_or(i64::MAX)
                     && let Some(pinged) = self.pinged.take()
                 {
-                    self.ping_ms = u64::try_from((now() - pinged).as_millis()).ok();
+                    // Clients take 0 for "not measured".
+                    self.ping_ms = u64::try_from((now() - pinged).as_millis()).ok().map(|ms| ms.max(1));
                 } else {
                     self.log("pong_unexpected", json!({"event_id": id}));
                 }

@@ -118,12 +118,7 @@ impl Emulation {
             "track": recording.wish.track,
             "error_code": null,
             "encryption_details": null,
-            "media_url": format!("{}{uri}", self.base_url),
             "uri": format!("{uri}.json"),
-            "subresource_uris": {
-                "add_on_results": format!("{uri}/AddOnResults.json"),
-                "transcriptions": format!("{uri}/Transcriptions.json"),
-            },
         })
     }
 
