@@ -20,10 +20,9 @@ const WORDS: &str = "Can you hear me?";
 async fn fifty_calls_at_once_lose_and_repeat_nothing() {
     let vendors = Vendors::start().await;
     let server = Server::start(&vendors, &[]).await;
-    // The echo of the words shows that the line is open all the way; the echo of the pattern's end, that all of it came back.
-    let script = format!(
-        "wait for stream\nsilent for 500ms\nsay {WORDS}\nwait for agent to finish\npattern for 3s\nwait for agent to finish\nhang up"
-    );
+    // The pauses are long enough for every line to be open, on a slow machine too, and for the echo's end to come back.
+    let script =
+        format!("wait for stream\nsilent for 5s\nsay {WORDS}\nsilent for 3s\npattern for 3s\nsilent for 3s\nhang up");
     let sids = join_all((0..CALLS).map(|_| vendors.ring(&script))).await;
     join_all(sids.iter().map(|sid| vendors.call_ended(sid))).await;
 
