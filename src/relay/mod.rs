@@ -9,8 +9,8 @@
 //! | queue | full, it |
 //! |---|---|
 //! | caller audio to the agent (`SessionConfig::caller_buffer`) | drops the oldest, counted in `caller_dropped_bytes` |
-//! | agent audio and marks to the carrier ([`lane::CARRIER_LANE_BYTES`]) | ends the stream, `carrier_fault`: a turn is not thinned out |
-//! | what else the agent is told ([`lane::AGENT_CONTROL_MAX`]) | loses the agent |
+//! | agent audio and marks to the carrier (`lane::CARRIER_LANE_BYTES`) | ends the stream, `carrier_fault`: a turn is not thinned out |
+//! | what else the agent is told (`lane::AGENT_CONTROL_MAX`) | loses the agent |
 //! | events (the channel's size) | ends the stream, `journal_full`; interim text is dropped and counted |
 //! | tools to run (the channel's size) | answers the tool call with an error |
 //! | hang-up requests (the channel's size) | is logged; the socket is closed after `SessionConfig::hang_up_limit` |
