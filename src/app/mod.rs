@@ -18,6 +18,7 @@ mod reconcile;
 mod record_consent;
 mod record_opt_out;
 mod recover;
+mod retention;
 mod run_tool;
 mod urls;
 mod warm_agent;
