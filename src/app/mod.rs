@@ -3,21 +3,28 @@
 mod answer_call;
 mod answered_by;
 mod clock;
+mod evidence_bundle;
 mod finish_call;
 mod gate;
 mod hang_up;
 mod ids;
+mod import;
+mod inputs;
 mod journal;
 mod keys;
+mod leads;
 mod live_calls;
 mod media_stream;
 mod opt_out_listener;
+mod outbound_stop;
 mod place_call;
 mod post_call;
+mod privacy;
 mod reconcile;
 mod record_consent;
 mod record_opt_out;
 mod recover;
+mod replay;
 mod retention;
 mod run_tool;
 mod urls;
@@ -39,12 +46,17 @@ use crate::telemetry::metrics::Metrics;
 
 pub use answer_call::AnswerOrder;
 pub use clock::WallClock;
+pub use evidence_bundle::{Bundle, BundleScope, Entry, PersonRecords};
 pub use gate::{Gate, GateAnswer, GateQuestion};
+pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
 pub use keys::create_key;
+pub use leads::{LeadError, LeadPatch, read_number};
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
+pub use privacy::{Erasure, erase_person, evidence_until};
 pub use record_consent::{NewConsent, record_consent};
+pub use replay::{ReplayOutcome, Replayer};
 pub use urls::Urls;
 
 /// Everything that the use cases work with. Boot builds one and shares it.
