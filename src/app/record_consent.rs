@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind};
-use crate::domain::event::Actor;
+use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
+use crate::domain::event::{Actor, Door};
 use crate::domain::{ConsentId, E164};
 use crate::store::{Store, StoreError};
 
@@ -78,7 +78,7 @@ impl NewConsent {
     }
 
     /// The record, under an id that follows from what it says: the same permission is the same record.
-    pub(super) fn as_its_own_record(self) -> Consent {
+    pub(super) fn into_its_own_record(self) -> Consent {
         let record = self.into_record(ids::consent_of(""));
         let content = serde_json::to_string(&record).expect("consents serialise");
         Consent { id: ids::consent_of(&content), ..record }
@@ -103,6 +103,14 @@ impl NewConsent {
 impl App {
     pub async fn record_consent(&self, consent: NewConsent, by: &Actor) -> Result<ConsentId, StoreError> {
         record_consent(&self.store, &self.config.seller.name, consent, by, self.clock.now()).await
+    }
+
+    /// Ends every permission for the number, without putting it on the do-not-call list.
+    pub async fn revoke_consent(&self, number: &E164, words: &str, by: &Actor) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let channel = if by.door == Door::Mcp { OptOutChannel::Mcp } else { OptOutChannel::Api };
+        let revocation = Revocation { number: number.clone(), at: now, channel, words: words.to_owned() };
+        self.store.record_revocation(revocation, None, by, now).await
     }
 }
 
@@ -178,10 +186,10 @@ mod tests {
 
     #[test]
     fn the_same_permission_is_the_same_record() {
-        let first = consent().as_its_own_record();
-        assert_eq!(consent().as_its_own_record(), first);
+        let first = consent().into_its_own_record();
+        assert_eq!(consent().into_its_own_record(), first);
         let mut later = consent();
         later.expires_at = Some("2027-01-01T00:00:00Z".parse().unwrap());
-        assert_ne!(later.as_its_own_record().id, first.id);
+        assert_ne!(later.into_its_own_record().id, first.id);
     }
 }

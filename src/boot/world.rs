@@ -33,12 +33,8 @@ pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Ar
     let pacer =
         Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
-    tracing::info!(
-        decisions = head.count,
-        head = head.hash,
-        rules = gate.rule_set(),
-        "the decision ledger and the rules"
-    );
+    // To be noted elsewhere: `clearline ledger verify --expect-head` proves the ledger against it.
+    tracing::info!(%head, rules = gate.rule_set(), "the decision ledger and the rules");
     Ok(Arc::new(App {
         urls: Urls::new(config.public_url()),
         signature_keys: signature_keys(&config.carrier.twilio),

@@ -3,6 +3,7 @@
 //! Their JSON is a published schema: events are serialised here and nowhere else. They hold full numbers; surfaces mask them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -197,6 +198,19 @@ pub struct Actor {
 impl Actor {
     pub fn new(door: Door, name: impl Into<String>) -> Self {
         Self { door, name: name.into() }
+    }
+}
+
+impl fmt::Display for Actor {
+    /// `operator (cli)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.door)
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

@@ -3,7 +3,6 @@
 //! One task writes (`writer`), a few connections read. What a method that writes has answered is on disk.
 
 mod attempts;
-mod audit;
 mod books;
 mod calls;
 mod columns;
@@ -19,6 +18,7 @@ mod ledger;
 mod litigators;
 mod number_facts;
 mod open;
+mod operator_log;
 mod opt_outs;
 mod reservations;
 mod retention;
@@ -37,7 +37,6 @@ use tokio_util::task::TaskTracker;
 use writer::{Work, Writer};
 
 pub use attempts::{Attempt, AttemptState, Settlement};
-pub use audit::{AuditEntry, AuditFilter};
 pub use books::Books;
 pub use calls::CallFilter;
 pub use columns::{Cursor, Listing};
@@ -52,6 +51,7 @@ pub use leads::LeadFilter;
 pub use ledger::{DecisionFilter, DecisionSubject, Head, Intent, LedgerFault, LedgerFaultKind, RecordedDecision};
 pub use litigators::LitigatorList;
 pub use number_facts::{DncAnswer, LineTypeAnswer, ReassignedAnswer, Reassignment, Relationship, RelationshipKind};
+pub use operator_log::{ActionFilter, OperatorAction};
 pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
 pub use reservations::{Decided, GateRequest, LEASE, SlotRecord};
 pub use settings::OutboundStop;

@@ -4,13 +4,19 @@
 
 mod api;
 mod audio;
+mod books;
 mod carrier;
+mod doors;
+mod evidence;
 mod faults;
 mod gate;
 mod keys;
 mod media;
+mod outbound_stop;
 mod proxy;
+mod records;
 mod restart;
+mod rules;
 mod server;
 mod shutdown;
 mod vendors;

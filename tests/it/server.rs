@@ -1,15 +1,16 @@
 //! The server under test: the binary as a child process with a database of its own.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
+use clearline::emulators::EventLog;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::api::Api;
 use super::vendors::Vendors;
-use super::{ACCOUNT, AUTH_TOKEN, OFFICE, soon};
+use super::{ACCOUNT, AUTH_TOKEN, OFFICE, books, soon};
 
 /// A server, and everything that it leaves behind. Killed and removed when dropped.
 pub(super) struct Server {
@@ -26,6 +27,8 @@ pub(super) struct Server {
 #[derive(Clone)]
 pub(super) struct Settings {
     folder: PathBuf,
+    /// What the emulated carrier saw, for the books at the end.
+    carrier: EventLog,
     pairs: Vec<(String, String)>,
 }
 
@@ -33,6 +36,12 @@ impl Settings {
     pub(super) fn new(vendors: &Vendors, own: &[(&str, &str)]) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("it-{}", Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).unwrap();
+        Self::in_folder(&folder, vendors, own)
+    }
+
+    /// The same in a folder that is there.
+    pub(super) fn in_folder(folder: &Path, vendors: &Vendors, own: &[(&str, &str)]) -> Self {
+        let folder = folder.to_owned();
         let store = format!("sqlite://{}", folder.join("store.sqlite3").display());
         let (twilio, elevenlabs) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
         let common = [
@@ -47,7 +56,22 @@ impl Settings {
             ("AGENTS__ELEVENLABS__API_URL", &elevenlabs),
         ];
         let pairs = common.iter().chain(own).map(|(key, text)| (format!("CLEARLINE__{key}"), (*text).to_owned()));
-        Self { folder, pairs: pairs.collect() }
+        Self { folder, carrier: vendors.twilio.log().clone(), pairs: pairs.collect() }
+    }
+
+    /// A file in the folder of the database.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    pub(super) fn store_url(&self) -> String {
+        format!("sqlite://{}", self.file("store.sqlite3").display())
+    }
+
+    /// One more setting, over what was set before.
+    pub(super) fn with(mut self, key: &str, text: &str) -> Self {
+        self.pairs.push((format!("CLEARLINE__{key}"), text.to_owned()));
+        self
     }
 
     /// The binary with these settings and nothing else in its environment.
@@ -135,6 +159,8 @@ impl Drop for Server {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("the server's log:\n{}", self.lines.borrow().join("\n"));
+        } else {
+            books::check_at_the_end(&self.settings.store_url(), &self.settings.carrier);
         }
         let _ = std::fs::remove_dir_all(&self.settings.folder);
     }

@@ -8,9 +8,11 @@ use super::columns::{from_json, json, parse, parse_word, stamp, word};
 use super::{Store, StoreError};
 use crate::domain::event::Actor;
 
+const TABLE: &str = "operator_log";
+
 /// One thing that an operator did.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AuditEntry {
+pub struct OperatorAction {
     pub seq: i64,
     pub at: Timestamp,
     pub by: Actor,
@@ -22,7 +24,7 @@ pub struct AuditEntry {
 
 /// Which entries. What is `None` does not matter.
 #[derive(Debug, Clone, Default)]
-pub struct AuditFilter {
+pub struct ActionFilter {
     /// Actions that begin so: `outbound_`.
     pub action_prefix: Option<&'static str>,
     pub since: Option<Timestamp>,
@@ -31,10 +33,10 @@ pub struct AuditFilter {
 
 impl Store {
     /// Entries, newest first.
-    pub async fn list_audit(&self, filter: AuditFilter, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    pub async fn operator_actions(&self, filter: ActionFilter, limit: u32) -> Result<Vec<OperatorAction>, StoreError> {
         self.read(move |connection| {
             Box::pin(async move {
-                let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE true");
+                let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM operator_log WHERE true");
                 if let Some(prefix) = filter.action_prefix {
                     query.push(" AND instr(action, ").push_bind(prefix).push(") = 1");
                 }
@@ -48,13 +50,13 @@ impl Store {
                 let rows = query.build().fetch_all(connection).await?;
                 rows.iter()
                     .map(|row| {
-                        let door = parse_word(row.try_get("door")?, "audit")?;
-                        Ok(AuditEntry {
+                        let door = parse_word(row.try_get("door")?, TABLE)?;
+                        Ok(OperatorAction {
                             seq: row.try_get("seq")?,
-                            at: parse(row.try_get("at")?, "audit")?,
+                            at: parse(row.try_get("at")?, TABLE)?,
                             by: Actor::new(door, row.try_get::<String, _>("actor")?),
                             action: row.try_get("action")?,
-                            detail: from_json(row.try_get("detail")?, "audit")?,
+                            detail: from_json(row.try_get("detail")?, TABLE)?,
                         })
                     })
                     .collect()
@@ -65,14 +67,14 @@ impl Store {
 }
 
 /// Writes an entry within the transaction of what it tells.
-pub(super) async fn record_audit(
+pub(super) async fn record_action(
     connection: &mut SqliteConnection,
     action: &str,
     detail: &Value,
     by: &Actor,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO audit (at, door, actor, action, detail) VALUES (?, ?, ?, ?, ?)")
+    sqlx::query("INSERT INTO operator_log (at, door, actor, action, detail) VALUES (?, ?, ?, ?, ?)")
         .bind(stamp(now))
         .bind(word(&by.door))
         .bind(&by.name)
