@@ -16,9 +16,10 @@ pub(super) fn call(now: Timestamp) -> CallId {
     CallId::from_uuid(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)))
 }
 
-/// The call of an idempotency key: the same key of the same actor is the same call, without a table of keys.
-pub(super) fn call_of_key(actor: &Actor, key: &str) -> CallId {
-    let name = format!("{:?}\n{}\n{key}", actor.door, actor.name);
+/// The call of an idempotency key: the same key of the same actor is the same call, without a table of keys. `number` counts the
+/// calls of the key, of which the first is 0.
+pub(super) fn call_of_key(actor: &Actor, key: &str, number: u32) -> CallId {
+    let name = format!("{:?}\n{}\n{key}\n{number}", actor.door, actor.name);
     let hash = Sha256::digest(name.as_bytes());
     let mut bytes = [0_u8; 16];
     bytes.copy_from_slice(&hash[..16]);

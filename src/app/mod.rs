@@ -41,7 +41,7 @@ pub use answer_call::AnswerOrder;
 pub use clock::WallClock;
 pub use gate::{Gate, GateAnswer, GateQuestion};
 pub use journal::{Journal, JournalFull};
-pub use keys::create_key;
+pub use keys::{EnvironmentKey, WeakKey, create_key};
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
 pub use record_consent::{NewConsent, record_consent};
@@ -65,6 +65,7 @@ pub struct App {
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
+    pub environment_key: Option<EnvironmentKey>,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

@@ -18,7 +18,7 @@ pub(super) struct Server {
     settings: Settings,
     /// `http://127.0.0.1:4567`
     pub base: String,
-    /// Talks to the server with the key of an administrator.
+    /// Talks to the server with the key of an administrator who may claim emergencies.
     pub api: Api,
 }
 
@@ -50,6 +50,18 @@ impl Settings {
         Self { folder, pairs: pairs.collect() }
     }
 
+    /// One more setting, over what was set before.
+    pub(super) fn with(mut self, key: &str, text: &str) -> Self {
+        self.pairs.push((format!("CLEARLINE__{key}"), text.to_owned()));
+        self
+    }
+
+    /// A variable of the environment that is no setting.
+    pub(super) fn with_variable(mut self, name: &str, text: &str) -> Self {
+        self.pairs.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
     /// The binary with these settings and nothing else in its environment.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
@@ -64,7 +76,14 @@ impl Settings {
 
     /// Makes a key. Returns its text, and its id.
     pub(super) fn create_key(&self, role: &str) -> (String, String) {
-        let output = self.run(&["keys", "create", "tests", "--role", role]);
+        self.create_key_with(role, &[])
+    }
+
+    /// The same, with scopes beside those of the role.
+    pub(super) fn create_key_with(&self, role: &str, scopes: &[&str]) -> (String, String) {
+        let grants = scopes.iter().flat_map(|scope| ["--grant", scope]);
+        let arguments: Vec<_> = ["keys", "create", "tests", "--role", role].into_iter().chain(grants).collect();
+        let output = self.run(&arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
         let (key, rest) = text.split_once('\n').unwrap();
@@ -81,7 +100,8 @@ impl Server {
     }
 
     pub(super) async fn start_with(settings: Settings) -> Self {
-        let (key, _) = settings.create_key("admin");
+        // Emergencies may be called at any hour, which is what most tests need.
+        let (key, _) = settings.create_key_with("admin", &["calls:emergency"]);
         let (child, base, lines) = spawn(&settings).await;
         Self { child, lines, api: Api::new(&base, &key), base, settings }
     }
