@@ -43,6 +43,27 @@ async fn an_agent_that_vanishes_in_mid_conversation_is_regretted() {
 }
 
 #[tokio::test]
+async fn an_agent_that_falls_silent_in_mid_conversation_is_regretted_and_the_journal_says_so() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[("CALLS__AGENT_SILENCE_S", "2")]).await;
+    // No audio, no text, not even a ping; the socket stays open.
+    vendors.break_agents(json!({"go_silent_after_ms": 1_000})).await;
+    let sid = vendors.ring("silent").await;
+    vendors.said(&sid, APOLOGY).await;
+    vendors.call_ended(&sid).await;
+    let call = server.api.call_of(&sid).await;
+    let story = server.api.story(&call).await;
+    let ended = story.iter().find(|event| event["type"] == "stream_ended").unwrap();
+    assert_eq!(ended["cause"], "agent_failed", "{story:?}");
+    let order: Vec<_> = story.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let place = |kind| order.iter().position(|of| *of == kind);
+    assert!(place("agent_connected") < place("agent_lost") && place("agent_lost") < place("stream_ended"), "{order:?}");
+    assert!(story.iter().any(|event| event["type"] == "hang_up_requested" && event["disposition"] == "agent_failed"));
+    assert_eq!(story.last().unwrap()["disposition"], "agent_failed");
+    assert_eq!(server.api.live().await, 0);
+}
+
+#[tokio::test]
 async fn an_agent_that_is_unavailable_for_a_moment_is_tried_again() {
     let vendors = Vendors::start().await;
     let server = Server::start(&vendors, &[]).await;

@@ -5,6 +5,7 @@
 mod api;
 mod audio;
 mod carrier;
+mod doctor;
 mod faults;
 mod gate;
 mod keys;
@@ -13,6 +14,7 @@ mod proxy;
 mod restart;
 mod server;
 mod shutdown;
+mod tls;
 mod vendors;
 mod webhooks;
 
