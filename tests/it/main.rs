@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
+mod agent_events;
 mod api;
 mod audio;
 mod carrier;
@@ -9,6 +10,7 @@ mod doctor;
 mod faults;
 mod gate;
 mod keys;
+mod lists;
 mod media;
 mod proxy;
 mod restart;

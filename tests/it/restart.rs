@@ -90,16 +90,6 @@ async fn a_call_to_which_the_carrier_does_not_come_back_ends() {
     assert_eq!((server.api.live().await, vendors.dials()), (0, 0));
 }
 
-/// Kills the server between the attempt that it has written down and the carrier's answer. Returns the call.
-async fn kill_while_dialling(proxy: &Proxy, server: &mut Server) -> String {
-    let placed = server.api.post("/api/v1/calls", &json!({"to": SELLER, "purpose": "emergency"})).await;
-    assert_eq!(placed.status, 202, "{}", placed.body);
-    let call = placed.body["call_id"].as_str().unwrap().to_owned();
-    server.api.event("the attempt in the journal", |entry| entry["event"]["type"] == "dialing").await;
-    kill(proxy, server);
-    call
-}
-
 #[tokio::test]
 async fn a_dial_that_the_carrier_took_and_a_crash_cut_off_goes_on_and_is_not_repeated() {
     let vendors = Vendors::start().await;
@@ -128,7 +118,11 @@ async fn a_dial_that_a_crash_kept_from_the_carrier_is_not_made_up_for() {
     // The request dies with the server before the carrier has made a call of it.
     vendors.break_twilio(json!({"delay_creates_ms": 60_000})).await;
     vendors.seat(SELLER, "silent").await;
-    let call = kill_while_dialling(&proxy, &mut server).await;
+    let placed = server.api.post("/api/v1/calls", &json!({"to": SELLER, "purpose": "emergency"})).await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    let call = placed.body["call_id"].as_str().unwrap().to_owned();
+    server.api.event("the attempt in the journal", |entry| entry["event"]["type"] == "dialing").await;
+    kill(&proxy, &mut server);
     vendors.break_twilio(json!({})).await;
     server.start_again().await;
     proxy.lead_to(Some(&server.base));

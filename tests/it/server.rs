@@ -1,7 +1,7 @@
 //! The server under test: the binary as a child process with a database of its own.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use tokio::sync::watch;
@@ -33,7 +33,7 @@ impl Settings {
     pub(super) fn new(vendors: &Vendors, own: &[(&str, &str)]) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("it-{}", Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).unwrap();
-        let store = format!("sqlite://{}", folder.join("store.sqlite3").display());
+        let store = store_in(&folder);
         let (twilio, elevenlabs) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
         let common = [
             ("STORE__URL", store.as_str()),
@@ -48,6 +48,11 @@ impl Settings {
         ];
         let pairs = common.iter().chain(own).map(|(key, text)| (format!("CLEARLINE__{key}"), (*text).to_owned()));
         Self { folder, pairs: pairs.collect() }
+    }
+
+    /// Where the server's database is.
+    pub(super) fn store_url(&self) -> String {
+        store_in(&self.folder)
     }
 
     /// One more setting, over what was set before.
@@ -90,6 +95,10 @@ impl Settings {
         let id = rest.split_once("key_").unwrap().1.split([';', ' ']).next().unwrap();
         (key.to_owned(), format!("key_{id}"))
     }
+}
+
+fn store_in(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("store.sqlite3").display())
 }
 
 impl Server {
