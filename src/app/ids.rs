@@ -45,6 +45,17 @@ pub(super) fn secret_text() -> String {
     hex(&bytes)
 }
 
+/// What tells one row of texts from every other: SHA-256 in hexadecimal.
+pub fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // With its length, so that no part can pass for the end of the one before.
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
 /// Lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

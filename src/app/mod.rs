@@ -23,6 +23,7 @@ mod run_tool;
 mod urls;
 mod warm_agent;
 mod watch_calls;
+mod withdraw_queued;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ use crate::telemetry::metrics::Metrics;
 pub use answer_call::AnswerOrder;
 pub use clock::WallClock;
 pub use gate::{Gate, GateAnswer, GateQuestion};
+pub use ids::fingerprint;
 pub use journal::{Journal, JournalFull};
 pub use keys::{EnvironmentKey, WeakKey, create_key};
 pub use live_calls::{LiveCall, LiveCalls, Next};

@@ -337,7 +337,7 @@ impl App {
     }
 
     pub(super) async fn carrier_accepted(
-        &self,
+        self: &Arc<Self>,
         call: &Arc<LiveCall>,
         attempt_id: AttemptId,
         call_sid: crate::domain::CallSid,
@@ -351,6 +351,8 @@ impl App {
         }
         if call.is_over() {
             self.live.remove(call);
+        } else {
+            self.withdraw_if_queued(call);
         }
         Ok(())
     }

@@ -69,9 +69,8 @@ async fn signed_webhook(client: &reqwest::Client, base: &str, config: &Config) -
     let form = [("AccountSid", twilio.account_sid.as_str()), ("CallSid", NO_CALL), ("CallStatus", "completed")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let signature = sign(&twilio.auth_token, Algorithm::HmacSha1, &url, &form);
-    let answer = match client.post(&url).header(SIGNATURE_HEADER, signature).form(&form).send().await {
-        Ok(answer) => answer,
-        Err(_) => return Finding::Wrong(format!("{url} does not take a form, though the server answers")),
+    let Ok(answer) = client.post(&url).header(SIGNATURE_HEADER, signature).form(&form).send().await else {
+        return Finding::Wrong(format!("{url} does not take a form, though the server answers"));
     };
     let status = answer.status();
     match status.as_u16() {

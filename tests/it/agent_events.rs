@@ -17,8 +17,7 @@ fn signature(secret: &str, at: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{at}.").as_bytes());
     mac.update(body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={at},v0={hex}")
+    mac.finalize().into_bytes().iter().fold(format!("t={at},v0="), |header, byte| format!("{header}{byte:02x}"))
 }
 
 fn now() -> i64 {

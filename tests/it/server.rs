@@ -144,6 +144,21 @@ impl Server {
         assert!(soon(text, logged).await.is_ok(), "the server stopped before it logged: {text}");
     }
 
+    /// Waits until no call is live and no media stream is open, by the server's own count.
+    pub(super) async fn nothing_is_open(&self) {
+        let closed = async {
+            loop {
+                let metrics = self.api.get("/metrics").await.body;
+                let none = |gauge: &str| metrics.as_str().unwrap().contains(&format!("\n{gauge} 0\n"));
+                if none("clearline_live_calls") && none("clearline_open_streams") {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the end of all calls and streams", closed).await;
+    }
+
     /// What the server logged so far.
     pub(super) fn log(&self) -> String {
         self.lines.borrow().join("\n")

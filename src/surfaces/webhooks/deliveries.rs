@@ -3,7 +3,6 @@
 //! The token is not signed, so it only counts together with what it came with. It is kept after the work alone: a delivery that
 //! failed half way, or that a crash cut off, is worked on when it comes again.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -11,9 +10,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use sha2::{Digest as _, Sha256};
 
-use crate::app::App;
+use crate::app::{App, fingerprint};
 
 use super::signed::SignedForm;
 
@@ -23,15 +21,7 @@ const TOKEN_HEADER: &str = "i-twilio-idempotency-token";
 /// What tells a delivery from every other; none where the carrier sent no token.
 pub(super) fn delivery(headers: &HeaderMap, path: &str, form: &[u8]) -> Option<String> {
     let token = headers.get(TOKEN_HEADER)?;
-    let mut hash = Sha256::new();
-    for part in [token.as_bytes(), path.as_bytes(), form] {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part);
-    }
-    Some(hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Some(fingerprint(&[token.as_bytes(), path.as_bytes(), form]))
 }
 
 /// Answers a repeated delivery with the success of the first one, without working on it again.
