@@ -26,7 +26,8 @@ pub struct KnownKey {
 /// The key in the server's environment (`CLEARLINE_API_KEY`), as its SHA-256.
 #[derive(Debug, Clone)]
 pub struct EnvironmentKey {
-    sha256: String,
+    /// Of a text that somebody chose, so it is not shown either.
+    sha256: Secret,
 }
 
 /// The key in the environment could be guessed.
@@ -43,7 +44,7 @@ impl EnvironmentKey {
         if text.len() < SHORTEST_ENVIRONMENT_KEY {
             return Err(WeakKey);
         }
-        Ok(Self { sha256: hash(text) })
+        Ok(Self { sha256: Secret::new(hash(text)) })
     }
 }
 
@@ -62,7 +63,7 @@ impl App {
         let is_environments = self
             .environment_key
             .as_ref()
-            .is_some_and(|known| bool::from(known.sha256.as_bytes().ct_eq(sha256.as_bytes())));
+            .is_some_and(|known| bool::from(known.sha256.expose().as_bytes().ct_eq(sha256.as_bytes())));
         Ok(is_environments.then(|| KnownKey { name: "environment".to_owned(), access: Role::Admin.into() }))
     }
 }
@@ -102,6 +103,6 @@ mod tests {
     fn a_key_in_the_environment_must_be_long_enough() {
         assert!(EnvironmentKey::new(&Secret::new("nineteen characters")).is_err());
         let key = EnvironmentKey::new(&Secret::new(" twenty characters ok\n")).unwrap();
-        assert_eq!(key.sha256, hash("twenty characters ok"));
+        assert_eq!(key.sha256.expose(), hash("twenty characters ok"));
     }
 }

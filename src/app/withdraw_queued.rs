@@ -25,19 +25,23 @@ impl App {
                     () = app.shutdown.cancelled() => return,
                     () = tokio::time::sleep(wait) => {}
                 }
-                if app.is_past_queue(&call).await || app.withdraw(&call).await {
-                    return;
+                match app.queued_at_carrier(&call).await {
+                    Some(false) => return,
+                    Some(true) if app.withdraw(&call).await => return,
+                    Some(true) | None => wait = AGAIN,
                 }
-                wait = AGAIN;
             }
         });
     }
 
-    /// Whether the carrier has begun with the call, by what it reported or by what it answers. Its REST API shows `initiated` as
-    /// `queued`, but that lasts no two minutes.
-    async fn is_past_queue(&self, call: &LiveCall) -> bool {
-        let is_beyond = |status: CallStatus| status != CallStatus::Queued;
-        call.record().carrier_status.is_some_and(is_beyond) || self.ask_carrier(call).await.is_some_and(is_beyond)
+    /// Whether the carrier has not begun with the call, by what it reported, else by what it answers; none where it does not. Its
+    /// REST API shows `initiated` as `queued`, but that lasts no two minutes.
+    async fn queued_at_carrier(&self, call: &LiveCall) -> Option<bool> {
+        let status = match call.record().carrier_status {
+            Some(status) if status != CallStatus::Queued => status,
+            _ => self.ask_carrier(call).await?,
+        };
+        Some(status == CallStatus::Queued)
     }
 
     /// Whether the call is withdrawn. One that has been picked up meanwhile is met by the document that hangs up.

@@ -206,6 +206,9 @@ impl Config {
                 ),
             ));
         }
+        if self.carrier.twilio.queue_limit_s == 0 {
+            problems.push(("carrier.twilio.queue_limit_s", "must be 1 or more".to_owned()));
+        }
         if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
             problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
         }

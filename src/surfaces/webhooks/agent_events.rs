@@ -24,10 +24,10 @@ const KEPT: usize = 4 * 1024 * 1024;
 const LONGEST: usize = 64 * 1024 * 1024;
 
 /// How long a body may take to come, its wait for a place included.
-const READING: Duration = Duration::from_mins(1);
+const READING: Duration = Duration::from_secs(30);
 
-/// How many bodies are read at once.
-const PLACES: usize = 16;
+/// How many bodies are read at once. With what is kept of each, the most memory that strangers can make us use here.
+const PLACES: usize = 32;
 
 /// One permit a body that is being read.
 #[derive(Debug, Clone)]
