@@ -30,6 +30,7 @@ mod run_tool;
 mod urls;
 mod warm_agent;
 mod watch_calls;
+mod withdraw_queued;
 
 use std::sync::Arc;
 
@@ -48,9 +49,10 @@ pub use answer_call::AnswerOrder;
 pub use clock::WallClock;
 pub use evidence_bundle::{Bundle, BundleScope, Entry, PersonRecords};
 pub use gate::{Gate, GateAnswer, GateQuestion};
+pub use ids::fingerprint;
 pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
-pub use keys::create_key;
+pub use keys::{EnvironmentKey, WeakKey, create_key};
 pub use leads::{LeadError, LeadPatch, read_number};
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
@@ -77,6 +79,7 @@ pub struct App {
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
+    pub environment_key: Option<EnvironmentKey>,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use clearline::app::PlaceCall;
+use clearline::domain::access::{Access, Role};
 use clearline::domain::event::{Actor, Door};
 use clearline::domain::{Purpose, ReasonCode};
 use clearline::store::DecisionFilter;
@@ -98,7 +99,7 @@ async fn every_door_is_refused_without_clearance_and_on_record() {
         let request = PlaceCall {
             to: SELLER.parse().unwrap(),
             agent: None,
-            purpose: Purpose::Telemarketing,
+            purpose: Access::from(Role::Admin).claim(Purpose::Telemarketing).unwrap(),
             lead_id: None,
             dynamic_variables: BTreeMap::new(),
         };

@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
+mod agent_events;
 mod api;
 mod audio;
 mod books;
 mod carrier;
+mod doctor;
 mod doors;
 mod evidence;
 mod faults;
 mod gate;
 mod keys;
+mod lists;
 mod media;
 mod outbound_stop;
 mod proxy;
@@ -19,6 +22,7 @@ mod restart;
 mod rules;
 mod server;
 mod shutdown;
+mod tls;
 mod vendors;
 mod webhooks;
 
