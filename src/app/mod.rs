@@ -20,6 +20,7 @@ mod record_opt_out;
 mod recover;
 mod retention;
 mod run_tool;
+mod scrub_number;
 mod urls;
 mod warm_agent;
 mod watch_calls;

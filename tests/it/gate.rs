@@ -65,15 +65,20 @@ async fn a_call_without_permission_is_blocked_at_every_door() {
 }
 
 /// A server in this process whose clock shows a Wednesday morning in New York, so that calls are allowed at any hour.
-struct Morning {
-    vendors: Vendors,
-    server: boot::Server,
-    clock: WallClock,
-    api: Api,
+pub(super) struct Morning {
+    pub vendors: Vendors,
+    pub server: boot::Server,
+    pub clock: WallClock,
+    pub api: Api,
 }
 
 impl Morning {
     async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// `own` are settings of the test's own; TWILIO in them stands for the emulated Twilio's address.
+    pub(super) async fn start_with(own: &str) -> Self {
         let vendors = Vendors::start().await;
         let clock = WallClock::starting_at("2026-10-14T15:00:00Z".parse().unwrap());
         let (twilio, agents) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
@@ -96,7 +101,9 @@ impl Morning {
             default = "elevenlabs:agent_echo"
             [agents.elevenlabs]
             api_url = "{agents}"
-            "#
+            {own}
+            "#,
+            own = own.replace("TWILIO", &twilio),
         );
         let config = Effective::from_layers(vec![Layer::from_file("tests", &text).unwrap()]).unwrap().config;
         let server = boot::Server::start(config, clock).await.unwrap();
@@ -109,12 +116,18 @@ impl Morning {
         Self { api: Api::new(&base, key.expose()), vendors, server, clock }
     }
 
-    /// Somebody gave written permission, and the number still is theirs.
-    async fn permit(&self, number: &str) {
+    /// Somebody gave written permission.
+    pub(super) async fn consent(&self, number: &str) {
         let consent = json!({"number": number, "kind": "written", "scope": ["telemarketing"],
             "given_at": "2026-09-21T18:30:00Z", "evidence": {"method": "web_form", "text": "You may call me."}});
         let recorded = self.api.post("/api/v1/consents", &consent).await;
         assert_eq!(recorded.status, 201, "{}", recorded.body);
+        self.vendors.seat(number, "silent for 200ms\nhang up").await;
+    }
+
+    /// Somebody gave written permission, and the number still is theirs.
+    async fn permit(&self, number: &str) {
+        self.consent(number).await;
         let answer = ReassignedAnswer {
             consent_date: date(2026, 9, 21),
             answer: Reassignment::No,
@@ -122,11 +135,10 @@ impl Morning {
             source: "tests".to_owned(),
         };
         self.server.app.store.record_reassigned_answer(&e164(number), answer).await.unwrap();
-        self.vendors.seat(number, "silent for 200ms\nhang up").await;
     }
 
     /// The books: every dial that the carrier took has one attempt, whose decision said yes; and no attempt is without a dial.
-    async fn check_books(&self, numbers: &[&str]) {
+    pub(super) async fn check_books(&self, numbers: &[&str]) {
         let store = &self.server.app.store;
         let log = self.vendors.twilio.log().since(0);
         let dialled: Vec<_> = log.iter().filter(|entry| entry.event == "call_created").collect();
@@ -151,7 +163,7 @@ impl Morning {
     }
 }
 
-fn e164(number: &str) -> E164 {
+pub(super) fn e164(number: &str) -> E164 {
     number.parse().unwrap()
 }
 

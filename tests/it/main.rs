@@ -11,6 +11,7 @@ mod keys;
 mod media;
 mod proxy;
 mod restart;
+mod scrub;
 mod server;
 mod shutdown;
 mod vendors;

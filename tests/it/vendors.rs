@@ -54,6 +54,16 @@ impl Vendors {
         self.tell_twilio("phones", &json!({"number": number, "script": script})).await;
     }
 
+    /// What Twilio Lookup knows of a number.
+    pub(super) async fn know(&self, record: Value) {
+        self.tell_twilio("lookups", &record).await;
+    }
+
+    /// How often Twilio Lookup was asked.
+    pub(super) fn lookups(&self) -> usize {
+        self.twilio.log().since(0).iter().filter(|entry| entry.event == "lookup").count()
+    }
+
     pub(super) async fn break_twilio(&self, faults: Value) {
         self.tell_twilio("faults", &faults).await;
     }
