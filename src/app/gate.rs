@@ -12,7 +12,7 @@ use crate::compliance::opt_out::OptOutPhrases;
 use crate::compliance::place::StateCode;
 use crate::compliance::profile::Profile;
 use crate::compliance::tables::RuleTables;
-use crate::config::{ComplianceConfig, SellerConfig};
+use crate::config::{ComplianceConfig, ScrubConfig, SellerConfig};
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::Actor;
 use crate::domain::{Decision, DecisionId, E164, LeadId, Party, Purpose};
@@ -69,12 +69,11 @@ pub struct GateAnswer {
 }
 
 impl Gate {
-    /// Parses the rule tables, with the operator's own rows over them, and the profile. `vendor` is asked about reassigned numbers.
+    /// Parses the rule tables, with the operator's own rows over them, and the profile.
     pub fn load(
         compliance: &ComplianceConfig,
         seller: &SellerConfig,
         own_rules: Option<(&str, &str)>,
-        vendor: Option<ScrubClient>,
     ) -> anyhow::Result<Self> {
         let tables = match own_rules {
             Some((path, text)) => RuleTables::with_operator_file(text)
@@ -94,8 +93,14 @@ impl Gate {
             phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
             seller: seller.name.as_str().into(),
             emergencies: emergencies.into(),
-            scrubbing: Arc::new(Scrubbing::new(&compliance.scrub, vendor)),
+            scrubbing: Arc::new(Scrubbing::new(&compliance.scrub, None)),
         })
+    }
+
+    /// The same with a vendor that is asked about reassigned numbers before a decision.
+    pub fn with_vendor(mut self, settings: &ScrubConfig, vendor: ScrubClient) -> Self {
+        self.scrubbing = Arc::new(Scrubbing::new(settings, Some(vendor)));
+        self
     }
 
     /// Version and hash of the rules.

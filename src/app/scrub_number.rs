@@ -76,7 +76,8 @@ impl Scrubbing {
     /// The answer that counts for somebody who was last known to have the number on `since`.
     ///
     /// "Disconnected on or after a day" holds for every earlier day too, and for ever. "Not disconnected since a day" and "no data"
-    /// hold for every later day, as long as they are fresh and were asked for after that later day had come.
+    /// hold for every later day too while they are fresh, even a day after the question: a number that is given up rests for 45 days
+    /// before somebody else gets it (47 CFR 52.15(f)(1)(ii)), which is longer than any answer counts.
     pub(super) fn counting(
         &self,
         answers: &[ReassignedAnswer],
@@ -88,7 +89,7 @@ impl Scrubbing {
             Reassignment::No | Reassignment::NoData => {
                 let age = now.duration_since(answer.asked_at);
                 let fresh = !age.is_negative() && age <= self.max_age;
-                fresh && since.is_none_or(|since| answer.consent_date <= since && since <= day(answer.asked_at))
+                fresh && since.is_none_or(|since| answer.consent_date <= since)
             }
         };
         let answers: Vec<_> = answers.iter().filter(counts).collect();
@@ -154,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn no_counts_for_later_days_that_had_come_when_it_was_asked() {
+    fn no_counts_for_later_days_too() {
         let no_since = |day| counting(&[answer(Reassignment::No, day, FRESH)], Some(SINCE));
         assert_eq!(no_since(date(2026, 9, 20)), Some(Reassigned::No), "asked for an earlier consent");
         assert_eq!(no_since(date(2026, 9, 22)), None, "a disconnection on the 21st would not have shown");
-        let before_the_consent = [answer(Reassignment::No, date(2026, 1, 1), "2026-12-01T12:00:00Z")];
-        assert_eq!(counting(&before_the_consent, Some(date(2026, 12, 2))), None);
+        let asked_before_the_consent = [answer(Reassignment::No, SINCE, "2026-11-30T23:00:00Z")];
+        assert_eq!(counting(&asked_before_the_consent, Some(date(2026, 12, 1))), Some(Reassigned::No));
     }
 
     #[test]

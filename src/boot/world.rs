@@ -82,12 +82,15 @@ pub(super) fn open_gate(config: &Config) -> anyhow::Result<Gate> {
             std::fs::read_to_string(path).with_context(|| format!("the rules file {path} cannot be read"))?,
         )),
     };
-    Gate::load(
+    let gate = Gate::load(
         &config.compliance,
         &config.seller,
         own_rules.as_ref().map(|(path, text)| (path.as_str(), text.as_str())),
-        open_scrub(config)?,
-    )
+    )?;
+    Ok(match open_scrub(config)? {
+        Some(vendor) => gate.with_vendor(&config.compliance.scrub, vendor),
+        None => gate,
+    })
 }
 
 /// The scrubbing vendor, where one is set.

@@ -50,6 +50,11 @@ impl Settings {
         Self { folder, pairs: pairs.collect() }
     }
 
+    /// Where the database is.
+    pub(super) fn store_url(&self) -> String {
+        self.pairs.iter().find(|(key, _)| key == "CLEARLINE__STORE__URL").unwrap().1.clone()
+    }
+
     /// The binary with these settings and nothing else in its environment.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
@@ -88,6 +93,13 @@ impl Server {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Changes a setting for the next start.
+    pub(super) fn set(&mut self, key: &str, text: &str) {
+        let key = format!("CLEARLINE__{key}");
+        self.settings.pairs.retain(|(name, _)| *name != key);
+        self.settings.pairs.push((key, text.to_owned()));
     }
 
     /// The server is gone at once, with everything it had not written down.
