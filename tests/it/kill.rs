@@ -3,20 +3,22 @@
 
 use std::collections::BTreeMap;
 
+use clearline::compliance::clearance::Clearance;
 use clearline::compliance::facts::Facts;
 use clearline::compliance::gate::evaluate;
 use clearline::compliance::profile::Profile;
 use clearline::compliance::tables::RuleTables;
 use clearline::domain::decision::Voice;
-use clearline::domain::event::{Actor, Door};
-use clearline::domain::{DecisionId, E164, Purpose, ReservationId};
-use clearline::store::{AttemptState, CallFilter, GateRequest, Intent, LEASE, Store};
+use clearline::domain::event::{Actor, Created, Door};
+use clearline::domain::{AttemptId, CallEvent, CallId, CallSid, DecisionId, Direction, E164, Purpose, ReservationId};
+use clearline::store::{AttemptState, CallFilter, GateRequest, Intent, LEASE, Settlement, Store};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::OFFICE;
 use super::api::Api;
 use super::gate::e164;
 use super::restart::{kill, stage};
@@ -248,6 +250,60 @@ async fn a_kill_among_decisions_loses_none_and_books_no_number_twice() {
     books.check_decisions(&acknowledged).await;
     books.check_attempts(&vendors).await;
     assert_eq!(books.check_slots_after_the_lease().await, 0, "nothing rings any more");
+    books.close().await;
+}
+
+/// What a server leaves behind that is killed between two lines: the attempt knows what the carrier calls the call, the journal does not.
+async fn leave_an_attempt_of_which_the_journal_does_not_know(store: &Store, to: &str, sid: &str) -> CallId {
+    let now = clearline::app::WallClock::real().now();
+    let by = Actor::new(Door::Api, "tests");
+    let (call, attempt) = (CallId::from_uuid(Uuid::new_v4()), AttemptId::from_uuid(Uuid::new_v4()));
+    let created = Created {
+        direction: Direction::Outbound,
+        from: OFFICE.into(),
+        to: to.into(),
+        agent: "elevenlabs:agent_echo".parse().unwrap(),
+        purpose: Some(Purpose::Emergency),
+        lead_id: None,
+        dynamic_variables: BTreeMap::new(),
+        requested_by: by.clone(),
+    };
+    store.append(vec![(call, now, CallEvent::Created(created))]).await.unwrap();
+    let purpose = Purpose::Emergency;
+    let request =
+        GateRequest { number: to.into(), purpose, voice: Voice::Ai, lead_id: None, actor: by, intent: Intent::Dial };
+    let facts = Facts::unknown(to, purpose, Voice::Ai);
+    let allow = move |_: &clearline::store::StoredFacts| {
+        (evaluate(&facts, &RuleTables::shipped().unwrap(), &Profile::default(), now), Value::Null)
+    };
+    let decided = store.decide(request, now, allow).await.unwrap();
+    let clearance = Clearance::grant(&decided.decision, decided.reservation.unwrap()).unwrap();
+    let order = clearance.redeem(attempt, now).unwrap();
+    store.begin_attempt(&order, call, now).await.unwrap();
+    store.append(vec![(call, now, CallEvent::Dialing { attempt_id: attempt })]).await.unwrap();
+    store.settle_attempt(attempt, Settlement::Accepted(CallSid::new(sid)), now).await.unwrap();
+    call
+}
+
+#[tokio::test]
+async fn an_attempt_that_the_carrier_took_is_taken_up_though_the_journal_does_not_know() {
+    let vendors = Vendors::start().await;
+    let number = number(0);
+    vendors.seat(&number, "answer after 50s\nhang up").await;
+    let sid = vendors.dial(&number).await;
+    let settings = Settings::new(&vendors, &[("CALLS__RESUME_WAIT_S", "1")]);
+    let books = Books::open(&settings).await;
+    let call = leave_an_attempt_of_which_the_journal_does_not_know(&books.store, &number, &sid).await;
+    books.close().await;
+    let mut server = Server::start_with(settings).await;
+    assert_eq!(server.api.call_of(&sid).await, call.to_string());
+    // The carrier does not come back for it, so it is hung up there.
+    vendors.call_ended(&sid).await;
+    server.api.ended(&call.to_string()).await;
+    server.kill();
+    let books = Books::open(server.settings()).await;
+    let attempts = books.store.attempts_to(&e164(&number)).await.unwrap();
+    assert!(attempts.len() == 1 && attempts[0].finished_at.is_some(), "{attempts:?}");
     books.close().await;
 }
 
