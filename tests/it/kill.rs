@@ -298,7 +298,7 @@ async fn an_attempt_that_the_carrier_took_is_taken_up_though_the_journal_does_no
     let mut server = Server::start_with(settings).await;
     assert_eq!(server.api.call_of(&sid).await, call.to_string());
     // The carrier does not come back for it, so it is hung up there.
-    vendors.call_ended(&sid).await;
+    vendors.twilio_saw("the hang-up", |entry| entry.is("call_updated", &sid)).await;
     server.api.ended(&call.to_string()).await;
     server.kill();
     let books = Books::open(server.settings()).await;
