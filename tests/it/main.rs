@@ -2,19 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
+mod agent_events;
 mod api;
 mod audio;
 mod carrier;
+mod doctor;
 mod faults;
 mod gate;
 mod keys;
 mod kill;
+mod lists;
 mod media;
 mod proxy;
 mod restart;
 mod scrub;
 mod server;
 mod shutdown;
+mod tls;
 mod vendors;
 mod webhooks;
 

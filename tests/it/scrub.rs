@@ -36,7 +36,7 @@ async fn place(stage: &Morning, number: &str) -> (u16, Value) {
 
 #[tokio::test]
 async fn a_number_that_is_still_theirs_is_dialled_and_asked_about_once() {
-    let stage = Morning::start_with(ASKS).await;
+    let stage = Morning::start_with(ASKS, 100.0).await;
     stage.consent(SELLER).await;
     let (status, body) = place(&stage, SELLER).await;
     assert_eq!(status, 202, "{body}");
@@ -56,7 +56,7 @@ async fn a_number_that_is_still_theirs_is_dialled_and_asked_about_once() {
 
 #[tokio::test]
 async fn a_number_that_changed_hands_is_not_dialled() {
-    let stage = Morning::start_with(ASKS).await;
+    let stage = Morning::start_with(ASKS, 100.0).await;
     stage.consent(SELLER).await;
     stage.vendors.know(json!({"number": SELLER, "disconnected_on": "2026-09-21"})).await;
     let (status, body) = place(&stage, SELLER).await;
@@ -83,7 +83,7 @@ async fn a_number_that_changed_hands_is_not_dialled() {
 
 #[tokio::test]
 async fn a_vendor_that_fails_denies_and_says_so() {
-    let stage = Morning::start_with(ASKS).await;
+    let stage = Morning::start_with(ASKS, 100.0).await;
     stage.consent(SELLER).await;
     let faults = [
         ("server_error", "Twilio Lookup failed"),
@@ -113,7 +113,8 @@ async fn a_vendor_that_fails_denies_and_says_so() {
 #[tokio::test]
 async fn nobody_is_asked_about_what_no_rule_asks() {
     let stage =
-        Morning::start_with(&format!("{ASKS}\n[compliance]\npurposes = [\"telemarketing\", \"emergency\"]")).await;
+        Morning::start_with(&format!("{ASKS}\n[compliance]\npurposes = [\"telemarketing\", \"emergency\"]"), 100.0)
+            .await;
     // Without a consent there is no day to ask about; toll-free numbers, foreign ones and emergencies need no answer.
     for number in [SELLER, "+18005550113", "+442071838750", "nonsense"] {
         let asked = stage.api.post("/api/v1/check", &json!({"number": number})).await.body;
