@@ -27,6 +27,7 @@ mod recover;
 mod replay;
 mod retention;
 mod run_tool;
+mod scrub_number;
 mod urls;
 mod warm_agent;
 mod watch_calls;

@@ -3,7 +3,7 @@
 //! Lines of one `group` are requests at the same moment: they are decided in order, and an allowed one holds the number
 //! and counts as an attempt for those that follow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -176,6 +176,7 @@ pub(super) fn read_facts(row: &Map<String, Value>, tables: &RuleTables) -> Resul
         protected_line: flags.patient_room,
         emergencies: flags.emergencies,
         outbound_stopped: false,
+        why_unknown: BTreeMap::new(),
     };
     let at = fields.instant("call_time_utc")?.ok_or("`call_time_utc` is missing")?;
     Ok((facts, at))

@@ -133,6 +133,13 @@ impl Server {
         &self.settings
     }
 
+    /// Changes a setting for the next start.
+    pub(super) fn set(&mut self, key: &str, text: &str) {
+        let key = format!("CLEARLINE__{key}");
+        self.settings.pairs.retain(|(name, _)| *name != key);
+        self.settings.pairs.push((key, text.to_owned()));
+    }
+
     /// The server is gone at once, with everything it had not written down.
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();

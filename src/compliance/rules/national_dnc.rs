@@ -21,6 +21,6 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
             "This number is on the National Do Not Call Registry, and neither written consent nor a live business relationship \
              lifts it.",
         ),
-        None => findings.unknown("ndnc", CITATION),
+        None => findings.unknown(case, "ndnc", CITATION),
     }
 }

@@ -13,7 +13,7 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
     }
     let citation = case.states.first().map_or("state do-not-call law", |state| &state.jurisdiction.citation);
     if case.facts.state_dnc.is_none() {
-        findings.unknown("state_dnc", citation);
+        findings.unknown(case, "state_dnc", citation);
         return;
     }
     findings.deny(
