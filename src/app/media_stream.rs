@@ -10,7 +10,7 @@ use crate::agents::DialledSocket;
 use crate::domain::agent_link::Initiation;
 use crate::domain::carrier_stream::StreamStart;
 use crate::relay::{self, Admission, Hooks, Request, Socket};
-use crate::session::{Command, SessionConfig, Terms};
+use crate::session::{Command, SessionConfig, Steer, Terms};
 
 use super::App;
 use super::live_calls::LiveCall;
@@ -77,12 +77,17 @@ impl App {
         if call.is_over() {
             return refuse("the call is over");
         }
+        if let Some(by) = call.operator() {
+            // The stream broke while an operator had the call: they have the new one too. The lane is empty.
+            let _ = commands.try_send(Command::Steer { by, what: Steer::TakeOver });
+        }
         call.open_stream(commands);
         let agent = call.record().agent;
         let app = Arc::clone(self);
         Ok(Admission {
             call_id: call.id,
             terms: self.terms(&call, start),
+            tap: Arc::clone(&call.tap),
             warmed: call.take_warm_agent().map(super::warm_agent::WarmAgent::dialing),
             dial: Box::new(move || app.dial_agent(agent.clone())),
         })
@@ -102,6 +107,9 @@ impl App {
         Terms {
             initiation: Initiation { dynamic_variables: variables, first_message: None },
             max_duration: self.config.calls.max_duration().saturating_sub(spent),
+            warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
+            hold_back: None,
+            notes: Vec::new(),
             approved_tools: self.config.agents.elevenlabs.approved_tools.iter().cloned().collect::<BTreeSet<_>>(),
         }
     }

@@ -103,6 +103,8 @@ pub struct ElevenLabsConfig {
     pub api_key: Secret,
     pub webhook_secret: Secret,
     pub approved_tools: Vec<String>,
+    pub say_voice: String,
+    pub say_model: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -116,6 +118,7 @@ pub struct RetellConfig {
 #[serde(deny_unknown_fields)]
 pub struct CallsConfig {
     pub max_duration_s: u64,
+    pub warn_before_end_s: u64,
     pub agent_silence_s: u64,
     pub agent_ready_s: u64,
     pub resume_wait_s: u64,

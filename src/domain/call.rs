@@ -183,6 +183,19 @@ impl Call {
             | CallEvent::BargeIn { .. }
             | CallEvent::TurnHeard { .. }
             | CallEvent::DtmfReceived { .. }
+            | CallEvent::KeysCollected { .. }
+            | CallEvent::AgentMessaged { .. }
+            | CallEvent::AgentMuted { .. }
+            | CallEvent::AgentUnmuted { .. }
+            | CallEvent::TurnWithheld { .. }
+            | CallEvent::HouseSpoke { .. }
+            | CallEvent::KeysSent { .. }
+            | CallEvent::OwnAudioHeard { .. }
+            | CallEvent::Held { .. }
+            | CallEvent::Resumed { .. }
+            | CallEvent::TakenOver { .. }
+            | CallEvent::HandedBack { .. }
+            | CallEvent::EndWarned { .. }
             | CallEvent::ToolCalled { .. }
             | CallEvent::ToolAnswered { .. }
             | CallEvent::OptedOut { .. }
@@ -269,6 +282,9 @@ impl StreamCounters {
         self.agent_bytes += more.agent_bytes;
         self.caller_dropped_bytes += more.caller_dropped_bytes;
         self.agent_void_bytes += more.agent_void_bytes;
+        self.agent_withheld_bytes += more.agent_withheld_bytes;
+        self.own_bytes += more.own_bytes;
+        self.operator_dropped_bytes += more.operator_dropped_bytes;
         self.heard_ms += more.heard_ms;
         self.barge_ins += more.barge_ins;
         self.unknown_messages += more.unknown_messages;

@@ -13,6 +13,7 @@ pub mod decision;
 pub mod disposition;
 pub mod event;
 pub mod ids;
+pub mod keypad;
 pub mod lead;
 pub mod party;
 pub mod phone;
@@ -26,6 +27,7 @@ pub use ids::{
     AccountSid, AgentRef, AgentVendor, AttemptId, CallId, CallSid, ConsentId, ConversationId, DecisionId, KeyId,
     LeadId, RecordingSid, ReservationId, StreamSid,
 };
+pub use keypad::Keys;
 pub use lead::Lead;
 pub use party::Party;
 pub use phone::E164;

@@ -5,6 +5,7 @@
 mod api;
 mod audio;
 mod carrier;
+mod control;
 mod faults;
 mod gate;
 mod keys;

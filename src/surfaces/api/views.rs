@@ -124,6 +124,11 @@ fn may_hold_numbers(event: &CallEvent) -> bool {
             | CallEvent::AgentSaid { .. }
             | CallEvent::AgentCorrected { .. }
             | CallEvent::BargeIn { .. }
+            | CallEvent::KeysCollected { .. }
+            | CallEvent::AgentMessaged { .. }
+            | CallEvent::TurnWithheld { .. }
+            | CallEvent::HouseSpoke { .. }
+            | CallEvent::KeysSent { .. }
             | CallEvent::ToolCalled { .. }
             | CallEvent::OptedOut { .. }
             | CallEvent::ConversationAnalysed { .. }
@@ -157,7 +162,8 @@ pub fn transcript(entries: &[JournalEntry], numbers: Numbers) -> Vec<TranscriptL
         match &entry.event {
             CallEvent::CallerSaid { text } => lines.push((None, line("caller", text, None))),
             CallEvent::AgentSaid { turn, text } => lines.push((Some(*turn), line("agent", text, Some(false)))),
-            CallEvent::BargeIn { turn, heard, .. } => {
+            CallEvent::HouseSpoke { text, .. } => lines.push((None, line("house", text, None))),
+            CallEvent::BargeIn { turn, heard, .. } | CallEvent::TurnWithheld { turn, heard, .. } => {
                 // Everything up to the interrupted turn is settled; later texts of the same turn were never heard.
                 if let Some((_, said)) = lines.iter_mut().rev().find(|(of, _)| *of == Some(*turn)) {
                     said.text.clone_from(heard);
