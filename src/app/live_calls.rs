@@ -51,6 +51,10 @@ pub struct LiveCall {
     pub(super) tap: Arc<Tap>,
     /// Held while a sentence or keys of ours are handed to the stream: one at a time.
     pub(super) voice: tokio::sync::Mutex<()>,
+    /// Held while the carrier is told, or asks, where the call goes.
+    pub(super) redirecting: tokio::sync::Mutex<()>,
+    /// What the next stream's agent is to be told.
+    notes: Mutex<Vec<String>>,
     utterances: AtomicU32,
     /// The operator who has the call.
     operator: Mutex<Option<Actor>>,
@@ -154,6 +158,8 @@ impl LiveCall {
             next_document: Mutex::new(Next::default()),
             tap: Arc::default(),
             voice: tokio::sync::Mutex::default(),
+            redirecting: tokio::sync::Mutex::default(),
+            notes: Mutex::default(),
             utterances: AtomicU32::new(0),
             operator: Mutex::default(),
             over: CancellationToken::new(),
@@ -277,6 +283,15 @@ impl LiveCall {
 
     pub(super) fn release_slot(&self) {
         drop(lock(&self.slot).take());
+    }
+
+    /// For the agent of the call's next stream.
+    pub(super) fn leave_note(&self, text: String) {
+        lock(&self.notes).push(text);
+    }
+
+    pub(super) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.notes))
     }
 
     /// A number for something that our own voice says.

@@ -101,17 +101,23 @@ impl App {
         variables.insert("called_number".to_owned(), record.to.as_str().into());
         variables.insert("call_sid".to_owned(), start.call_sid.as_str().into());
         variables.insert("call_id".to_owned(), call.id.to_string().into());
-        let spent = record
-            .answered_at
-            .map_or(Duration::ZERO, |at| Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default());
         Terms {
             initiation: Initiation { dynamic_variables: variables, first_message: None },
-            max_duration: self.config.calls.max_duration().saturating_sub(spent),
+            max_duration: self.time_left(call),
             warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
             hold_back: None,
-            notes: Vec::new(),
+            notes: call.take_notes(),
             approved_tools: self.config.agents.elevenlabs.approved_tools.iter().cloned().collect::<BTreeSet<_>>(),
         }
+    }
+
+    /// How long the call may still last.
+    pub(super) fn time_left(&self, call: &LiveCall) -> Duration {
+        let spent = call
+            .record()
+            .answered_at
+            .map_or(Duration::ZERO, |at| Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default());
+        self.config.calls.max_duration().saturating_sub(spent)
     }
 
     fn session_config(&self) -> SessionConfig {

@@ -24,6 +24,7 @@ mod run_tool;
 mod say;
 mod steer_call;
 mod take_over;
+mod transfer_call;
 mod urls;
 mod warm_agent;
 mod watch_calls;
@@ -53,6 +54,7 @@ pub use record_consent::{NewConsent, record_consent};
 pub use say::SENTENCE_MAX;
 pub use steer_call::{ControlError, MESSAGE_MAX};
 pub use take_over::TakeOver;
+pub use transfer_call::{BRIEFING_MAX, TransferCall, TransferError, TransferTo, Transferring};
 pub use urls::Urls;
 
 /// Everything that the use cases work with. Boot builds one and shares it.

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::domain::{AgentRef, E164, Purpose, Secret};
 
+use super::transfers::TransfersConfig;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -17,6 +19,7 @@ pub struct Config {
     pub media: MediaConfig,
     pub agents: AgentsConfig,
     pub calls: CallsConfig,
+    pub transfers: TransfersConfig,
     pub compliance: ComplianceConfig,
     pub log: LogConfig,
 }
@@ -190,6 +193,9 @@ impl Config {
         }
         if let Some(bad) = self.agents.routes.iter().find(|route| parse_route(route).is_none()) {
             problems.push(("agents.routes", format!("`{bad}` is not like +12125550100=elevenlabs:agent_123")));
+        }
+        if let Some(bad) = self.transfers.bad_target() {
+            problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
         }
         if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
             problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));

@@ -176,6 +176,19 @@ pub enum CallEvent {
     HandedBack {
         by: Actor,
     },
+    /// The call is on its way to somebody else: the carrier rings them. The conversation with the agent is over, or paused.
+    TransferStarted(TransferStarted),
+    /// The gate said no to ringing that number. The conversation goes on.
+    TransferBlocked {
+        decision_id: DecisionId,
+        reasons: Vec<ReasonCode>,
+    },
+    /// The other one took the call.
+    TransferConnected,
+    /// Nobody took it: the caller comes back to the agent.
+    TransferFailed {
+        reason: TransferFailure,
+    },
     /// The agent was told that the longest time of a call is nearly over.
     EndWarned {
         remaining_s: u32,
@@ -273,6 +286,35 @@ pub enum Door {
     Demo,
     /// Clearline itself: a watchdog, a shutdown, a restart.
     System,
+}
+
+/// To whom a call is to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferStarted {
+    pub by: Actor,
+    pub to: Party,
+    /// The name under which the operator's settings hold this number; none for an outside number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What the other one hears before they take the call. None: they are connected at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub briefing: Option<String>,
+    /// An outside number's clearance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_id: Option<DecisionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_id: Option<AttemptId>,
+}
+
+/// Why nobody took a transferred call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferFailure {
+    Busy,
+    NoAnswer,
+    /// They heard the briefing and did not take the call.
+    Declined,
+    Failed,
 }
 
 /// How an agent is spoken to.

@@ -18,6 +18,7 @@ pub mod lead;
 pub mod party;
 pub mod phone;
 pub mod secret;
+pub mod transcript;
 
 pub use call::{Call, CallState, CallStatus, Direction};
 pub use decision::{Decision, Purpose, ReasonCode};

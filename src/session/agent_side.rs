@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Desk;
+use super::control::HeldBack;
 use super::stream::{Flow, Phase, Stream, Turn, Waiting, millis};
 use super::timer::Timer;
 use super::tools::Opened;
@@ -21,8 +22,8 @@ impl Stream {
         self.agent.is_there = true;
         self.agent.attempt += 1;
         self.agent.trouble = None;
-        if let Some(control) = &mut self.control {
-            control.waits_for_release = false;
+        if let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.as_mut()) {
+            *held_back = HeldBack::Connecting;
         }
         desk.put(Output::DialAgent { attempt: self.agent.attempt });
     }
@@ -30,8 +31,8 @@ impl Stream {
     pub(super) fn handle_agent_connected(&mut self, desk: &mut Desk, warmed: bool) -> Flow {
         if self.agent.is_there && matches!(self.phase, Phase::ConnectingAgent(_)) {
             self.agent.is_warm = warmed;
-            if let Some(control) = self.control.as_mut().filter(|control| control.held_back) {
-                control.waits_for_release = true;
+            if let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.as_mut()) {
+                *held_back = HeldBack::Connected;
                 return Flow::Continue(());
             }
             desk.put(Output::ToAgent(AgentCommand::Initiate(self.terms.initiation.clone())));

@@ -29,10 +29,7 @@ pub(super) struct Control {
     /// The hold tone.
     hold: Option<MulawChunk>,
     operator: bool,
-    /// The agent is not spoken to yet.
-    pub(super) held_back: bool,
-    /// It is connected and waits for its first message.
-    pub(super) waits_for_release: bool,
+    pub(super) held_back: Option<HeldBack>,
     /// The utterance that is being handed over.
     utterance: Option<u32>,
     /// The agent's audio that came meanwhile, with its turns.
@@ -40,6 +37,14 @@ pub(super) struct Control {
     waiting_bytes: u64,
     /// Keys that the caller pressed and the agent was not told of.
     keys: String,
+}
+
+/// An agent that is not spoken to yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeldBack {
+    Connecting,
+    /// It is connected and waits for its first message.
+    Connected,
 }
 
 impl Control {
@@ -301,13 +306,11 @@ impl Stream {
 
     /// Lets an agent be spoken to that was held back.
     pub(super) fn release(&mut self, desk: &mut Desk, now: Instant) {
-        let Some(control) = self.control.as_mut().filter(|control| control.held_back) else { return };
-        control.held_back = false;
-        let waits = std::mem::take(&mut control.waits_for_release);
+        let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.take()) else { return };
         desk.timers.stop(Timer::HeldBack);
         if matches!(self.phase, Phase::ConnectingAgent(_)) {
             desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
-            if waits {
+            if held_back == HeldBack::Connected {
                 desk.put(Output::ToAgent(AgentCommand::Initiate(self.terms.initiation.clone())));
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Desk;
 use super::config::SessionConfig;
-use super::control::Control;
+use super::control::{Control, HeldBack};
 use super::playout::{Playout, Speaker};
 use super::timer::Timer;
 use super::tools::Tools;
@@ -122,15 +122,15 @@ impl Stream {
             desk.timers.set(Timer::EndWarning, now, until);
         }
         if let Some(limit) = self.terms.hold_back {
-            self.control().held_back = true;
+            self.control().held_back = Some(HeldBack::Connecting);
             desk.timers.set(Timer::HeldBack, now, limit);
         } else {
             desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
         }
         if let Phase::ConnectingAgent(waiting) = &mut self.phase {
-            std::mem::take(&mut self.terms.notes)
-                .into_iter()
-                .for_each(|text| waiting.note(AgentCommand::Context { text }));
+            for text in std::mem::take(&mut self.terms.notes) {
+                waiting.note(AgentCommand::Context { text });
+            }
         }
         self.agent.is_warm = warmed;
         self.dial(desk);

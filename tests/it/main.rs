@@ -14,6 +14,7 @@ mod proxy;
 mod restart;
 mod server;
 mod shutdown;
+mod transfer;
 mod vendors;
 mod webhooks;
 

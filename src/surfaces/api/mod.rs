@@ -5,6 +5,7 @@ mod check;
 mod control;
 mod events;
 mod records;
+mod transfer;
 pub mod views;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/api/v1/calls/{id}/resume", post(control::resume))
         .route("/api/v1/calls/{id}/listen", get(control::listen))
         .route("/api/v1/calls/{id}/take-over", get(control::take_over))
+        .route("/api/v1/calls/{id}/transfer", post(transfer::transfer))
         .route("/api/v1/check", post(check::check))
         .route("/api/v1/decisions/{id}", get(check::decision))
         .route("/api/v1/consents", post(records::add_consent))
