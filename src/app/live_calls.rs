@@ -73,6 +73,8 @@ pub enum Next {
     Apologise,
     /// A sentence that closes the matter, then the end.
     Goodbye(String),
+    /// A message for a machine, after its beep, then the end.
+    Message(String),
 }
 
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! The control plane: one use case a file, the registry of live calls, the journal's one writer.
 
+mod agent_tools;
 mod answer_call;
 mod answered_by;
 mod clock;
@@ -16,6 +17,7 @@ mod opt_out_listener;
 mod place_call;
 mod post_call;
 mod reconcile;
+mod record_call;
 mod record_consent;
 mod record_opt_out;
 mod recover;
@@ -50,6 +52,7 @@ pub use keys::create_key;
 pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
+pub use record_call::RecordingError;
 pub use record_consent::{NewConsent, record_consent};
 pub use say::SENTENCE_MAX;
 pub use steer_call::{ControlError, MESSAGE_MAX};

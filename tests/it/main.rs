@@ -16,6 +16,7 @@ mod server;
 mod shutdown;
 mod transfer;
 mod vendors;
+mod voicemail;
 mod webhooks;
 
 use std::time::Duration;
