@@ -71,10 +71,9 @@ impl App {
             "look_up_caller" => Ok(known(call, self.look_up_caller(&call.record()).await)?.to_string()),
             "remember" => {
                 let (name, text) = (text(tool, "name", NAME_MAX)?, text(tool, "text", TEXT_MAX)?);
-                match known(call, self.remember(&call.record(), name, text).await)? {
-                    true => Ok("Remembered.".to_owned()),
-                    false => Err("This caller has no number to be remembered by.".to_owned()),
-                }
+                let kept = known(call, self.remember(&call.record(), name, text).await)?;
+                let nobody = "This caller has no number to be remembered by.";
+                kept.then(|| "Remembered.".to_owned()).ok_or_else(|| nobody.to_owned())
             }
             "recall" => Ok(known(call, self.recall(&call.record()).await)?.to_string()),
             // The journal holds the call of the tool with its arguments, which is the note.

@@ -31,7 +31,7 @@ const SUMMARY_MAX: usize = 4_000;
 const BOOKS_CLOSE_LIMIT: Duration = Duration::from_secs(3);
 
 /// The shortest time that the two are given to talk.
-const TALK_MIN: Duration = Duration::from_secs(60);
+const TALK_MIN: Duration = Duration::from_mins(1);
 
 /// The key that takes a call after its briefing.
 const TAKE: &str = "1";
@@ -89,7 +89,7 @@ pub enum TransferError {
 /// An outside number's way through the gate.
 enum Gated {
     Cleared { callee: Callee, decision_id: DecisionId, attempt_id: AttemptId },
-    Blocked { decision_id: DecisionId, decision: Decision },
+    Blocked { decision_id: DecisionId, decision: Box<Decision> },
 }
 
 impl App {
@@ -140,13 +140,12 @@ impl App {
         let targets = &self.config.transfers;
         match to {
             TransferTo::Number(number) => Ok((number.clone(), targets.name_of(number).map(str::to_owned))),
-            TransferTo::Colleague(name) => match targets.named(name) {
-                Some(house) => Ok((house.number().clone(), Some(name.clone()))),
-                None => {
-                    let known = targets.names().into_iter().map(str::to_owned).collect();
-                    Err(TransferError::UnknownColleague { name: name.clone(), known })
-                }
-            },
+            TransferTo::Colleague(name) => {
+                let known = || targets.names().into_iter().map(str::to_owned).collect();
+                let unknown = || TransferError::UnknownColleague { name: name.clone(), known: known() };
+                let house = targets.named(name).ok_or_else(unknown)?;
+                Ok((house.number().clone(), Some(name.clone())))
+            }
         }
     }
 
@@ -174,7 +173,7 @@ impl App {
         let order = clearance.and_then(|clearance| clearance.redeem(ids::attempt(), self.clock.now()).ok());
         let Some(order) = order else {
             self.journal.record_durably(call.id, CallEvent::TransferBlocked { decision_id, reasons }).await?;
-            return Ok(Gated::Blocked { decision_id, decision });
+            return Ok(Gated::Blocked { decision_id, decision: Box::new(decision) });
         };
         let attempt_id = order.attempt_id();
         self.store.begin_attempt(&order, call.id, self.clock.now()).await?;

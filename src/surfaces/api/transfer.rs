@@ -40,7 +40,7 @@ pub(super) async fn transfer(
     match app.transfer_call(&call, caller.actor(Door::Api), request).await {
         Ok(Transferring::Started) => Ok(accepted(&call, json!({"state": "transferring"}))),
         Ok(Transferring::Blocked { decision_id, decision }) => {
-            Err(blocked(&Placed { call_id: call.id, decision_id, decision }))
+            Err(blocked(&Placed { call_id: call.id, decision_id, decision: *decision }))
         }
         Err(error) => Err(transfer_problem(error)),
     }
