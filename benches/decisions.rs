@@ -166,6 +166,7 @@ impl Gate {
             purpose: Purpose::Telemarketing,
             voice: Voice::Ai,
             lead_id: None,
+            call_id: None,
             actor: Actor::new(Door::Cli, "benchmark"),
             intent: Intent::Dial,
         };

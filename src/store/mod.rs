@@ -16,6 +16,7 @@ mod keys;
 mod leads;
 mod ledger;
 mod litigators;
+mod memories;
 mod number_facts;
 mod open;
 mod operator_log;
@@ -50,6 +51,7 @@ pub use keys::ApiKey;
 pub use leads::LeadFilter;
 pub use ledger::{DecisionFilter, DecisionSubject, Head, Intent, LedgerFault, LedgerFaultKind, RecordedDecision};
 pub use litigators::LitigatorList;
+pub use memories::{MEMORIES_MAX, Memory};
 pub use number_facts::{
     DncAnswer, LineTypeAnswer, NumberRecord, ReassignedAnswer, Reassignment, Relationship, RelationshipKind,
 };

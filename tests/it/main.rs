@@ -7,6 +7,7 @@ mod api;
 mod audio;
 mod books;
 mod carrier;
+mod control;
 mod doctor;
 mod doors;
 mod evidence;
@@ -25,7 +26,9 @@ mod scrub;
 mod server;
 mod shutdown;
 mod tls;
+mod transfer;
 mod vendors;
+mod voicemail;
 mod webhooks;
 
 use std::time::Duration;
