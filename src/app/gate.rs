@@ -114,6 +114,7 @@ impl Gate {
     }
 
     /// The same with a vendor that is asked about reassigned numbers before a decision.
+    #[must_use]
     pub fn with_vendor(mut self, settings: &ScrubConfig, vendor: ScrubClient) -> Self {
         self.scrubbing = Arc::new(Scrubbing::new(settings, Some(vendor)));
         self

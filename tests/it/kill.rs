@@ -213,7 +213,7 @@ fn dials_by_number(vendors: &Vendors) -> BTreeMap<String, usize> {
 async fn a_kill_among_decisions_loses_none_and_books_no_number_twice() {
     let seed = std::env::var_os("CLEARLINE_TEST_SEED")
         .map_or_else(|| Uuid::new_v4().as_u64_pair().0, |text| text.to_str().unwrap().parse().unwrap());
-    println!("CLEARLINE_TEST_SEED={seed}");
+    eprintln!("CLEARLINE_TEST_SEED={seed}");
     let mut chance = Chance(seed);
     let vendors = Vendors::start().await;
     let own = settings(&vendors.twilio.base_url());
@@ -225,14 +225,14 @@ async fn a_kill_among_decisions_loses_none_and_books_no_number_twice() {
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         let after = 2 + chance.below(20);
-        println!("round {round}: killed after {after} answers");
+        eprintln!("round {round}: killed after {after} answers");
         let answers = ask_until_killed(&mut chance, &mut server, |server| kill(&proxy, server), after).await;
         acknowledged.extend(answers);
         let books = Books::open(server.settings()).await;
         books.check_decisions(&acknowledged).await;
         books.check_attempts(&vendors).await;
         if round + 1 == ROUNDS {
-            println!("{} slots held", books.check_slots_after_the_lease().await);
+            eprintln!("{} slots held", books.check_slots_after_the_lease().await);
         }
         books.close().await;
         server.start_again().await;

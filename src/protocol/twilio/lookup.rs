@@ -2,7 +2,7 @@
 //!
 //! `GET /v2/PhoneNumbers/{number}?Fields=reassigned_number&LastVerifiedDate=20260921` answers a JSON object with one object a
 //! package that was asked for, each with an `error_code` of its own. Sources: Twilio, "Lookup v2 API", "Reassigned Number" and "Line
-//! Type Intelligence" (twilio.com/docs/lookup/v2-api), OpenAPI document `twilio_lookups_v2` of twilio-oai, errors 60600 to 60623.
+//! Type Intelligence" (twilio.com/docs/lookup/v2-api), `OpenAPI` document `twilio_lookups_v2` of twilio-oai, errors 60600 to 60623.
 
 use jiff::civil::Date;
 use serde::Deserialize;
