@@ -17,9 +17,10 @@ use crate::domain::consent::ConsentKind;
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::Actor;
 use crate::domain::{Decision, DecisionId, E164, LeadId, Party, Purpose};
+use crate::lists::{ListAnswer, Lists};
 use crate::store::{self, Decided, GateRequest, Intent, Reassignment, Store, StoreError, StoredFacts};
 
-use super::{App, PlaceCall};
+use super::{App, PlaceCall, list_facts};
 
 /// The rules and choices under which this server decides.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Gate {
     disclosures: Arc<Disclosures>,
     phrases: Arc<OptOutPhrases>,
     seller: Arc<str>,
+    /// None where the store is in memory and no folder is set.
+    lists: Option<Arc<Lists>>,
 }
 
 /// A question to the gate.
@@ -66,6 +69,7 @@ impl Gate {
         compliance: &ComplianceConfig,
         seller: &SellerConfig,
         own_rules: Option<(&str, &str)>,
+        lists: Option<Lists>,
     ) -> anyhow::Result<Self> {
         let tables = match own_rules {
             Some((path, text)) => RuleTables::with_operator_file(text)
@@ -79,6 +83,7 @@ impl Gate {
             disclosures: Arc::new(Disclosures::shipped().context("the disclosures of this program are not valid")?),
             phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
             seller: seller.name.as_str().into(),
+            lists: lists.map(Arc::new),
         })
     }
 
@@ -89,6 +94,11 @@ impl Gate {
 
     pub fn tables(&self) -> &RuleTables {
         &self.tables
+    }
+
+    /// The do-not-call lists on disk.
+    pub fn lists(&self) -> Option<&Lists> {
+        self.lists.as_deref()
     }
 
     pub fn profile(&self) -> &Profile {
@@ -141,9 +151,10 @@ impl Gate {
             actor: question.actor.clone(),
             intent,
         };
+        let on_disk = self.look_up(request.number.number()).await;
         store
             .decide(request, now, move |stored| {
-                let facts = gate.facts(stored, &question);
+                let facts = gate.facts(stored, &on_disk, &question);
                 let decision = evaluate(&facts, &gate.tables, &gate.profile, question.at.unwrap_or(now));
                 let recorded = serde_json::to_value(&facts).expect("facts serialise");
                 (decision, recorded)
@@ -151,8 +162,15 @@ impl Gate {
             .await
     }
 
-    /// What the store knows, in the gate's words.
-    fn facts(&self, stored: &StoredFacts, question: &GateQuestion) -> Facts {
+    /// What the lists on disk say, read where waiting for a disk holds nothing else up.
+    async fn look_up(&self, number: Option<&E164>) -> Vec<ListAnswer> {
+        let (Some(lists), Some(number)) = (self.lists.clone(), number.cloned()) else { return Vec::new() };
+        let answers = tokio::task::spawn_blocking(move || lists.look_up(&number)).await;
+        answers.unwrap_or_else(|cut_short| vec![ListAnswer::unreadable(cut_short.to_string())])
+    }
+
+    /// What the store and the lists on disk know, in the gate's words.
+    fn facts(&self, stored: &StoredFacts, on_disk: &[ListAnswer], question: &GateQuestion) -> Facts {
         let mut facts = Facts::unknown(CalledNumber::from(question.number.as_str()), question.purpose, question.voice);
         facts.outbound_stopped = stored.outbound_stop.is_some();
         facts.line_type = question.line_type.or(stored.line_type.as_ref().map(|answer| answer.line_type));
@@ -178,9 +196,7 @@ impl Gate {
         facts.internal_dnc_at = stored.internal_dnc_at;
         facts.litigator = stored.litigator;
         facts.reassigned = reassigned(stored);
-        facts.national_dnc = listed(stored, |list| list == "national");
-        facts.state_dnc = listed(stored, |list| list.starts_with("state:"));
-        facts.dnc_list_date = stored.dnc_answers.iter().map(|answer| answer.as_of).min();
+        list_facts::tell(&mut facts, on_disk, &stored.dnc_answers, &self.tables);
         facts.relationships = stored
             .relationships
             .iter()
@@ -199,12 +215,6 @@ impl Gate {
         }
         facts
     }
-}
-
-/// On any list of this kind? Unknown when none was asked.
-fn listed(stored: &StoredFacts, is_of_kind: impl Fn(&str) -> bool) -> Option<bool> {
-    let answers: Vec<_> = stored.dnc_answers.iter().filter(|answer| is_of_kind(&answer.list)).collect();
-    (!answers.is_empty()).then(|| answers.iter().any(|answer| answer.listed))
 }
 
 /// The answer that counts: asked for the newest written or express consent (47 CFR 64.1200(m) wants the consent's date), latest
@@ -229,6 +239,17 @@ fn reassigned(stored: &StoredFacts) -> Option<Reassigned> {
 }
 
 impl App {
+    /// Tells the metrics how old the do-not-call lists are.
+    pub fn look_at_lists(&self) {
+        let Some(lists) = self.gate.lists() else { return };
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let snapshot = lists.current();
+        let ages = snapshot.entries().ok().map(|entries| {
+            entries.map(|(list, entry)| (list.to_string(), today.duration_since(entry.as_of).as_hours() / 24))
+        });
+        self.metrics.lists(ages);
+    }
+
     /// The gate's answer now, recorded as an inquiry: nothing is reserved and nothing counted.
     pub async fn inquire(&self, question: &GateQuestion) -> Result<GateAnswer, StoreError> {
         let decided = self.gate.decide(&self.store, question, Intent::Inquiry, self.clock.now()).await?;

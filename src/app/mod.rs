@@ -9,6 +9,7 @@ mod hang_up;
 mod ids;
 mod journal;
 mod keys;
+mod list_facts;
 mod live_calls;
 mod media_stream;
 mod opt_out_listener;

@@ -1,6 +1,7 @@
 //! The composition root: the only place that reads the environment and builds the world. One function a kind of command.
 
 mod demo;
+mod dnc;
 mod doctor;
 mod local;
 mod serve;
@@ -106,7 +107,7 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
         Command::Tail(args) => cli::tail::tail(&client(outside, &args.server)?, &args, paint).await,
         Command::Check(args) if args.jsonl => local::check_jsonl(config),
         Command::Check(args) => local::check(config, &args, paint).await,
-        Command::Dnc(command) => local::dnc(config, command, paint).await,
+        Command::Dnc(command) => dnc::run(config, command, paint).await,
         Command::Consent(command) => local::consent(config, command, paint).await,
         Command::Ledger(command) => local::ledger(config, command, paint).await,
         Command::Keys(command) => local::keys(config, command, paint).await,

@@ -99,7 +99,7 @@ impl Coverage {
 }
 
 impl ListEntry {
-    /// One hash for all that the list says: it counts in the hash of every file.
+    /// The generation, and one hash for all that the list says: the hash of every file counts in.
     pub fn version(&self) -> String {
         let json = serde_json::to_vec(self).expect("an entry serialises");
         format!("{} {}", self.generation, &hex(&Sha256::digest(&json))[..16])

@@ -28,6 +28,8 @@ pub struct ListAnswer {
     pub listing: Listing,
     /// The list that was asked; none where the manifest itself cannot be read.
     pub entry: Option<Arc<ListEntry>>,
+    /// [`ListEntry::version`]; empty where there is no entry.
+    pub version: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,13 @@ pub enum Listing {
     NotCovered,
     /// A file is missing or damaged; says which and how.
     Unreadable(String),
+}
+
+impl ListAnswer {
+    /// No list can be asked. Which lists there would be is not known then; every call needs the national one.
+    pub fn unreadable(fault: String) -> Self {
+        Self { list: ListName::National, listing: Listing::Unreadable(fault), entry: None, version: "".into() }
+    }
 }
 
 impl Lists {
@@ -87,6 +96,7 @@ pub struct Snapshot {
 struct LoadedList {
     name: ListName,
     entry: Arc<ListEntry>,
+    version: Arc<str>,
     files: BTreeMap<u16, LoadedFile>,
 }
 
@@ -178,11 +188,7 @@ impl Snapshot {
         let Ok(number) = NanpNumber::try_from(number) else { return Vec::new() };
         match &self.lists {
             Ok(lists) => lists.iter().map(|list| list.answer(number)).collect(),
-            // It cannot be known which lists there would be; every call needs this one.
-            Err(fault) => {
-                let listing = Listing::Unreadable(fault.clone());
-                vec![ListAnswer { list: ListName::National, listing, entry: None }]
-            }
+            Err(fault) => vec![ListAnswer::unreadable(fault.clone())],
         }
     }
 
@@ -214,7 +220,7 @@ impl LoadedList {
                 (npa.as_u16(), LoadedFile { path: root.join(path), identity, open: OnceLock::new() })
             })
             .collect();
-        Self { name, files, entry: Arc::new(entry) }
+        Self { name, files, version: entry.version().into(), entry: Arc::new(entry) }
     }
 
     fn folders(&self) -> impl Iterator<Item = &Path> {
@@ -222,7 +228,12 @@ impl LoadedList {
     }
 
     fn answer(&self, number: NanpNumber) -> ListAnswer {
-        ListAnswer { list: self.name, listing: self.look_up(number), entry: Some(Arc::clone(&self.entry)) }
+        ListAnswer {
+            list: self.name,
+            listing: self.look_up(number),
+            entry: Some(Arc::clone(&self.entry)),
+            version: Arc::clone(&self.version),
+        }
     }
 
     /// What is on the list is listed, also where the list does not claim to cover the area code.
