@@ -91,3 +91,97 @@ fn evidence(needed: &[ListName], on_disk: &[ListAnswer], known: &BTreeMap<ListNa
     });
     asked.chain(missing).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use jiff::civil::date;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Purpose;
+    use crate::domain::decision::Voice;
+
+    const OLD: Date = date(2026, 10, 1);
+    const NEW: Date = date(2026, 11, 20);
+
+    fn on_disk(list: &str, listing: Listing, as_of: Date) -> ListAnswer {
+        let entry = json!({"generation": 1, "as_of": as_of, "imported_at": Timestamp::UNIX_EPOCH, "coverage": "all", "numbers": 1,
+            "sources": [], "bitmaps": {}});
+        let entry = Some(Arc::new(serde_json::from_value(entry).unwrap()));
+        ListAnswer { list: list.parse().unwrap(), listing, entry, version: "1 abc".into() }
+    }
+
+    fn from_vendor(list: &str, listed: bool, as_of: Date) -> DncAnswer {
+        let asked_at = Timestamp::UNIX_EPOCH;
+        DncAnswer { list: list.to_owned(), listed, as_of, asked_at, source: "vendor".to_owned() }
+    }
+
+    /// The three facts and the lists named, for a number of Texas, which keeps a list of its own, or of New York.
+    fn told(
+        npa: &str,
+        disk: &[ListAnswer],
+        vendors: &[DncAnswer],
+    ) -> (Option<bool>, Option<bool>, Option<Date>, String) {
+        let tables = RuleTables::shipped().unwrap();
+        let mut facts = Facts::unknown(format!("+1{npa}5550113").as_str(), Purpose::Telemarketing, Voice::Ai);
+        tell(&mut facts, disk, vendors, &tables);
+        let lists: Vec<_> = facts.lists.iter().map(|list| format!("{} {:?}", list.list, list.says)).collect();
+        (facts.national_dnc, facts.state_dnc, facts.dnc_list_date, lists.join(", "))
+    }
+
+    #[test]
+    fn nothing_asked_is_nothing_known() {
+        assert_eq!(told("512", &[], &[]), (None, None, None, "national Missing, state:TX Missing".to_owned()));
+        assert_eq!(told("212", &[], &[]), (None, Some(false), None, "national Missing".to_owned()));
+    }
+
+    #[test]
+    fn the_oldest_needed_list_dates_the_answer() {
+        let (national, texas) =
+            (on_disk("national", Listing::NotListed, NEW), on_disk("state:TX", Listing::NotListed, OLD));
+        let both = [national, texas];
+        assert_eq!(
+            told("512", &both, &[]),
+            (Some(false), Some(false), Some(OLD), "national NotListed, state:TX NotListed".to_owned())
+        );
+        assert_eq!(told("212", &both, &[]), (Some(false), Some(false), Some(NEW), "national NotListed".to_owned()));
+        let fresh = [from_vendor("state:TX", false, NEW)];
+        assert_eq!(told("512", &both, &fresh).2, Some(NEW), "a vendor looked at a newer version of the same list");
+    }
+
+    #[test]
+    fn on_any_list_is_listed() {
+        let fine = on_disk("national", Listing::NotListed, NEW);
+        let texas = on_disk("state:TX", Listing::Listed, OLD);
+        let (_, state, as_of, lists) = told("212", &[fine.clone(), texas], &[]);
+        assert_eq!((state, as_of), (Some(true), Some(NEW)));
+        assert_eq!(lists, "national NotListed, state:TX Listed");
+        assert_eq!(told("212", std::slice::from_ref(&fine), &[from_vendor("national", true, OLD)]).0, Some(true));
+        assert_eq!(told("212", &[fine], &[from_vendor("state:FL", true, OLD)]).1, Some(true));
+        let vendors = [from_vendor("national", false, NEW), from_vendor("state:TX", false, NEW)];
+        assert_eq!(told("512", &[], &vendors), (Some(false), Some(false), Some(NEW), String::new()));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_or_does_not_cover_is_not_known() {
+        let broken = |list| on_disk(list, Listing::Unreadable("x.bits is damaged".to_owned()), NEW);
+        let fine = on_disk("national", Listing::NotListed, NEW);
+        assert_eq!(told("212", &[broken("national")], &[from_vendor("national", false, NEW)]).0, None);
+        assert_eq!(told("212", &[broken("national")], &[from_vendor("national", true, NEW)]).0, Some(true));
+        assert_eq!(told("212", &[ListAnswer::unreadable("gone".to_owned())], &[]).0, None);
+        let (_, state, _, lists) = told("212", &[fine.clone(), broken("state:TX")], &[]);
+        assert_eq!(state, None, "it could hold this number");
+        assert!(lists.contains("x.bits is damaged"), "{lists}");
+        let uncovered = on_disk("national", Listing::NotCovered, NEW);
+        assert_eq!(
+            told("212", std::slice::from_ref(&uncovered), &[]),
+            (None, Some(false), None, "national NotCovered".to_owned())
+        );
+        assert_eq!(told("212", &[uncovered], &[from_vendor("national", false, NEW)]).0, Some(false));
+        let other = on_disk("state:TX", Listing::NotCovered, NEW);
+        assert_eq!(told("212", &[fine, other], &[]).1, Some(false), "New York does not need it");
+    }
+}

@@ -75,7 +75,10 @@ pub fn import(
 
     let (added, removed) = (draft.added, draft.removed);
     let bad = std::mem::take(&mut draft.intake.bad);
-    let entry = draft.write(kind, sources, now, progress)?;
+    let entry = draft.write(kind, sources, now, progress).inspect_err(|_| {
+        // A full disk, most likely: what was written so far must not keep it full.
+        let _ = remove_unnamed(root, &manifest);
+    })?;
     manifest.lists.insert(request.list, entry.clone());
     manifest.clone().replace(root)?;
     // The import has happened. What cannot be removed now is removed later.

@@ -143,7 +143,11 @@ impl Snapshot {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return if has_lists(root) { Err(fault("is missing".to_owned())) } else { Ok(Vec::new()) };
+                return if has_lists(root) {
+                    Err(fault("is missing: import the lists again".to_owned()))
+                } else {
+                    Ok(Vec::new())
+                };
             }
             Err(error) => return Err(fault(format!("cannot be read: {error}"))),
         };

@@ -8,6 +8,7 @@ mod carrier;
 mod faults;
 mod gate;
 mod keys;
+mod lists;
 mod media;
 mod proxy;
 mod restart;

@@ -1,7 +1,7 @@
 //! The server under test: the binary as a child process with a database of its own.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use tokio::sync::watch;
@@ -48,6 +48,11 @@ impl Settings {
         ];
         let pairs = common.iter().chain(own).map(|(key, text)| (format!("CLEARLINE__{key}"), (*text).to_owned()));
         Self { folder, pairs: pairs.collect() }
+    }
+
+    /// Where the database is, and the lists.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The binary with these settings and nothing else in its environment.
