@@ -1,8 +1,8 @@
 //! The numbers of one area code as bits, and the file that holds them.
 //!
-//! A file has one block for each exchange, 200 to 999: 10,000 bits and a checksum. A lookup is one positional read of one block,
-//! from the page cache as a rule, and is certain of what it read: the checksum counts the list, area code, generation and exchange
-//! in, so that a damaged block, or a file that is in the wrong place, is found out by whoever reads it.
+//! A file has one block for each thousand numbers of each exchange, 200 to 999: 1,000 bits and a checksum. A lookup is one positional
+//! read of one block, from the page cache as a rule, and is certain of what it read: the checksum counts the list, area code,
+//! generation and block in, so that a damaged block, or a file that is in the wrong place, is found out by whoever reads it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,12 +15,13 @@ use sha2::{Digest as _, Sha256};
 use super::name::{ListName, NanpNumber};
 use crate::domain::phone::Npa;
 
-const EXCHANGES: usize = 800;
-/// Bytes of one exchange's bits.
-const BITS: usize = 10_000 / 8;
+/// Ten blocks an exchange.
+const BLOCKS: usize = 800 * 10;
+/// Bytes of one block's bits.
+const BITS: usize = 1_000 / 8;
 const BLOCK: usize = BITS + size_of::<u32>();
 /// The size of every file.
-const FILE: usize = EXCHANGES * BLOCK;
+const FILE: usize = BLOCKS * BLOCK;
 
 /// What a file holds, by its place. Part of every checksum in it.
 #[derive(Debug, Clone, Copy)]
@@ -53,21 +54,22 @@ pub(super) enum Unreadable {
     Hash,
 }
 
-fn checksum(seed: u32, exchange: usize, bits: &[u8]) -> u32 {
+fn checksum(seed: u32, block: usize, bits: &[u8]) -> u32 {
     let mut hasher = Hasher::new_with_initial(seed);
-    hasher.update(&u32::try_from(exchange).expect("800 exchanges").to_le_bytes());
+    hasher.update(&u32::try_from(block).expect("8,000 blocks").to_le_bytes());
     hasher.update(bits);
     hasher.finalize()
 }
 
-fn is_whole(seed: u32, exchange: usize, block: &[u8]) -> bool {
-    let (bits, sum) = block.split_at(BITS);
-    checksum(seed, exchange, bits).to_le_bytes() == sum
+fn is_whole(seed: u32, block: usize, bytes: &[u8]) -> bool {
+    let (bits, sum) = bytes.split_at(BITS);
+    checksum(seed, block, bits).to_le_bytes() == sum
 }
 
-/// Where a number's bit is within its block.
-fn bit(number: NanpNumber) -> (usize, u8) {
-    (usize::from(number.line() / 8), 1 << (number.line() % 8))
+/// Where a number's bit is: the block, the byte within it, and the byte with this bit set.
+fn place(number: NanpNumber) -> (usize, usize, u8) {
+    let (thousand, rest) = (number.line() / 1000, number.line() % 1000);
+    (usize::from(number.exchange() * 10 + thousand), usize::from(rest / 8), 1 << (rest % 8))
 }
 
 /// The numbers of one area code, in memory while a list is imported.
@@ -105,8 +107,8 @@ impl Bitmap {
     }
 
     fn byte_of(&mut self, number: NanpNumber) -> (&mut u8, u8) {
-        let (byte, mask) = bit(number);
-        (&mut self.bytes[usize::from(number.exchange()) * BLOCK + byte], mask)
+        let (block, byte, mask) = place(number);
+        (&mut self.bytes[block * BLOCK + byte], mask)
     }
 
     /// Reads a whole file and proves every block of it, and that it is the file of this hash.
@@ -115,7 +117,7 @@ impl Bitmap {
         let mut bytes = vec![0; FILE];
         file.read_exact_at(&mut bytes, 0)?;
         let seed = identity.seed();
-        if !bytes.chunks_exact(BLOCK).enumerate().all(|(exchange, block)| is_whole(seed, exchange, block)) {
+        if !bytes.chunks_exact(BLOCK).enumerate().all(|(block, bytes)| is_whole(seed, block, bytes)) {
             return Err(Unreadable::Checksum);
         }
         if hex(&Sha256::digest(&bytes)) != sha256 {
@@ -128,10 +130,10 @@ impl Bitmap {
     pub(super) fn write(&mut self, path: &Path, identity: Identity) -> io::Result<Sealed> {
         let seed = identity.seed();
         let mut numbers = 0;
-        for (exchange, block) in self.bytes.chunks_exact_mut(BLOCK).enumerate() {
-            let (bits, sum) = block.split_at_mut(BITS);
+        for (block, bytes) in self.bytes.chunks_exact_mut(BLOCK).enumerate() {
+            let (bits, sum) = bytes.split_at_mut(BITS);
             numbers += bits.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>();
-            sum.copy_from_slice(&checksum(seed, exchange, bits).to_le_bytes());
+            sum.copy_from_slice(&checksum(seed, block, bits).to_le_bytes());
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all_at(&self.bytes, 0)?;
@@ -153,14 +155,13 @@ impl BitmapFile {
     }
 
     pub(super) fn contains(&self, number: NanpNumber) -> Result<bool, Unreadable> {
-        let exchange = usize::from(number.exchange());
-        let mut block = [0; BLOCK];
-        self.file.read_exact_at(&mut block, (exchange * BLOCK) as u64)?;
-        if !is_whole(self.seed, exchange, &block) {
+        let (block, byte, mask) = place(number);
+        let mut bytes = [0; BLOCK];
+        self.file.read_exact_at(&mut bytes, (block * BLOCK) as u64)?;
+        if !is_whole(self.seed, block, &bytes) {
             return Err(Unreadable::Checksum);
         }
-        let (byte, mask) = bit(number);
-        Ok(block[byte] & mask != 0)
+        Ok(bytes[byte] & mask != 0)
     }
 }
 

@@ -256,7 +256,7 @@ fn damage_is_found_named_and_never_an_answer() {
 
     // One bit, in the block that is asked for, while the file is open.
     let file = fresh(1);
-    let offset = 355 * 1254 + 113 / 8;
+    let offset = 3550 * 129 + 113 / 8;
     let mut byte = [0];
     file.read_exact_at(&mut byte, offset).unwrap();
     assert_eq!(byte, [1 << (113 % 8)]);
