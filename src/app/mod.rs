@@ -24,6 +24,7 @@ mod run_tool;
 mod urls;
 mod warm_agent;
 mod watch_calls;
+mod withdraw_queued;
 
 use std::sync::Arc;
 
@@ -41,8 +42,9 @@ use crate::telemetry::metrics::Metrics;
 pub use answer_call::AnswerOrder;
 pub use clock::WallClock;
 pub use gate::{Gate, GateAnswer, GateQuestion};
+pub use ids::fingerprint;
 pub use journal::{Journal, JournalFull};
-pub use keys::create_key;
+pub use keys::{EnvironmentKey, WeakKey, create_key};
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
 pub use record_consent::{NewConsent, record_consent};
@@ -66,6 +68,7 @@ pub struct App {
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
+    pub environment_key: Option<EnvironmentKey>,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

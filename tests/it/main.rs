@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
+mod agent_events;
 mod api;
 mod audio;
 mod carrier;
+mod dnc_lists;
+mod doctor;
 mod faults;
 mod gate;
 mod keys;
@@ -14,6 +17,7 @@ mod proxy;
 mod restart;
 mod server;
 mod shutdown;
+mod tls;
 mod vendors;
 mod webhooks;
 
