@@ -17,12 +17,13 @@ use crate::config::{ComplianceConfig, ScrubConfig, SellerConfig};
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::Actor;
 use crate::domain::{CallId, Decision, DecisionId, E164, LeadId, Party, Purpose};
+use crate::lists::{ListAnswer, Lists};
 use crate::scrub::ScrubClient;
 use crate::store::{self, Decided, GateRequest, Intent, Store, StoreError, StoredFacts};
 
 use super::inputs::inputs;
 use super::scrub_number::{Scrubbing, held_since};
-use super::{App, PlaceCall};
+use super::{App, PlaceCall, list_facts};
 
 /// What to do where no vendor is asked.
 const NOT_ON_RECORD: &str = "No answer of the Reassigned Numbers Database that still counts is on record: set compliance.scrub.vendor, or \
@@ -41,6 +42,8 @@ pub struct Gate {
     /// States under a declared emergency, by the operator's word.
     emergencies: Arc<[StateCode]>,
     scrubbing: Arc<Scrubbing>,
+    /// None where the store is in memory and no folder is set.
+    lists: Option<Arc<Lists>>,
 }
 
 /// A question to the gate.
@@ -89,6 +92,7 @@ impl Gate {
         compliance: &ComplianceConfig,
         seller: &SellerConfig,
         own_rules: Option<(&str, &str)>,
+        lists: Option<Lists>,
     ) -> anyhow::Result<Self> {
         let tables = match own_rules {
             Some((path, text)) => RuleTables::with_operator_file(text)
@@ -110,6 +114,7 @@ impl Gate {
             seller: seller.name.as_str().into(),
             emergencies: emergencies.into(),
             scrubbing: Arc::new(Scrubbing::new(&compliance.scrub, None)),
+            lists: lists.map(Arc::new),
         })
     }
 
@@ -131,6 +136,11 @@ impl Gate {
 
     pub fn disclosures(&self) -> &Disclosures {
         &self.disclosures
+    }
+
+    /// The do-not-call lists on disk.
+    pub fn lists(&self) -> Option<&Lists> {
+        self.lists.as_deref()
     }
 
     pub fn profile(&self) -> &Profile {
@@ -222,11 +232,12 @@ impl Gate {
         self.rules_are_kept
             .get_or_try_init(|| store.keep_rule_set(&self.tables.rule_set, &self.tables.files, now))
             .await?;
+        let on_disk = self.look_up(request.number.number()).await;
         store
             .decide(request, now, move |stored| {
                 let at = question.at.unwrap_or(now);
-                let facts = gate.facts(stored, &question, unanswered, now);
-                let inputs = inputs(stored, &question, at);
+                let facts = gate.facts(stored, &on_disk, &question, unanswered, now);
+                let inputs = inputs(stored, &on_disk, &question, at);
                 let (decision, evidence) = evidence::decide(facts, inputs, &gate.tables, &gate.profile, at);
                 (decision, serde_json::to_value(&evidence).expect("evidence serialises"))
             })
@@ -248,10 +259,19 @@ impl Gate {
         self.scrubbing.refresh(store, &self.seller, &number, now).await
     }
 
-    /// What the store knows, in the gate's words. `unanswered` is why a vendor that was to be asked gave no answer.
+    /// What the lists on disk say, read where waiting for a disk holds nothing else up.
+    async fn look_up(&self, number: Option<&E164>) -> Vec<ListAnswer> {
+        let (Some(lists), Some(number)) = (self.lists.clone(), number.cloned()) else { return Vec::new() };
+        let answers = tokio::task::spawn_blocking(move || lists.look_up(&number)).await;
+        answers.unwrap_or_else(|cut_short| vec![ListAnswer::unreadable(cut_short.to_string())])
+    }
+
+    /// What the store and the lists on disk know, in the gate's words. `unanswered` is why a vendor that was to be asked gave no
+    /// answer.
     fn facts(
         &self,
         stored: &StoredFacts,
+        on_disk: &[ListAnswer],
         question: &GateQuestion,
         unanswered: Option<String>,
         now: Timestamp,
@@ -295,9 +315,7 @@ impl Gate {
             facts.why_unknown.insert("rnd".to_owned(), why);
         }
         facts.emergencies = self.emergencies.to_vec();
-        facts.national_dnc = listed(stored, |list| list == "national");
-        facts.state_dnc = listed(stored, |list| list.starts_with("state:"));
-        facts.dnc_list_date = stored.dnc_answers.iter().map(|answer| answer.as_of).min();
+        list_facts::tell(&mut facts, on_disk, &stored.dnc_answers, &self.tables);
         facts.relationships = stored
             .relationships
             .iter()
@@ -322,13 +340,18 @@ fn states_of(decision: Option<&Decision>) -> Vec<StateCode> {
     decision.into_iter().flat_map(|d| &d.places).filter_map(|place| place.state.parse().ok()).collect()
 }
 
-/// On any list of this kind? Unknown when none was asked.
-fn listed(stored: &StoredFacts, is_of_kind: impl Fn(&str) -> bool) -> Option<bool> {
-    let answers: Vec<_> = stored.dnc_answers.iter().filter(|answer| is_of_kind(&answer.list)).collect();
-    (!answers.is_empty()).then(|| answers.iter().any(|answer| answer.listed))
-}
-
 impl App {
+    /// Tells the metrics how old the do-not-call lists are.
+    pub fn look_at_lists(&self) {
+        let Some(lists) = self.gate.lists() else { return };
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let snapshot = lists.current();
+        let ages = snapshot.entries().ok().map(|entries| {
+            entries.map(|(list, entry)| (list.to_string(), today.duration_since(entry.as_of).as_hours() / 24))
+        });
+        self.metrics.lists(ages);
+    }
+
     /// The gate's answer now, recorded as an inquiry: nothing is reserved and nothing counted.
     pub async fn inquire(&self, question: &GateQuestion) -> Result<GateAnswer, StoreError> {
         let decided = self.gate.decide(&self.store, question, Intent::Inquiry, self.clock.now()).await?;

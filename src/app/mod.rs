@@ -14,6 +14,7 @@ mod inputs;
 mod journal;
 mod keys;
 mod leads;
+mod list_facts;
 mod listen;
 mod live_calls;
 mod media_stream;

@@ -1,5 +1,6 @@
 //! Builds the world of a server from its settings: store, journal, gate, carrier, agents, and the `App` that holds them.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::app::{App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock}
 use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
 use crate::config::{Config, ScrubVendor, TwilioConfig};
 use crate::domain::{AccountSid, Secret};
+use crate::lists::{self, Lists};
 use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
 use crate::scrub::{self, ScrubClient, Vendor};
 use crate::store::Store;
@@ -28,6 +30,10 @@ pub(super) async fn build(
     let live = Arc::new(LiveCalls::default());
     let metrics = Arc::new(Metrics::default());
     let journal = Journal::start(store.clone(), Arc::clone(&live), clock, Arc::clone(&metrics), &tracker);
+    if let Some(Err(error)) = lists_folder(&config)?.map(|folder| lists::sweep(&folder)) {
+        // Nothing is read from what was left over; the lists in force are looked at by each decision.
+        tracing::error!(%error, "what a cut-short import of a list left could not be removed");
+    }
     let gate = open_gate(&config)?;
     let carrier = open_carrier(&config.carrier.twilio)?;
     let agents = ElevenLabsClient::new(
@@ -65,8 +71,12 @@ pub(super) async fn build(
 
 /// Opens the store of the settings, or the default one in the platform's data directory.
 pub(super) async fn open_store(config: &Config, tracker: &TaskTracker) -> anyhow::Result<Store> {
-    let url = if config.store.url.is_empty() { default_store_url()? } else { config.store.url.clone() };
+    let url = store_url(config)?;
     Store::open(&url, tracker).await.with_context(|| format!("the store {url} cannot be opened (store.url)"))
+}
+
+fn store_url(config: &Config) -> anyhow::Result<String> {
+    if config.store.url.is_empty() { default_store_url() } else { Ok(config.store.url.clone()) }
 }
 
 fn default_store_url() -> anyhow::Result<String> {
@@ -87,6 +97,7 @@ pub(super) fn open_gate(config: &Config) -> anyhow::Result<Gate> {
         &config.compliance,
         &config.seller,
         own_rules.as_ref().map(|(path, text)| (path.as_str(), text.as_str())),
+        lists_folder(config)?.map(Lists::new),
     )?;
     Ok(match open_scrub(config)? {
         Some(vendor) => gate.with_vendor(&config.compliance.scrub, vendor),
@@ -118,6 +129,15 @@ fn open_scrub(config: &Config) -> anyhow::Result<Option<ScrubClient>> {
         line_type: settings.line_type,
     };
     Ok(Some(ScrubClient::new(account)?))
+}
+
+/// The folder of the do-not-call lists: that of the settings, or `lists` beside the database. None where that is in memory.
+pub(super) fn lists_folder(config: &Config) -> anyhow::Result<Option<PathBuf>> {
+    if !config.compliance.lists_directory.is_empty() {
+        return Ok(Some(config.compliance.lists_directory.clone().into()));
+    }
+    let database = store_url(config)?;
+    Ok(database.strip_prefix("sqlite://").map(|path| Path::new(path).with_file_name("lists")))
 }
 
 pub(super) fn open_carrier(settings: &TwilioConfig) -> anyhow::Result<Option<TwilioClient>> {

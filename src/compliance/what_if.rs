@@ -168,6 +168,7 @@ pub(super) fn read_facts(row: &Map<String, Value>, tables: &RuleTables) -> Resul
         national_dnc: fields.choice("ndnc", &YES_NO)?,
         state_dnc: fields.choice("state_dnc", &YES_NO)?,
         dnc_list_date: fields.parsed("dnc_list_date", "a date like 2026-11-20")?,
+        lists: Vec::new(),
         litigator: fields.choice("litigator", &YES_NO)?,
         reassigned: fields.choice("rnd", &REASSIGNED)?,
         relationships: read_relationship(&fields)?.into_iter().collect(),

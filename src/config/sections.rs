@@ -143,6 +143,7 @@ pub struct CallsConfig {
 #[serde(deny_unknown_fields)]
 pub struct ComplianceConfig {
     pub rules: String,
+    pub lists_directory: String,
     /// The gate's own type reads them (`compliance::profile`).
     pub choices: toml::Table,
     pub purposes: Vec<Purpose>,

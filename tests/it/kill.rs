@@ -35,10 +35,7 @@ const ROUNDS: usize = 4;
 /// Settings under which a call to Florida is allowed at any hour, and its number is asked about at the emulated vendor.
 fn settings(twilio: &str) -> Vec<(&'static str, String)> {
     vec![
-        (
-            "COMPLIANCE__RULES_FILE",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/any_hour_rules.toml").to_owned(),
-        ),
+        ("COMPLIANCE__RULES", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/any_hour_rules.toml").to_owned()),
         ("COMPLIANCE__CHOICES__LITIGATOR_LIST", "off".to_owned()),
         ("COMPLIANCE__SCRUB__VENDOR", "twilio_lookup".to_owned()),
         ("COMPLIANCE__SCRUB__API_URL", twilio.to_owned()),

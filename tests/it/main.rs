@@ -8,6 +8,7 @@ mod audio;
 mod books;
 mod carrier;
 mod control;
+mod dnc_lists;
 mod doctor;
 mod doors;
 mod evidence;

@@ -64,6 +64,11 @@ impl Settings {
         self.folder.join(name)
     }
 
+    /// Where the database is, and the lists.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where the server's database is.
     pub(super) fn store_url(&self) -> String {
         store_in(&self.folder)

@@ -115,6 +115,16 @@ impl Findings {
         self.deny(ReasonCode::FactUnknown, citation, message);
     }
 
+    /// The same for a fact that lists give, with what kept them from it.
+    fn unknown_from_lists(&mut self, case: &Case<'_>, fact: &str, citation: &str, gaps: impl Iterator<Item = String>) {
+        let gaps: Vec<_> = gaps.collect();
+        if gaps.is_empty() {
+            return self.unknown(case, fact, citation);
+        }
+        let message = format!("The fact {fact} is not known, and this call needs it: {}.", gaps.join("; "));
+        self.deny(ReasonCode::FactUnknown, citation, message);
+    }
+
     fn warn(&mut self, message: impl Into<String>) {
         self.warnings.push(message.into());
     }
