@@ -19,8 +19,9 @@ use super::{SELLER, soon};
 
 /// Every source file that names the one use case which dials, or redeems a clearance for an order to dial, and the test that shows
 /// it refusing.
-const PLACES: [(&str, &str); 3] = [
+const PLACES: [(&str, &str); 4] = [
     ("src/app/place_call.rs", "every_door_is_refused_without_clearance_and_on_record"),
+    ("src/app/transfer_call.rs", "an_outside_number_needs_the_gates_clearance"),
     ("src/surfaces/api/calls.rs", "the_doors_that_are_built_refuse"),
     // Plays its calls in front of everybody; its second one is blocked, and `demo --once` fails if it is not.
     ("src/surfaces/cli/demo.rs", "every_door_is_refused_without_clearance_and_on_record"),
