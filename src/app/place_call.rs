@@ -14,16 +14,13 @@ use futures_util::FutureExt as _;
 
 use crate::carrier::DialError;
 use crate::compliance::clearance::{Clearance, ClearanceError, DialOrder};
-use crate::config;
 use crate::domain::access::ClaimedPurpose;
-use crate::domain::event::{Actor, Created};
+use crate::domain::event::{Actor, Created, OnMachine};
 use crate::domain::{
     AgentRef, AgentVendor, AttemptId, Call, CallEvent, CallId, Decision, DecisionId, Direction, Disposition, E164,
     LeadId, Party, Purpose,
 };
-use crate::protocol::twilio::rest::{
-    DialRequest, MachineDetection, MachineDetectionMode, RecordingChannels, RecordingRequest,
-};
+use crate::protocol::twilio::rest::{DialRequest, MachineDetection, RecordingChannels, RecordingRequest};
 use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::{LiveCall, Next};
@@ -40,6 +37,8 @@ pub struct PlaceCall {
     pub purpose: ClaimedPurpose,
     pub lead_id: Option<LeadId>,
     pub dynamic_variables: BTreeMap<String, serde_json::Value>,
+    /// What is done if a machine picks up; none: what the settings say.
+    pub on_machine: Option<OnMachine>,
 }
 
 /// A call that was let through, or one that was not.
@@ -142,6 +141,7 @@ impl App {
             && record.purpose == Some(request.purpose.into())
             && record.lead_id == request.lead_id
             && record.dynamic_variables == request.dynamic_variables
+            && record.on_machine == request.on_machine
             && request.agent.as_ref().or(default.as_ref()) == Some(&record.agent)
     }
 
@@ -166,10 +166,14 @@ impl App {
         self.metrics.call_started(Direction::Outbound);
         let question = GateQuestion {
             lead_id: request.lead_id,
+            call_id: Some(call_id),
             ..GateQuestion::about(request.to.as_str(), request.purpose.into(), actor)
         };
         let asked = async {
             self.journal.record_durably(call_id, CallEvent::Created(created)).await?;
+            if let Some(plan) = request.on_machine {
+                self.journal.record_durably(call_id, CallEvent::MachinePlanned { plan }).await?;
+            }
             self.ask_gate(&call, &question).await
         };
         let (decision_id, decision, clearance) = match asked.await {
@@ -272,8 +276,28 @@ impl App {
         let Some(order) = self.redeem_or_ask_again(call, question, clearance).await? else {
             return Ok(());
         };
+        let Some(order) = self.begin_attempt(call, question, order).await? else {
+            return Ok(());
+        };
         call.hold_slot(slot);
         self.dial(call, from, order).await
+    }
+
+    /// Makes the attempt durable. If calls were stopped or the number opted out since the gate allowed it, the gate is asked again.
+    async fn begin_attempt(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        question: &GateQuestion,
+        order: DialOrder,
+    ) -> Result<Option<DialOrder>, PlaceCallError> {
+        match self.store.begin_attempt(&order, call.id, self.clock.now()).await {
+            Ok(()) => return Ok(Some(order)),
+            Err(StoreError::Overtaken(reservation)) => self.store.release(reservation, self.clock.now()).await?,
+            Err(error) => return Err(error.into()),
+        }
+        let Some(order) = self.ask_again(call, question).await? else { return Ok(None) };
+        self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
+        Ok(Some(order))
     }
 
     /// The order to dial; none when the gate, asked again because the clearance had grown old, now says no.
@@ -290,6 +314,14 @@ impl App {
                 self.store.release(reservation, self.clock.now()).await?;
             }
         }
+        self.ask_again(call, question).await
+    }
+
+    async fn ask_again(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        question: &GateQuestion,
+    ) -> Result<Option<DialOrder>, PlaceCallError> {
         let (_, _, clearance) = self.ask_gate(call, question).await?;
         let fresh = clearance.and_then(|clearance| clearance.redeem(ids::attempt(), self.clock.now()).ok());
         if fresh.is_none() {
@@ -303,7 +335,6 @@ impl App {
         let Some(carrier) = &self.carrier else { return Err(PlaceCallError::NoCarrier) };
         let attempt_id = order.attempt_id();
         let to = order.number().clone();
-        self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
         call.set_attempt(attempt_id);
         self.journal.record_durably(call.id, CallEvent::Dialing { attempt_id }).await?;
         if call.is_over() {
@@ -313,7 +344,7 @@ impl App {
         }
         self.warm_agent(call);
         let began = self.clock.now();
-        match carrier.dial(order, &self.dial_request(call.id, from.clone())).await {
+        match carrier.dial(order, &self.dial_request(&call.record(), from.clone())).await {
             Ok(resource) => self.carrier_accepted(call, attempt_id, resource.sid).await?,
             Err(DialError::Refused(refusal)) => {
                 self.store.settle_attempt(attempt_id, Settlement::Refused, self.clock.now()).await?;
@@ -357,7 +388,8 @@ impl App {
         Ok(())
     }
 
-    fn dial_request(&self, call_id: CallId, from: E164) -> DialRequest {
+    fn dial_request(&self, record: &Call, from: E164) -> DialRequest {
+        let call_id = record.id;
         let settings = &self.config.carrier.twilio;
         DialRequest {
             from,
@@ -370,12 +402,10 @@ impl App {
                 channels: RecordingChannels::Dual,
                 status_callback: self.urls.recording_callback(call_id),
             }),
-            machine_detection: (settings.machine_detection != config::MachineDetection::Off).then(|| {
-                MachineDetection {
-                    mode: MachineDetectionMode::Enable,
-                    callback: self.urls.amd_callback(call_id),
-                    timeout: None,
-                }
+            machine_detection: self.detection_mode(record).map(|mode| MachineDetection {
+                mode,
+                callback: self.urls.amd_callback(call_id),
+                timeout: None,
             }),
         }
     }

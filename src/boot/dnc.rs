@@ -26,7 +26,7 @@ use crate::store::{OptOut, Store};
 use crate::surfaces::cli::out::{Paint, line};
 use crate::surfaces::cli::{DncCommand, DncImportArgs, ListKindArg};
 
-use super::local::{OpenStore, number, operator};
+use super::open_store::{OpenStore, number, operator};
 use super::world;
 
 pub(super) async fn run(config: &Config, command: DncCommand, paint: Paint) -> anyhow::Result<ExitCode> {

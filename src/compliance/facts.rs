@@ -3,6 +3,7 @@
 //!
 //! Facts read and write as JSON, so that the ledger can keep them and a decision can be made again from its own record.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -59,6 +60,9 @@ pub struct Facts {
     pub emergencies: Vec<StateCode>,
     /// The operators have stopped every outbound call.
     pub outbound_stopped: bool,
+    /// Why a fact is not known and what to do about it, by the fact's name (`rnd`, `known_state`). For the reasons' messages.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub why_unknown: BTreeMap<String, String>,
 }
 
 /// One record of permission, as far as the gate needs it.
@@ -168,6 +172,7 @@ impl Facts {
             protected_line: false,
             emergencies: Vec::new(),
             outbound_stopped: false,
+            why_unknown: BTreeMap::new(),
         }
     }
 

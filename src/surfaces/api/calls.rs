@@ -11,18 +11,16 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, PlaceCall, PlaceCallError, Placed};
+use crate::app::{App, MESSAGE_MAX, PlaceCall, PlaceCallError, Placed};
 use crate::domain::access::Scope;
-use crate::domain::event::{Actor, Door};
+use crate::domain::event::{Actor, Door, OnMachine};
 use crate::domain::{AgentRef, Call, CallId, Direction, Disposition, E164, LeadId, Purpose};
-use crate::store::{CallFilter, Cursor};
+use crate::store::CallFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
+use super::paging::page;
 use super::views::{self, Numbers};
-
-/// How many calls a page holds at most.
-const PAGE_MAX: u32 = 200;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +31,7 @@ struct PlaceBody {
     purpose: Option<String>,
     #[serde(default)]
     dynamic_variables: BTreeMap<String, Value>,
+    on_machine: Option<OnMachine>,
     #[serde(default)]
     dry_run: bool,
 }
@@ -75,7 +74,7 @@ pub(super) async fn place(
 }
 
 /// A denial as a problem document with the `error` object of the contract.
-fn blocked(placed: &Placed) -> Problem {
+pub(super) fn blocked(placed: &Placed) -> Problem {
     let reasons: Vec<_> = placed
         .decision
         .reasons()
@@ -126,6 +125,11 @@ async fn parse_place(app: &App, caller: &Caller, body: PlaceBody) -> Result<Plac
     if body.dynamic_variables.keys().any(|name| name.starts_with("system__")) {
         problem("dynamic_variables", "a name that starts with system__", "names of your own");
     }
+    if let Some(OnMachine::Message { text }) = &body.on_machine
+        && (text.trim().is_empty() || text.chars().count() > MESSAGE_MAX)
+    {
+        problem("on_machine.text", "a text of another length", "1 to 2000 characters");
+    }
     let to = match (&body.to, lead_id) {
         (Some(text), _) => text.parse::<E164>().map_or_else(
             |_| {
@@ -149,7 +153,8 @@ async fn parse_place(app: &App, caller: &Caller, body: PlaceBody) -> Result<Plac
     match to {
         Some(to) if problems.is_empty() => {
             let purpose = caller.claim(purpose)?;
-            Ok(PlaceCall { to, agent, purpose, lead_id, dynamic_variables: body.dynamic_variables })
+            let (dynamic_variables, on_machine) = (body.dynamic_variables, body.on_machine);
+            Ok(PlaceCall { to, agent, purpose, lead_id, dynamic_variables, on_machine })
         }
         _ => Err(Problem::invalid_arguments(&problems)),
     }
@@ -166,7 +171,7 @@ pub(super) fn parse_purpose(text: Option<&str>) -> Result<Purpose, &str> {
 }
 
 /// What was received, without digits that could be somebody's number.
-fn mask(text: &str) -> String {
+pub(super) fn mask(text: &str) -> String {
     text.chars().take(24).map(|c| if c.is_ascii_digit() { '•' } else { c }).collect()
 }
 
@@ -223,13 +228,7 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsRead)?;
-    let limit = query.limit.unwrap_or(50).clamp(1, PAGE_MAX);
-    let after = query
-        .cursor
-        .as_deref()
-        .map(str::parse::<Cursor>)
-        .transpose()
-        .map_err(|_| Problem::bad_request("The cursor is not one that this server gave."))?;
+    let (after, limit) = page(query.cursor.as_deref(), query.limit)?;
     let filter = parse_filter(query)?;
     let page = app.store.list_calls(filter, after, limit).await.map_err(|error| Problem::internal(&error))?;
     let calls: Vec<_> = page.items.iter().map(|call| views::call(call, numbers(&caller))).collect();
@@ -325,6 +324,6 @@ async fn find(app: &App, id: &str) -> Result<Call, Problem> {
     found.map_err(|error| Problem::internal(&error))?.ok_or_else(|| Problem::not_found("call"))
 }
 
-fn numbers(caller: &Caller) -> Numbers {
+pub(super) fn numbers(caller: &Caller) -> Numbers {
     if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked }
 }
