@@ -6,7 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run has failed")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
-#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures for people")]
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -68,23 +69,23 @@ fn measure(folder: &Path, numbers: u64) -> bool {
     let imported = import(&root, &request, Timestamp::UNIX_EPOCH, &mut |_| ()).unwrap();
     let taken = started.elapsed().as_secs_f64();
     fs::remove_file(&file).unwrap();
-    let rate = numbers as f64 / taken;
+    let per_second = numbers as f64 / taken;
     println!(
         "import: {taken:.2} s, {:.1} million numbers a second; {:.1} times counting the lines",
-        rate / 1e6,
+        per_second / 1e6,
         taken / floor
     );
-    let mut fine = goal("import of 2 million numbers a second", rate >= 2e6);
+    let mut met = goal("import of 2 million numbers a second", per_second >= 2e6);
     assert_eq!(imported.bad.total, 0);
     assert!(imported.entry.numbers <= numbers && imported.entry.numbers > numbers / 2, "random numbers repeat");
 
     let disk = disk_use(&root);
     println!("disk: {}, {:.2} bytes a number", megabytes(disk), disk as f64 / imported.entry.numbers as f64);
-    fine &= goal("at most 450 MB of disk for the whole registry", disk * AREA_CODES / area_codes <= 450_000_000);
+    met &= goal("at most 450 MB of disk for the whole registry", disk * AREA_CODES / area_codes <= 450_000_000);
 
     let mut reader = Command::new(std::env::current_exe().unwrap());
     let reader = reader.arg("--read").arg(&root).args(["--area-codes", &area_codes.to_string()]).status().unwrap();
-    fine & reader.success()
+    met & reader.success()
 }
 
 fn goal(name: &str, is_met: bool) -> bool {
@@ -132,7 +133,7 @@ fn count_lines(path: &Path) -> u64 {
         if count == 0 {
             return lines;
         }
-        lines += buffer[..count].iter().filter(|byte| **byte == b'\n').count() as u64;
+        lines += memchr::memchr_iter(b'\n', &buffer[..count]).count() as u64;
     }
 }
 
@@ -192,12 +193,12 @@ fn read(root: &Path, area_codes: u64) -> ExitCode {
     let lists = Lists::new(root);
     let snapshot = lists.current();
     let mut listed = 0_u64;
-    let mut look_up = |number: &E164| {
+    let mut ask = |number: &E164| {
         let answers = snapshot.look_up(number);
         listed += u64::from(answers[0].listing == clearline::lists::Listing::Listed);
     };
-    numbers.iter().for_each(&mut look_up);
-    let lookup = each(&numbers, &mut look_up);
+    numbers.iter().for_each(&mut ask);
+    let one_lookup = each(&numbers, &mut ask);
     let memory = before.and_then(|before| Ok(private_memory()?.saturating_sub(before)));
     let whole = each(&numbers, |number| {
         black_box(lists.look_up(number));
@@ -221,12 +222,12 @@ fn read(root: &Path, area_codes: u64) -> ExitCode {
     println!("read of one byte: median {:.0} ns, p99 {:.0} ns", floor.0, floor.1);
     println!(
         "lookup: median {:.0} ns, p99 {:.0} ns; {:.2} times the bare read",
-        lookup.0,
-        lookup.1,
-        lookup.0 / floor.0
+        one_lookup.0,
+        one_lookup.1,
+        one_lookup.0 / floor.0
     );
     println!("with the look whether an import has ended: median {:.0} ns, p99 {:.0} ns", whole.0, whole.1);
-    let mut fine = goal("a lookup in under 1 µs (median)", lookup.0 < 1000.0);
+    let mut fine = goal("a lookup in under 1 µs (median)", one_lookup.0 < 1000.0);
     if let Ok(memory) = memory {
         println!("private memory for the lists: {}", megabytes(memory));
         fine &= goal("under 20 MB of private memory", memory < 20_000_000);

@@ -17,6 +17,7 @@ use crate::compliance::tables::jurisdictions::DncList;
 use crate::config::Config;
 use crate::domain::consent::OptOutChannel;
 use crate::domain::decision::Voice;
+use crate::domain::phone::Npa;
 use crate::domain::{E164, Purpose};
 use crate::lists::{
     self, BadLines, Coverage, Import, Imported, Kind, ListAnswer, ListEntry, ListName, Listing, Progress,
@@ -106,7 +107,7 @@ fn coverage(text: &str) -> anyhow::Result<Coverage> {
     if text == "all" {
         return Ok(Coverage::All);
     }
-    let code = |code: &str| Ok(code.trim().parse::<crate::domain::phone::Npa>().map(|npa| npa.as_u16())?);
+    let code = |code: &str| Ok(code.trim().parse().map(Npa::as_u16)?);
     let codes: anyhow::Result<_> = text.split(',').map(code).collect();
     Ok(Coverage::AreaCodes(codes.context("--area-codes takes `all` or area codes like 212,646")?))
 }
@@ -180,10 +181,10 @@ fn report(list: ListName, imported: &Imported, paint: Paint) {
     let note = |text: String| line(format!("{} {text}", paint.yellow("note:")));
     if let (Kind::Full, Some(before)) = (imported.kind, &imported.before) {
         if let Coverage::AreaCodes(codes) = &before.coverage {
-            let lost = codes.iter().filter(|code| (**code).try_into().is_ok_and(|npa| !entry.coverage.covers(npa)));
-            let lost: Vec<_> = lost.map(ToString::to_string).collect();
-            if !lost.is_empty() {
-                note(format!("no longer covered, so sales calls there are denied (FACT_UNKNOWN): {}", lost.join(" ")));
+            let gone = codes.iter().filter(|code| (**code).try_into().is_ok_and(|npa| !entry.coverage.covers(npa)));
+            let gone: Vec<_> = gone.map(ToString::to_string).collect();
+            if !gone.is_empty() {
+                note(format!("no longer covered, so sales calls there are denied (FACT_UNKNOWN): {}", gone.join(" ")));
             }
         }
         if entry.as_of < before.as_of {

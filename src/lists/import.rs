@@ -242,13 +242,11 @@ impl<'a> Draft<'a> {
     fn bitmap(&mut self, number: NanpNumber) -> Result<&mut Bitmap, ListsError> {
         let npa = number.npa();
         let place = &mut self.bitmaps[usize::from(npa.as_u16() - 200)];
-        match place {
-            Some(bitmap) => Ok(bitmap),
-            None => {
-                let base = self.before.filter(|_| self.intake.kind == Some(Kind::Changes));
-                Ok(place.insert(read_base(self.root, self.request.list, npa, base)?))
-            }
+        if place.is_none() {
+            let base = self.before.filter(|_| self.intake.kind == Some(Kind::Changes));
+            *place = Some(read_base(self.root, self.request.list, npa, base)?);
         }
+        Ok(place.as_mut().expect("it was just filled"))
     }
 
     fn write(

@@ -70,7 +70,7 @@ pub(super) fn parse_line(line: &[u8]) -> Result<Line, BadLine> {
     // The two forms of the registry, which are nearly all lines there are.
     let line = line.trim_ascii();
     let plain = match line {
-        [digits @ ..] if digits.len() == 10 => ten_digits(digits.iter().copied()),
+        digits if digits.len() == 10 => ten_digits(digits.iter().copied()),
         [a, b, c, b',', rest @ ..] if rest.len() == 7 => {
             ten_digits([*a, *b, *c].into_iter().chain(rest.iter().copied()))
         }

@@ -363,7 +363,7 @@ proptest! {
         for change in changes {
             let mut text = String::new();
             for (number, adds) in change {
-                text.push_str(&format!("{},{},{}\n", &number[..3], &number[3..], if adds { "A" } else { "D" }));
+                text.push_str(&[&number[..3], ",", &number[3..], if adds { ",A\n" } else { ",D\n" }].concat());
                 if adds { model.insert(number); } else { model.remove(&number); }
             }
             let imported = folder.national(&text, AS_OF).unwrap();
