@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::domain::event::{Actor, Created, Door};
 use crate::domain::{AgentRef, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party, Purpose};
 use crate::protocol::twilio::rest::{RecordingChannels, RecordingRequest};
-use crate::protocol::twilio::twiml::{Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, render};
+use crate::protocol::twilio::twiml::{
+    Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, Voicemail, render,
+};
 
 use super::live_calls::{LiveCall, Next, token_deadline};
 use super::{App, JournalFull, ids};
@@ -95,12 +97,13 @@ impl App {
     }
 
     /// What was planned to come next; none where the call is to go on.
-    fn planned_document(&self, next: &Next) -> Option<String> {
+    pub(super) fn planned_document(&self, next: &Next) -> Option<String> {
         match next {
             Next::Reconnect => None,
             Next::HangUp => Some(render(&HangUp)),
             Next::Apologise => Some(self.apology_document()),
             Next::Goodbye(text) => Some(render(&Goodbye { say: Say::plainly(text) })),
+            Next::Message(text) => Some(render(&Voicemail { say: Say::plainly(text) })),
         }
     }
 
@@ -141,6 +144,15 @@ impl App {
             return self.apology_document();
         }
         tracing::info!(call.id = %call.id, "the stream broke, taking it up again");
+        let so_far = self.conversation_so_far(call).await;
+        if !so_far.is_empty() {
+            call.leave_note(format!("The line broke and is back. Go on where you were. {so_far}"));
+        }
+        self.come_back(call)
+    }
+
+    /// The document that connects the call with an agent once more.
+    pub(super) fn come_back(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
         self.warm_agent(call);
         self.stream_document(call, None)
     }

@@ -21,7 +21,9 @@ impl App {
         let open = self.store.load_open_calls().await?;
         let count = open.len();
         for record in open {
-            let attempt = self.store.attempts_of(record.id).await?.into_iter().next_back();
+            // One of a transfer is another number's.
+            let attempts = self.store.attempts_of(record.id).await?;
+            let attempt = attempts.into_iter().find(|attempt| record.to.number() == Some(&attempt.number));
             self.metrics.call_started(record.direction);
             let call = self.live.insert(record.clone());
             self.close_lost_streams(&record).await?;
@@ -86,6 +88,11 @@ impl App {
                 }
             }
             (Some(_), None) => {}
+            // The carrier's answer reached the attempt, and the server died before the journal was told.
+            (None, Some(Attempt { call_sid: Some(call_sid), .. })) => {
+                self.live.bind(&call_sid, call);
+                self.adopt(call, &call_sid);
+            }
             (None, Some(attempt)) if matches!(attempt.state, AttemptState::Pending | AttemptState::Uncertain) => {
                 self.reconcile_recovered(call, &record, &attempt).await;
                 if call.sid().is_none() {
@@ -122,6 +129,10 @@ impl App {
         };
         if let Some(status) = status {
             return self.carrier_status(call, status, None, None, None).await;
+        }
+        if call.record().transfer.is_some() {
+            // The carrier has it with somebody else, and will ask when they are done.
+            return;
         }
         let wait = Duration::from_secs(self.config.calls.resume_wait_s);
         let until = self.clock.now().saturating_add(wait).unwrap_or(jiff::Timestamp::MAX);

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use crate::domain::{AgentRef, E164, Purpose, Secret};
 
+use super::transfers::TransfersConfig;
+
 /// How long a phone may ring. 47 CFR 64.1200(a)(6): an unanswered telemarketing call may not be disconnected before 15 seconds or
 /// four rings; Twilio's `Timeout` (Calls resource) takes 600 seconds at most.
 const RING_TIMEOUT_S: RangeInclusive<u32> = 15..=600;
@@ -22,6 +24,7 @@ pub struct Config {
     pub media: MediaConfig,
     pub agents: AgentsConfig,
     pub calls: CallsConfig,
+    pub transfers: TransfersConfig,
     pub compliance: ComplianceConfig,
     pub log: LogConfig,
 }
@@ -49,6 +52,7 @@ pub struct StoreConfig {
 pub struct SellerConfig {
     pub name: String,
     pub callback_number: String,
+    pub opt_out_number: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -74,6 +78,7 @@ pub struct TwilioConfig {
     pub ring_timeout_s: u32,
     pub record: bool,
     pub machine_detection: MachineDetection,
+    pub voicemail: String,
 }
 
 /// What is done about answering machines.
@@ -83,6 +88,7 @@ pub enum MachineDetection {
     Off,
     HangUp,
     Note,
+    Message,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -109,6 +115,8 @@ pub struct ElevenLabsConfig {
     pub api_key: Secret,
     pub webhook_secret: Secret,
     pub approved_tools: Vec<String>,
+    pub say_voice: String,
+    pub say_model: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -122,6 +130,8 @@ pub struct RetellConfig {
 #[serde(deny_unknown_fields)]
 pub struct CallsConfig {
     pub max_duration_s: u64,
+    pub warn_before_end_s: u64,
+    pub machine_wait_ms: u64,
     pub agent_silence_s: u64,
     pub agent_ready_s: u64,
     pub resume_wait_s: u64,
@@ -133,10 +143,31 @@ pub struct CallsConfig {
 #[serde(deny_unknown_fields)]
 pub struct ComplianceConfig {
     pub rules: String,
+    pub lists_directory: String,
     /// The gate's own type reads them (`compliance::profile`).
     pub choices: toml::Table,
     pub purposes: Vec<Purpose>,
     pub opt_out_key: String,
+    pub emergencies: Vec<String>,
+    pub scrub: ScrubConfig,
+}
+
+/// Questions to a scrubbing vendor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScrubConfig {
+    pub vendor: ScrubVendor,
+    pub api_url: String,
+    pub time_limit_ms: u64,
+    pub max_age_h: u32,
+    pub line_type: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrubVendor {
+    Off,
+    TwilioLookup,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -171,6 +202,7 @@ impl Config {
         };
         number("carrier.twilio.from", &self.carrier.twilio.from);
         number("seller.callback_number", &self.seller.callback_number);
+        number("seller.opt_out_number", &self.seller.opt_out_number);
         let mut url = |key, text: &str, may_be_empty: bool| {
             let fine =
                 url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -183,6 +215,7 @@ impl Config {
         url("carrier.twilio.api_url", &self.carrier.twilio.api_url, false);
         url("agents.elevenlabs.api_url", &self.agents.elevenlabs.api_url, false);
         url("agents.retell.api_url", &self.agents.retell.api_url, false);
+        url("compliance.scrub.api_url", &self.compliance.scrub.api_url, false);
         if self.server.public_url.contains(['?', '#', ' ']) || self.server.public_url.starts_with("HTTP") {
             problems.push(("server.public_url", "must be a URL without query, fragment or blanks".to_owned()));
         }
@@ -194,8 +227,23 @@ impl Config {
         if let Some(bad) = self.agents.routes.iter().find(|route| parse_route(route).is_none()) {
             problems.push(("agents.routes", format!("`{bad}` is not like +12125550100=elevenlabs:agent_123")));
         }
+        if self.carrier.twilio.machine_detection == MachineDetection::Message
+            && self.carrier.twilio.voicemail.trim().is_empty()
+        {
+            problems.push(("carrier.twilio.voicemail", "machine_detection = \"message\" needs a message".to_owned()));
+        }
+        if let Some(bad) = self.transfers.bad_target() {
+            problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
+        }
         if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
             problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
+        }
+        let scrub = &self.compliance.scrub;
+        if !(1..=ScrubConfig::LONGEST_AGE_H).contains(&scrub.max_age_h) {
+            problems.push(("compliance.scrub.max_age_h", "must be 1 to 744, which is 31 days".to_owned()));
+        }
+        if !(100..=30_000).contains(&scrub.time_limit_ms) {
+            problems.push(("compliance.scrub.time_limit_ms", "must be 100 to 30000".to_owned()));
         }
         if !RING_TIMEOUT_S.contains(&self.carrier.twilio.ring_timeout_s) {
             problems.push((
@@ -259,6 +307,21 @@ impl SellerConfig {
     pub fn complete(&self) -> Option<(&str, E164)> {
         let number = self.callback_number.parse().ok()?;
         (!self.name.trim().is_empty()).then_some((self.name.as_str(), number))
+    }
+}
+
+impl ScrubConfig {
+    /// No answer counts for longer, whoever gave it: carriers report to the Reassigned Numbers Database every month.
+    pub const LONGEST_AGE_H: u32 = 31 * 24;
+}
+
+/// Whether this address is on this machine, where no proxy may stand in between.
+pub fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

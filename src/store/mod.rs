@@ -16,6 +16,7 @@ mod keys;
 mod leads;
 mod ledger;
 mod litigators;
+mod memories;
 mod number_facts;
 mod open;
 mod operator_log;
@@ -50,7 +51,10 @@ pub use keys::ApiKey;
 pub use leads::LeadFilter;
 pub use ledger::{DecisionFilter, DecisionSubject, Head, Intent, LedgerFault, LedgerFaultKind, RecordedDecision};
 pub use litigators::LitigatorList;
-pub use number_facts::{DncAnswer, LineTypeAnswer, ReassignedAnswer, Reassignment, Relationship, RelationshipKind};
+pub use memories::{MEMORIES_MAX, Memory};
+pub use number_facts::{
+    DncAnswer, LineTypeAnswer, NumberRecord, ReassignedAnswer, Reassignment, Relationship, RelationshipKind,
+};
 pub use operator_log::{ActionFilter, OperatorAction};
 pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
 pub use reservations::{Decided, GateRequest, LEASE, SlotRecord};

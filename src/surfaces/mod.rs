@@ -5,6 +5,7 @@ mod auth;
 pub mod cli;
 pub mod evidence;
 mod health;
+mod live_audio;
 mod problem;
 mod upgrade;
 mod webhooks;

@@ -5,6 +5,7 @@ mod callbacks;
 mod deliveries;
 mod media;
 mod signed;
+mod transfers;
 mod voice;
 
 use std::sync::Arc;
@@ -35,6 +36,10 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/webhooks/conversation-relay", any(voice::voice))
         .route("/webhooks/resume", any(voice::resume))
         .route("/webhooks/resume/{call_id}", any(voice::resume))
+        .route("/webhooks/transfer/{call_id}", any(transfers::ended))
+        .route("/webhooks/transfer-answered/{call_id}", any(transfers::answered))
+        .route("/webhooks/briefing/{call_id}", any(transfers::briefing))
+        .route("/webhooks/briefing-answer/{call_id}", any(transfers::briefing_answer))
         .merge(callbacks)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(app), signed::require_signature))
         .layer(DefaultBodyLimit::max(FORM_LIMIT));
