@@ -4,16 +4,17 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::columns::{from_json, json as to_json, stamp, word};
 use super::leads::search_text;
 use super::operator_log::record_action;
 use super::{Store, StoreError};
+use crate::domain::LeadId;
 use crate::domain::consent::Consent;
 use crate::domain::event::Actor;
 use crate::domain::lead::Lead;
-use crate::domain::{ConsentId, LeadId};
 
 /// What an import did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -48,8 +49,8 @@ struct Staging {
 
 /// How staged rows are let in.
 struct Commit<'a> {
-    /// Counts the staged rows that are there already.
-    old: &'static str,
+    /// Says what that will do, before it is done.
+    preview: &'static str,
     let_in: &'static str,
     /// What the operators' log calls it.
     action: &'static str,
@@ -83,6 +84,11 @@ impl Store {
     }
 }
 
+const PREVIEW_LEADS: &str = "SELECT count(*), count(leads.id), total(leads.record <> row ->> 'record')
+    FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id";
+const PREVIEW_CONSENTS: &str = "SELECT count(*), count(consents.id), total(0)
+    FROM temp.STAGED AS staged LEFT JOIN consents ON consents.id = staged.id";
+
 impl LeadImport {
     /// Stages leads, each with its line. Gives those whose id an earlier line had: they are left out.
     pub async fn stage(&self, leads: &[(u64, Lead)]) -> Result<Vec<Repeated>, StoreError> {
@@ -105,14 +111,13 @@ impl LeadImport {
             ON CONFLICT (id) DO UPDATE SET number = excluded.number, status = excluded.status, search = excluded.search,
                 created_at = excluded.created_at, updated_at = excluded.updated_at, record = excluded.record
             WHERE record <> excluded.record";
-        const OLD: &str = "SELECT count(*) FROM temp.STAGED WHERE id IN (SELECT id FROM leads)";
-        let what = Commit { old: OLD, let_in: LET_IN, action: "leads_imported", source };
+        let what = Commit { preview: PREVIEW_LEADS, let_in: LET_IN, action: "leads_imported", source };
         self.0.commit(what, vec![], by, now).await
     }
 
-    /// Forgets what was staged.
-    pub async fn discard(self) -> Result<(), StoreError> {
-        self.0.discard().await
+    /// Says what letting them in would do, and forgets them.
+    pub async fn preview(self) -> Result<Imported, StoreError> {
+        self.0.preview(PREVIEW_LEADS).await
     }
 }
 
@@ -133,34 +138,14 @@ impl ConsentImport {
         const LET_IN: &str = "INSERT INTO consents (id, number, given_at, record, recorded_at, door, actor)
             SELECT id, row ->> 'number', row ->> 'given_at', row ->> 'record', ?1, ?2, ?3 FROM temp.STAGED WHERE true ORDER BY id
             ON CONFLICT DO NOTHING";
-        const OLD: &str = "SELECT count(*) FROM temp.STAGED WHERE id IN (SELECT id FROM consents)";
         let who = vec![stamp(now), word(&by.door), by.name.clone()];
-        let what = Commit { old: OLD, let_in: LET_IN, action: "consents_imported", source };
+        let what = Commit { preview: PREVIEW_CONSENTS, let_in: LET_IN, action: "consents_imported", source };
         self.0.commit(what, who, by, now).await
     }
 
-    /// Forgets what was staged.
-    pub async fn discard(self) -> Result<(), StoreError> {
-        self.0.discard().await
-    }
-
-    /// Which of these ids are on record already.
-    pub async fn known(&self, ids: &[ConsentId]) -> Result<u64, StoreError> {
-        let ids = to_json(&ids);
-        self.0
-            .store
-            .read(move |connection| {
-                Box::pin(async move {
-                    let known: i64 = sqlx::query_scalar(
-                        "SELECT count(*) FROM consents WHERE id IN (SELECT value FROM json_each(?))",
-                    )
-                    .bind(ids)
-                    .fetch_one(connection)
-                    .await?;
-                    Ok(u64::try_from(known).unwrap_or_default())
-                })
-            })
-            .await
+    /// Says what letting them in would do, and forgets them.
+    pub async fn preview(self) -> Result<Imported, StoreError> {
+        self.0.preview(PREVIEW_CONSENTS).await
     }
 }
 
@@ -202,33 +187,35 @@ impl Staging {
     /// `bound` are the values of `let_in`.
     async fn commit(
         self,
-        Commit { old, let_in, action, source }: Commit<'_>,
+        Commit { preview, let_in, action, source }: Commit<'_>,
         bound: Vec<String>,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Imported, StoreError> {
-        let (old, let_in, by, source) = (self.sql(old), self.sql(let_in), by.clone(), source.to_owned());
-        let all = self.sql("SELECT count(*) FROM temp.STAGED");
+        let (preview, let_in, by, source) = (self.sql(preview), self.sql(let_in), by.clone(), source.to_owned());
         let imported = self
             .store
             .write(move |connection| {
                 Box::pin(async move {
-                    let all: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(all)).fetch_one(&mut *connection).await?;
-                    let old: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(old)).fetch_one(&mut *connection).await?;
+                    let imported = previewed(connection, preview).await?;
                     let mut statement = sqlx::query(sqlx::AssertSqlSafe(let_in));
                     for value in bound {
                         statement = statement.bind(value);
                     }
-                    let written = statement.execute(&mut *connection).await?.rows_affected();
-                    let (all, old) = (u64::try_from(all).unwrap_or_default(), u64::try_from(old).unwrap_or_default());
-                    let new = all - old;
-                    let imported = Imported { new, changed: written - new, unchanged: all - written };
+                    statement.execute(&mut *connection).await?;
                     let detail = json!({ "source": source, "rows": imported });
                     record_action(connection, action, &detail, &by, now).await?;
                     Ok(imported)
                 })
             })
             .await?;
+        self.discard().await?;
+        Ok(imported)
+    }
+
+    async fn preview(self, preview: &str) -> Result<Imported, StoreError> {
+        let preview = self.sql(preview);
+        let imported = self.store.write(move |connection| Box::pin(previewed(connection, preview))).await?;
         self.discard().await?;
         Ok(imported)
     }
@@ -253,6 +240,15 @@ impl Staging {
     fn sql(&self, template: &str) -> String {
         template.replace("STAGED", &self.table)
     }
+}
+
+async fn previewed(connection: &mut SqliteConnection, preview: String) -> Result<Imported, StoreError> {
+    let (all, old, changed): (i64, i64, f64) =
+        sqlx::query_as(sqlx::AssertSqlSafe(preview)).fetch_one(connection).await?;
+    #[expect(clippy::cast_possible_truncation, reason = "a count of rows, far below 2^52")]
+    let changed = changed as i64;
+    let count = |n: i64| u64::try_from(n).unwrap_or_default();
+    Ok(Imported { new: count(all - old), changed: count(changed), unchanged: count(old - changed) })
 }
 
 #[cfg(test)]
@@ -293,19 +289,14 @@ mod tests {
     async fn consents_come_in_once() {
         let store = store().await;
         let one = consent(1, "+12125550113", at(0));
-        for (round, wanted) in
-            [Imported { new: 1, ..Imported::default() }, Imported { unchanged: 1, ..Imported::default() }]
-                .into_iter()
-                .enumerate()
-        {
+        for wanted in [Imported { new: 1, ..Imported::default() }, Imported { unchanged: 1, ..Imported::default() }] {
             let import = store.begin_consent_import().await.unwrap();
-            assert_eq!(import.known(&[one.id]).await.unwrap(), round as u64);
             import.stage(&[(2, one.clone())]).await.unwrap();
             assert_eq!(import.commit("c.csv", &operator(), at(1)).await.unwrap(), wanted);
         }
         let import = store.begin_consent_import().await.unwrap();
         import.stage(&[(2, consent(2, "+12125550113", at(0)))]).await.unwrap();
-        import.discard().await.unwrap();
+        assert_eq!(import.preview().await.unwrap(), Imported { new: 1, ..Imported::default() });
         assert_eq!(store.consents_of(&one.number).await.unwrap().len(), 1);
     }
 }

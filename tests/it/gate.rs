@@ -88,7 +88,8 @@ impl Drop for Morning {
                 let name = format!("store.sqlite3{side}");
                 let _ = std::fs::copy(self.folder.join(name), format!("{}{side}", copy.display()));
             }
-            books::check_at_the_end(&format!("sqlite://{}", copy.display()), self.vendors.twilio.log());
+            let own = [format!("http://{}", self.server.address)];
+            books::check_at_the_end(&format!("sqlite://{}", copy.display()), &own, self.vendors.twilio.log());
         }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -138,7 +139,7 @@ impl Morning {
         let config = Effective::from_layers(vec![Layer::from_file("tests", &text).unwrap()]).unwrap().config;
         let server = boot::Server::start(config, clock).await.unwrap();
         let base = format!("http://{}", server.address);
-        vendors.lead_to(&base).await;
+        vendors.lead_to(&books::note_address(&base)).await;
         let (_, key) = clearline::app::create_key(&server.app.store, clock, "tests", Role::Admin).await.unwrap();
         let as_of = date(2026, 10, 1);
         let listed = vec!["+12125550166".parse().unwrap()];

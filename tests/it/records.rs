@@ -54,6 +54,8 @@ async fn leads_are_imported_whole_with_every_bad_row_named_and_a_second_time_cha
     let bad: Vec<_> = told[..told.len() - 1].iter().map(|row| row["line"].as_u64().unwrap()).collect();
     assert_eq!(bad, [3, 4, 6, 5]);
     assert_eq!(told[1]["problems"].as_array().unwrap().len(), 2, "all that is wrong with a row: {}", told[1]);
+    let would = told.last().unwrap();
+    assert_eq!((&would["new"], &would["bad"], &would["dry_run"]), (&json!(2), &json!(4), &json!(true)), "{would}");
     assert_eq!(stdout(&settings.run(&["leads", "list"])), "no leads\n", "a dry run changes nothing");
 
     let first = import(&settings, "leads", LEADS.as_bytes(), &["--json"]);

@@ -17,6 +17,8 @@ pub(super) struct Server {
     child: Child,
     lines: watch::Receiver<Vec<String>>,
     settings: Settings,
+    /// Where the carrier reaches it, or did before it was started again.
+    addresses: Vec<String>,
     /// `http://127.0.0.1:4567`
     pub base: String,
     /// Talks to the server with the key of an administrator who may claim emergencies.
@@ -80,6 +82,12 @@ impl Settings {
         self
     }
 
+    /// What the carrier is told, of a server at this address.
+    fn public_url(&self, base: &str) -> String {
+        let set = self.pairs.iter().rev().find(|(key, _)| key == "CLEARLINE__SERVER__PUBLIC_URL");
+        set.map_or_else(|| base.to_owned(), |(_, url)| url.clone())
+    }
+
     /// A variable of the environment that is no setting.
     pub(super) fn with_variable(mut self, name: &str, text: &str) -> Self {
         self.pairs.push((name.to_owned(), text.to_owned()));
@@ -131,7 +139,8 @@ impl Server {
         // Emergencies may be called at any hour, which is what most tests need.
         let (key, _) = settings.create_key_with("admin", &["calls:emergency"]);
         let (child, base, lines) = spawn(&settings).await;
-        Self { child, lines, api: Api::new(&base, &key), base, settings }
+        let addresses = vec![books::note_address(&settings.public_url(&base))];
+        Self { child, lines, api: Api::new(&base, &key), base, settings, addresses }
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -155,6 +164,7 @@ impl Server {
     pub(super) async fn start_again(&mut self) {
         let (child, base, lines) = spawn(&self.settings).await;
         self.api.move_to(&base);
+        self.addresses.push(books::note_address(&self.settings.public_url(&base)));
         (self.child, self.base, self.lines) = (child, base, lines);
     }
 
@@ -206,7 +216,7 @@ impl Drop for Server {
         if std::thread::panicking() {
             eprintln!("the server's log:\n{}", self.lines.borrow().join("\n"));
         } else {
-            books::check_at_the_end(&self.settings.store_url(), &self.settings.carrier);
+            books::check_at_the_end(&self.settings.store_url(), &self.addresses, &self.settings.carrier);
         }
         let _ = std::fs::remove_dir_all(&self.settings.folder);
     }

@@ -5,8 +5,8 @@ use std::io::Read;
 
 use jiff::Timestamp;
 
-use super::csv::{BadRow, Columns, Row, Rows};
-use super::{ImportError, ImportMode, ImportReport, PIECE};
+use super::csv::{BadRow, Columns, Row};
+use super::{ImportError, ImportMode, ImportReport, Intake};
 use crate::app::leads::read_number;
 use crate::app::record_consent::NewConsent;
 use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind};
@@ -43,45 +43,18 @@ pub async fn import_consents(
     mode: ImportMode,
     by: &Actor,
     now: Timestamp,
-    mut bad: impl FnMut(&BadRow),
+    bad: impl FnMut(&BadRow),
 ) -> Result<ImportReport, ImportError> {
-    let mut rows = Rows::open(file, &COLUMNS)?;
+    let mut intake = Intake::open(file, &COLUMNS, mode, bad)?;
     let import = store.begin_consent_import().await?;
-    let mut report = ImportReport { dry_run: mode == ImportMode::DryRun, ..ImportReport::default() };
-    let mut piece: Vec<(u64, Consent)> = Vec::with_capacity(PIECE);
-    loop {
-        let row = rows.next()?;
-        let at_end = row.is_none();
-        if let Some(row) = row {
-            report.rows += 1;
-            match row.and_then(|row| read_row(row, seller, now)) {
-                Ok(read) => piece.push(read),
-                Err(row) => {
-                    report.bad += 1;
-                    bad(&row);
-                }
-            }
-        }
-        if piece.len() == PIECE || at_end {
-            let repeated = import.stage(&piece).await?;
-            let ids: Vec<_> = piece.drain(..).map(|(_, consent)| consent.id).collect();
-            let known = import.known(&ids).await?;
-            report.imported.unchanged += known;
-            report.imported.new += (ids.len() - repeated.len()) as u64 - known;
-            for repeated in repeated {
-                report.bad += 1;
-                bad(&repeated.told());
-            }
-        }
-        if at_end {
-            break;
-        }
+    while let Some(piece) = intake.next_piece(|row| read_row(row, seller, now))? {
+        intake.tell_repeated(&import.stage(&piece).await?);
     }
     match mode {
-        ImportMode::DryRun => import.discard().await?,
-        ImportMode::Import => report.imported = import.commit(name, by, now).await?,
+        ImportMode::DryRun => intake.report.imported = import.preview().await?,
+        ImportMode::Import => intake.report.imported = import.commit(name, by, now).await?,
     }
-    Ok(report)
+    Ok(intake.report)
 }
 
 fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<(u64, Consent), BadRow> {

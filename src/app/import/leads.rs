@@ -6,13 +6,13 @@ use std::io::Read;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::csv::{BadRow, Columns, Row, Rows};
-use super::{ImportError, ImportMode, ImportReport, PIECE};
+use super::csv::{BadRow, Columns, Row};
+use super::{ImportError, ImportMode, ImportReport, Intake};
 use crate::app::leads::{LeadPatch, read_number};
 use crate::compliance::tables::RuleTables;
 use crate::domain::event::Actor;
 use crate::domain::lead::Lead;
-use crate::store::{LeadImport, Store};
+use crate::store::Store;
 
 const COLUMNS: Columns = Columns {
     known: &[
@@ -41,74 +41,29 @@ pub async fn import_leads(
     mode: ImportMode,
     by: &Actor,
     now: Timestamp,
-    mut bad: impl FnMut(&BadRow),
+    bad: impl FnMut(&BadRow),
 ) -> Result<ImportReport, ImportError> {
-    let mut rows = Rows::open(file, &COLUMNS)?;
+    let mut intake = Intake::open(file, &COLUMNS, mode, bad)?;
     let import = store.begin_lead_import().await?;
-    let mut report = ImportReport { dry_run: mode == ImportMode::DryRun, ..ImportReport::default() };
-    let mut piece: Vec<(u64, LeadPatch)> = Vec::with_capacity(PIECE);
-    loop {
-        let row = rows.next()?;
-        let at_end = row.is_none();
-        if let Some(row) = row {
-            report.rows += 1;
-            match row.and_then(|row| read_row(row, tables)) {
-                Ok(read) => piece.push(read),
-                Err(row) => {
-                    report.bad += 1;
-                    bad(&row);
-                }
-            }
-        }
-        if piece.len() == PIECE || at_end {
-            let merged = merge(store, &mut report, std::mem::take(&mut piece), now).await?;
-            for repeated in import.stage(&merged).await? {
-                report.bad += 1;
-                bad(&repeated.told());
-            }
-        }
-        if at_end {
-            break;
-        }
+    while let Some(piece) = intake.next_piece(|row| read_row(row, tables))? {
+        let merged = merge(store, piece, now).await?;
+        intake.tell_repeated(&import.stage(&merged).await?);
     }
-    finish(import, &mut report, mode, name, by, now).await?;
-    Ok(report)
-}
-
-async fn finish(
-    import: LeadImport,
-    report: &mut ImportReport,
-    mode: ImportMode,
-    name: &str,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<(), ImportError> {
     match mode {
-        ImportMode::DryRun => import.discard().await?,
-        ImportMode::Import => report.imported = import.commit(name, by, now).await?,
+        ImportMode::DryRun => intake.report.imported = import.preview().await?,
+        ImportMode::Import => intake.report.imported = import.commit(name, by, now).await?,
     }
-    Ok(())
+    Ok(intake.report)
 }
 
-/// The leads as they will be. (Counts for a dry run, which sees each piece by itself.)
-async fn merge(
-    store: &Store,
-    report: &mut ImportReport,
-    piece: Vec<(u64, LeadPatch)>,
-    now: Timestamp,
-) -> Result<Vec<(u64, Lead)>, ImportError> {
+/// The leads as they will be.
+async fn merge(store: &Store, piece: Vec<(u64, LeadPatch)>, now: Timestamp) -> Result<Vec<(u64, Lead)>, ImportError> {
     let ids: Vec<_> = piece.iter().map(|(_, patch)| patch.lead_id()).collect();
     let known = store.leads_by_ids(&ids).await?;
     let known: HashMap<_, _> = known.into_iter().map(|lead| (lead.id, lead)).collect();
     let merged = piece.into_iter().map(|(line, patch)| {
-        let old = known.get(&patch.lead_id());
-        let lead = patch.apply(old.cloned(), now);
-        match old {
-            None => report.imported.new += 1,
-            Some(old) if *old == lead => report.imported.unchanged += 1,
-            Some(_) => report.imported.changed += 1,
-        }
-        (line, lead)
+        let old = known.get(&patch.lead_id()).cloned();
+        (line, patch.apply(old, now))
     });
     Ok(merged.collect())
 }

@@ -5,8 +5,9 @@ mod consents;
 mod csv;
 mod leads;
 
-use std::io;
+use std::io::{self, Read};
 
+use self::csv::{Columns, Row, Rows};
 use crate::store::{Imported, Repeated, StoreError};
 
 pub use self::consents::import_consents;
@@ -52,8 +53,44 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-impl Repeated {
-    fn told(self) -> BadRow {
-        BadRow { line: self.line, problems: vec![format!("it says again what line {} says", self.first)] }
+/// A file on its way in: its rows, and what is told of them.
+struct Intake<R: Read, B> {
+    rows: Rows<R>,
+    report: ImportReport,
+    bad: B,
+}
+
+impl<R: Read, B: FnMut(&BadRow)> Intake<R, B> {
+    fn open(file: R, columns: &Columns, mode: ImportMode, bad: B) -> Result<Self, ImportError> {
+        let report = ImportReport { dry_run: mode == ImportMode::DryRun, ..ImportReport::default() };
+        Ok(Self { rows: Rows::open(file, columns)?, report, bad })
+    }
+
+    /// The next good rows, each with its line, as many as go to the store together; none at the end of the file.
+    fn next_piece<T>(
+        &mut self,
+        read: impl Fn(Row) -> Result<(u64, T), BadRow>,
+    ) -> Result<Option<Vec<(u64, T)>>, ImportError> {
+        let mut piece = Vec::new();
+        while piece.len() < PIECE {
+            let Some(row) = self.rows.next()? else { break };
+            self.report.rows += 1;
+            match row.and_then(&read) {
+                Ok(read) => piece.push(read),
+                Err(row) => self.tell(&row),
+            }
+        }
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+
+    fn tell(&mut self, row: &BadRow) {
+        self.report.bad += 1;
+        (self.bad)(row);
+    }
+
+    fn tell_repeated(&mut self, repeated: &[Repeated]) {
+        for Repeated { line, first } in repeated {
+            self.tell(&BadRow { line: *line, problems: vec![format!("it says again what line {first} says")] });
+        }
     }
 }
