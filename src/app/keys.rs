@@ -14,6 +14,7 @@ const PREFIX: &str = "clk_";
 /// A valid key, as far as doors need to know it.
 #[derive(Debug, Clone)]
 pub struct KnownKey {
+    pub id: KeyId,
     pub name: String,
     pub role: Role,
 }
@@ -29,7 +30,7 @@ impl App {
             return Ok(None);
         }
         // A role of a newer version grants nothing here.
-        Ok(key.role.parse().ok().map(|role| KnownKey { name: key.name, role }))
+        Ok(key.role.parse().ok().map(|role| KnownKey { id: key.id, name: key.name, role }))
     }
 }
 
@@ -55,6 +56,6 @@ pub async fn create_key(
     Ok((id, Secret::new(text)))
 }
 
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     ids::hex(&Sha256::digest(text.as_bytes()))
 }

@@ -12,9 +12,10 @@ use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 
-use crate::app::{App, WallClock};
+use crate::app::{App, WallClock, create_sign_in_link};
 use crate::config::Config;
 use crate::domain::Disposition;
+use crate::domain::access::Role;
 use crate::domain::event::{Actor, Door};
 use crate::surfaces::cli::out::line;
 
@@ -112,6 +113,10 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let local = config.server.public_url.is_empty();
     let server = Server::start(config, WallClock::real()).await?;
     line(format!("listening on http://{}", server.address));
+    let app = &server.app;
+    let token = create_sign_in_link(&app.store, app.clock, "printed link", Role::Operator).await?;
+    line(format!("console: {}", app.urls.sign_in(&token)));
+    line("  (this link signs one browser in as operator, once, within 15 minutes)");
     if local {
         tracing::warn!("server.public_url is not set: only a carrier on this machine can reach this server");
     }

@@ -6,8 +6,8 @@ mod sections;
 
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
-    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ElevenLabsConfig, LogConfig, MachineDetection,
-    MediaConfig, RetellConfig, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConsoleConfig, CostsConfig, ElevenLabsConfig,
+    LogConfig, MachineDetection, MediaConfig, RetellConfig, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
 };
 
 /// The embedded defaults.

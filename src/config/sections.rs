@@ -18,6 +18,8 @@ pub struct Config {
     pub agents: AgentsConfig,
     pub calls: CallsConfig,
     pub compliance: ComplianceConfig,
+    pub console: ConsoleConfig,
+    pub costs: CostsConfig,
     pub log: LogConfig,
 }
 
@@ -135,6 +137,20 @@ pub struct ComplianceConfig {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct ConsoleConfig {
+    pub session_hours: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostsConfig {
+    pub currency: String,
+    pub carrier_per_minute: f64,
+    pub agent_per_minute: f64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogConfig {
     pub format: String,
     pub level: String,
@@ -193,6 +209,17 @@ impl Config {
         }
         if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
             problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
+        }
+        if !(1..=720).contains(&self.console.session_hours) {
+            problems.push(("console.session_hours", "must be 1 to 720".to_owned()));
+        }
+        for (key, rate) in [
+            ("costs.carrier_per_minute", self.costs.carrier_per_minute),
+            ("costs.agent_per_minute", self.costs.agent_per_minute),
+        ] {
+            if !(rate >= 0.0 && rate <= 1000.0) {
+                problems.push((key, "must be 0 to 1000".to_owned()));
+            }
         }
         if !matches!(self.log.format.as_str(), "text" | "json") {
             problems.push(("log.format", "must be text or json".to_owned()));

@@ -3,6 +3,7 @@
 //! One task writes (`writer`), a few connections read. What a method that writes has answered is on disk.
 
 mod attempts;
+mod audit;
 mod calls;
 mod columns;
 mod consents;
@@ -18,6 +19,7 @@ mod open;
 mod opt_outs;
 mod reservations;
 mod retention;
+mod sessions;
 mod settings;
 mod stored_facts;
 mod webhooks;
@@ -32,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use writer::{Work, Writer};
 
 pub use attempts::{Attempt, AttemptState, Settlement};
+pub use audit::{AuditEntry, RecordedAudit};
 pub use calls::CallFilter;
 pub use columns::{Cursor, Listing};
 pub use consents::RecordedConsent;
@@ -45,6 +48,7 @@ pub use litigators::LitigatorList;
 pub use number_facts::{DncAnswer, LineTypeAnswer, ReassignedAnswer, Reassignment, Relationship, RelationshipKind};
 pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
 pub use reservations::{Decided, GateRequest, LEASE};
+pub use sessions::SignIn;
 pub use settings::OutboundStop;
 pub use stored_facts::{ATTEMPTS_KEPT_IN_VIEW, StoredFacts};
 

@@ -1,8 +1,10 @@
-//! The doors: webhooks, REST, health, command line, later MCP and the console.
+//! The doors: webhooks, REST, health, command line, console, later MCP.
 
 pub mod api;
+mod audit;
 mod auth;
 pub mod cli;
+mod console;
 mod health;
 mod problem;
 mod upgrade;
@@ -24,7 +26,10 @@ fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
 
 /// Everything that the server answers.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new().merge(health::router()).merge(api::router()).merge(webhooks::router(&app)).with_state(app)
+    let audited = api::router()
+        .merge(console::router(&app))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), audit::record));
+    Router::new().merge(health::router()).merge(audited).merge(webhooks::router(&app)).with_state(app)
 }
 
 #[cfg(test)]

@@ -55,6 +55,16 @@ impl Problem {
         )
     }
 
+    /// A request that a page of another origin may have made the browser send.
+    pub(super) fn forged() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "csrf-token",
+            "This did not come from the console",
+            "Load the page again and try once more: the request lacked the token of your session, or came from another site.",
+        )
+    }
+
     pub(super) fn forbidden(scope: &str) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,

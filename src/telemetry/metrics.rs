@@ -58,6 +58,8 @@ pub struct Metrics {
     decisions: Family<DecisionLabel, Counter>,
     denials: Family<RuleLabel, Counter>,
     refused_signatures: Family<RefusalLabel, Counter>,
+    /// The sum of the one above, for the console.
+    all_refused_signatures: Counter,
     vendor_seconds: Family<VendorLabels, Histogram>,
     call_seconds: Histogram,
     agent_ready_seconds: Histogram,
@@ -85,6 +87,7 @@ impl Default for Metrics {
             decisions: Family::default(),
             denials: Family::default(),
             refused_signatures: Family::default(),
+            all_refused_signatures: Counter::default(),
             vendor_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.005, 2.0, 14))),
             call_seconds: Histogram::new(exponential_buckets(1.0, 2.0, 13)),
             agent_ready_seconds: seconds(),
@@ -166,6 +169,12 @@ impl Metrics {
     /// `route` is one of our own route patterns, so that a stranger cannot make up labels.
     pub fn signature_refused(&self, route: &'static str) {
         self.refused_signatures.get_or_create(&RefusalLabel { route }).inc();
+        self.all_refused_signatures.inc();
+    }
+
+    /// Webhooks refused for their signature since the start.
+    pub fn signatures_refused(&self) -> u64 {
+        self.all_refused_signatures.get()
     }
 
     pub fn vendor_request(&self, vendor: Vendor, operation: &'static str, seconds: f64) {
