@@ -1,33 +1,39 @@
-//! The audit log: who asked for what, when, through which door, and what came of it. Never changed, never deleted.
+//! The audit trail of programs and agents: who did what, was refused what, and read whose number. Appended, never changed.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::columns::{parse, parse_word, stamp, word};
+use super::columns::{parse, parse_opt, parse_word, stamp, word};
 use super::{Store, StoreError};
 use crate::domain::event::Actor;
+use crate::domain::{CallId, DecisionId};
 
-/// Something that somebody asked for.
+/// One thing that somebody did or tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     pub at: Timestamp,
-    pub by: Actor,
-    /// What was asked for: `POST /api/v1/calls/{id}/end`, `sign in`, a tool's name.
+    pub actor: Actor,
+    /// The tool or use case, by its published name.
     pub action: String,
-    /// What it was about: a call's id, or the like. Never a number in full.
-    pub target: String,
-    /// More about it, for a person. Never a number in full.
-    pub detail: String,
-    /// What came of it: `done`, `refused`, `failed`.
-    pub outcome: String,
+    pub outcome: AuditOutcome,
+    /// The code of the refusal or failure.
+    pub code: Option<String>,
+    pub call_id: Option<CallId>,
+    pub decision_id: Option<DecisionId>,
+    /// SHA-256 of the arguments in lower-case hex: proves what was asked without keeping it.
+    pub arguments_sha256: String,
 }
 
-/// An entry with its place in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordedAudit {
-    pub id: i64,
-    pub entry: AuditEntry,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditOutcome {
+    Done,
+    Refused,
+    Failed,
+    /// Something was read in which numbers stand in full.
+    ReadNumbers,
 }
 
 impl Store {
@@ -35,16 +41,18 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 sqlx::query(
-                    "INSERT INTO audit_log (at, door, actor, action, target, detail, outcome)
-                     VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO audit (at, door, actor, action, outcome, code, call_id, decision_id, arguments_sha256)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 )
                 .bind(stamp(entry.at))
-                .bind(word(&entry.by.door))
-                .bind(entry.by.name)
+                .bind(word(&entry.actor.door))
+                .bind(entry.actor.name)
                 .bind(entry.action)
-                .bind(entry.target)
-                .bind(entry.detail)
-                .bind(entry.outcome)
+                .bind(word(&entry.outcome))
+                .bind(entry.code)
+                .bind(entry.call_id.map(|id| id.to_string()))
+                .bind(entry.decision_id.map(|id| id.to_string()))
+                .bind(entry.arguments_sha256)
                 .execute(connection)
                 .await?;
                 Ok(())
@@ -53,71 +61,86 @@ impl Store {
         .await
     }
 
-    /// Entries older than the one with the id `before`, newest first; without it from the newest on.
-    pub async fn list_audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<RecordedAudit>, StoreError> {
+    /// The newest entries, newest first.
+    pub async fn list_audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         self.read(move |connection| {
             Box::pin(async move {
-                sqlx::query("SELECT * FROM audit_log WHERE id < ? ORDER BY id DESC LIMIT ?")
+                let rows = sqlx::query("SELECT * FROM audit ORDER BY seq DESC LIMIT ?")
+                    .bind(limit)
+                    .fetch_all(connection)
+                    .await?;
+                rows.iter().map(read_entry).collect()
+            })
+        })
+        .await
+    }
+
+    /// Entries older than the one at place `before` (without it, from the newest on), newest first, each with its place.
+    pub async fn audit_page(&self, before: Option<i64>, limit: u32) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let rows = sqlx::query("SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?")
                     .bind(before.unwrap_or(i64::MAX))
                     .bind(limit)
                     .fetch_all(connection)
-                    .await?
-                    .iter()
-                    .map(read_entry)
-                    .collect()
+                    .await?;
+                rows.iter().map(|row| Ok((row.try_get("seq")?, read_entry(row)?))).collect()
             })
         })
         .await
     }
 }
 
-fn read_entry(row: &SqliteRow) -> Result<RecordedAudit, StoreError> {
-    let by = Actor { door: parse_word(row.try_get("door")?, "audit_log")?, name: row.try_get("actor")? };
-    let entry = AuditEntry {
-        at: parse(row.try_get("at")?, "audit_log")?,
-        by,
+fn read_entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+    const TABLE: &str = "audit";
+    Ok(AuditEntry {
+        at: parse(row.try_get("at")?, TABLE)?,
+        actor: Actor::new(parse_word(row.try_get("door")?, TABLE)?, row.try_get::<String, _>("actor")?),
         action: row.try_get("action")?,
-        target: row.try_get("target")?,
-        detail: row.try_get("detail")?,
-        outcome: row.try_get("outcome")?,
-    };
-    Ok(RecordedAudit { id: row.try_get("id")?, entry })
+        outcome: parse_word(row.try_get("outcome")?, TABLE)?,
+        code: row.try_get("code")?,
+        call_id: parse_opt(row.try_get("call_id")?, TABLE)?,
+        decision_id: parse_opt(row.try_get("decision_id")?, TABLE)?,
+        arguments_sha256: row.try_get("arguments_sha256")?,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::{at, operator, store};
+    use crate::domain::event::Door;
+    use crate::store::testing::{at, call_id, store};
 
     #[tokio::test]
-    async fn entries_come_back_newest_first_and_cannot_be_changed() {
+    async fn entries_stay_as_they_were_written() {
         let store = store().await;
-        for n in 1..=3 {
-            let entry = AuditEntry {
-                at: at(n),
-                by: operator(),
-                action: format!("action {n}"),
-                target: "call_1".to_owned(),
-                detail: String::new(),
-                outcome: "done".to_owned(),
-            };
-            store.record_audit(entry).await.unwrap();
-        }
-        let newest = store.list_audit(None, 2).await.unwrap();
-        assert_eq!(newest.iter().map(|e| e.entry.action.as_str()).collect::<Vec<_>>(), ["action 3", "action 2"]);
-        assert_eq!((newest[0].entry.at, &newest[0].entry.by), (at(3), &operator()));
-        let rest = store.list_audit(Some(newest[1].id), 2).await.unwrap();
-        assert_eq!(rest.iter().map(|e| e.entry.action.as_str()).collect::<Vec<_>>(), ["action 1"]);
-        for statement in ["UPDATE audit_log SET actor = ''", "DELETE FROM audit_log"] {
-            let changed = store
-                .write(move |connection| {
-                    Box::pin(async move {
-                        sqlx::query(statement).execute(connection).await?;
-                        Ok(())
-                    })
+        let entry = AuditEntry {
+            at: at(1),
+            actor: Actor::new(Door::Mcp, "dialer"),
+            action: "end_call".to_owned(),
+            outcome: AuditOutcome::Refused,
+            code: Some("missing_scope".to_owned()),
+            call_id: Some(call_id(1)),
+            decision_id: None,
+            arguments_sha256: "ab".to_owned(),
+        };
+        store.record_audit(entry.clone()).await.unwrap();
+        let newer = AuditEntry { outcome: AuditOutcome::Done, code: None, at: at(2), ..entry.clone() };
+        store.record_audit(newer.clone()).await.unwrap();
+        assert_eq!(store.list_audit(10).await.unwrap(), [newer.clone(), entry]);
+        assert_eq!(store.list_audit(1).await.unwrap(), [newer.clone()]);
+        let page = store.audit_page(None, 1).await.unwrap();
+        assert_eq!(page[0].1, newer);
+        let rest = store.audit_page(Some(page[0].0), 5).await.unwrap();
+        assert_eq!((rest.len(), rest[0].1.at), (1, at(1)));
+        let changed = store
+            .write(|connection| {
+                Box::pin(async move {
+                    sqlx::query("UPDATE audit SET actor = 'nobody'").execute(connection).await?;
+                    Ok(())
                 })
-                .await;
-            assert!(changed.is_err(), "{statement}");
-        }
+            })
+            .await;
+        assert!(changed.is_err());
     }
 }

@@ -34,7 +34,7 @@ use tokio_util::task::TaskTracker;
 use writer::{Work, Writer};
 
 pub use attempts::{Attempt, AttemptState, Settlement};
-pub use audit::{AuditEntry, RecordedAudit};
+pub use audit::{AuditEntry, AuditOutcome};
 pub use calls::CallFilter;
 pub use columns::{Cursor, Listing};
 pub use consents::RecordedConsent;

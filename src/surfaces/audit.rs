@@ -3,20 +3,23 @@
 
 use std::sync::Arc;
 
+use axum::body::to_bytes;
 use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
-use crate::domain::event::Door;
-use crate::store::AuditEntry;
+use crate::domain::event::{Actor, Door};
+use crate::domain::{CallId, DecisionId};
+use crate::store::{AuditEntry, AuditOutcome};
 
 use super::auth::{Caller, is_action};
+use super::problem::{Problem, ProblemKind};
 
-/// A handler leaves this in its response: what the path does not say. Never a number in full.
-#[derive(Debug, Clone)]
-pub(super) struct AuditDetail(pub(super) String);
+/// No action comes with a larger body, in bytes. Handlers set limits of their own below it.
+const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Inquiries have a record of their own with the same actor: the decision ledger.
 const RECORDED_ELSEWHERE: [&str; 1] = ["/api/v1/check"];
@@ -26,54 +29,64 @@ pub(super) async fn record(State(app): State<Arc<App>>, request: Request, next: 
     if !is_action(request.method(), request.headers()) || RECORDED_ELSEWHERE.contains(&route.as_str()) {
         return next.run(request).await;
     }
-    let action = format!("{} {route}", request.method());
-    let target = target(&route, request.uri().path());
     let (mut parts, body) = request.into_parts();
     // A stranger's request is refused by the handler and leaves no trace here: it could be one of millions.
     let Ok(caller) = Caller::from_request_parts(&mut parts, &app).await else {
         return next.run(Request::from_parts(parts, body)).await;
     };
-    parts.extensions.insert(caller.clone());
-    let response = next.run(Request::from_parts(parts, body)).await;
-    let detail = response.extensions().get::<AuditDetail>().map(|AuditDetail(text)| text.clone()).unwrap_or_default();
-    let entry = AuditEntry {
-        at: app.clock.now(),
-        by: caller.actor(Door::Api),
-        action,
-        target,
-        detail,
-        outcome: outcome(response.status()).to_owned(),
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        return Problem::bad_request("The body is too large, or broke off.").into_response();
     };
-    if let Err(error) = app.store.record_audit(entry).await {
-        tracing::error!(%error, "an action could not be written to the audit log");
-    }
+    let mut entry = entry(&app, caller.actor(Door::Api), format!("{} {route}", parts.method));
+    entry.call_id = parts.uri.path().split('/').find_map(|part| part.parse().ok());
+    entry.decision_id = parts.uri.path().split('/').find_map(|part| part.parse::<DecisionId>().ok());
+    entry.arguments_sha256 = sha256_hex(&body);
+    parts.extensions.insert(caller);
+    let response = next.run(Request::from_parts(parts, body.into())).await;
+    entry.outcome = outcome(response.status());
+    entry.code = response.extensions().get::<ProblemKind>().map(|ProblemKind(kind)| (*kind).to_owned());
+    write(&app, entry).await;
     response
 }
 
-/// What stands in the path where the route has its names: ids. They are checked by the handler, so a wrong one is cut short.
-fn target(route: &str, path: &str) -> String {
-    let ids = route.split('/').zip(path.split('/')).filter(|(name, _)| name.starts_with('{'));
-    let ids: Vec<String> = ids.map(|(_, id)| id.chars().take(64).collect()).collect();
-    ids.join(" ")
+/// Notes something that is no action of a route: a sign-in, or that somebody read what names a person.
+pub(super) async fn note(app: &App, by: Actor, action: &str, outcome: AuditOutcome, call_id: Option<CallId>) {
+    write(app, AuditEntry { outcome, call_id, ..entry(app, by, action.to_owned()) }).await;
 }
 
-fn outcome(status: StatusCode) -> &'static str {
-    if status.is_client_error() {
-        "refused"
-    } else if status.is_server_error() {
-        "failed"
-    } else {
-        "done"
+fn entry(app: &App, actor: Actor, action: String) -> AuditEntry {
+    AuditEntry {
+        at: app.clock.now(),
+        actor,
+        action,
+        outcome: AuditOutcome::Done,
+        code: None,
+        call_id: None,
+        decision_id: None,
+        arguments_sha256: sha256_hex(b""),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+async fn write(app: &App, entry: AuditEntry) {
+    if let Err(error) = app.store.record_audit(entry).await {
+        tracing::error!(%error, "an action could not be written to the audit log");
+    }
+}
 
-    #[test]
-    fn the_target_is_what_the_path_names() {
-        assert_eq!(target("/api/v1/calls/{id}/end", "/api/v1/calls/call_1/end"), "call_1");
-        assert_eq!(target("/api/v1/dnc", "/api/v1/dnc"), "");
+fn sha256_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn outcome(status: StatusCode) -> AuditOutcome {
+    if status.is_client_error() {
+        AuditOutcome::Refused
+    } else if status.is_server_error() {
+        AuditOutcome::Failed
+    } else {
+        AuditOutcome::Done
     }
 }

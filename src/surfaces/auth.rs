@@ -52,6 +52,13 @@ impl Caller {
     }
 }
 
+/// The credential of `Authorization: Bearer …`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, text) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(text.trim())
+}
+
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
@@ -59,8 +66,15 @@ impl FromRequestParts<Arc<App>> for Caller {
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
-        if let Some(authorization) = parts.headers.get(header::AUTHORIZATION) {
-            return of_key(app, authorization).await;
+        if let Some(text) = bearer(&parts.headers) {
+            return match app.find_key(text).await {
+                Ok(Some(key)) => Ok(Self { name: key.name, role: key.role, at_console: false }),
+                Ok(None) => Err(Problem::unauthorized()),
+                Err(error) => Err(Problem::internal(&error)),
+            };
+        }
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            return Err(Problem::unauthorized());
         }
         let cookie = cookie(&parts.headers).ok_or_else(Problem::unauthorized)?.to_owned();
         let found = app.find_session(&cookie).await.map_err(|error| Problem::internal(&error))?;
@@ -69,21 +83,6 @@ impl FromRequestParts<Arc<App>> for Caller {
             return Err(Problem::forged());
         }
         Ok(Self::of_session(&session))
-    }
-}
-
-async fn of_key(app: &App, authorization: &http::HeaderValue) -> Result<Caller, Problem> {
-    let text = authorization
-        .to_str()
-        .ok()
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, text)| text.trim())
-        .ok_or_else(Problem::unauthorized)?;
-    match app.find_key(text).await {
-        Ok(Some(key)) => Ok(Caller { name: key.name, role: key.role, at_console: false }),
-        Ok(None) => Err(Problem::unauthorized()),
-        Err(error) => Err(Problem::internal(&error)),
     }
 }
 

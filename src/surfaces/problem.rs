@@ -100,6 +100,10 @@ impl Problem {
     }
 }
 
+/// Left in the response for the audit log: the `kind` of the problem.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProblemKind(pub(super) &'static str);
+
 /// What is wrong with one argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ArgumentProblem {
@@ -118,6 +122,7 @@ impl IntoResponse for Problem {
         body.extend(self.extensions);
         let mut response = (self.status, Json(Value::Object(body))).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.extensions_mut().insert(ProblemKind(self.kind));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

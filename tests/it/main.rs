@@ -5,6 +5,7 @@
 mod api;
 mod audio;
 mod carrier;
+mod console;
 mod faults;
 mod gate;
 mod keys;

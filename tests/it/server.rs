@@ -15,6 +15,7 @@ use super::{ACCOUNT, AUTH_TOKEN, OFFICE, soon};
 pub(super) struct Server {
     child: Child,
     lines: watch::Receiver<Vec<String>>,
+    out: watch::Receiver<Vec<String>>,
     settings: Settings,
     /// `http://127.0.0.1:4567`
     pub base: String,
@@ -82,8 +83,8 @@ impl Server {
 
     pub(super) async fn start_with(settings: Settings) -> Self {
         let (key, _) = settings.create_key("admin");
-        let (child, base, lines) = spawn(&settings).await;
-        Self { child, lines, api: Api::new(&base, &key), base, settings }
+        let (child, base, lines, out) = spawn(&settings).await;
+        Self { child, lines, out, api: Api::new(&base, &key), base, settings }
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -98,9 +99,9 @@ impl Server {
 
     /// Starts it again, on the same database and another free port.
     pub(super) async fn start_again(&mut self) {
-        let (child, base, lines) = spawn(&self.settings).await;
+        let (child, base, lines, out) = spawn(&self.settings).await;
         self.api.move_to(&base);
-        (self.child, self.base, self.lines) = (child, base, lines);
+        (self.child, self.base, self.lines, self.out) = (child, base, lines, out);
     }
 
     /// SIGTERM.
@@ -113,6 +114,14 @@ impl Server {
     pub(super) async fn logged(&mut self, text: &str) {
         let logged = self.lines.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
         assert!(soon(text, logged).await.is_ok(), "the server stopped before it logged: {text}");
+    }
+
+    /// The line in which the server printed this.
+    pub(super) async fn printed(&self, text: &str) -> String {
+        let mut out = self.out.clone();
+        let lines = soon(text, out.wait_for(|lines| lines.iter().any(|line| line.contains(text)))).await;
+        let lines = lines.unwrap_or_else(|_| panic!("the server stopped before it printed: {text}"));
+        lines.iter().find(|line| line.contains(text)).unwrap().clone()
     }
 
     /// What the server logged so far.
@@ -140,7 +149,10 @@ impl Drop for Server {
     }
 }
 
-async fn spawn(settings: &Settings) -> (Child, String, watch::Receiver<Vec<String>>) {
+type Lines = watch::Receiver<Vec<String>>;
+
+/// The process, its address, its log and what it prints.
+async fn spawn(settings: &Settings) -> (Child, String, Lines, Lines) {
     let mut command = settings.command();
     command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -152,7 +164,7 @@ async fn spawn(settings: &Settings) -> (Child, String, watch::Receiver<Vec<Strin
     };
     let base = soon("the server's address", started).await;
     let base = base.unwrap_or_else(|| panic!("the server did not start:\n{}", lines.borrow().join("\n")));
-    (child, base, lines)
+    (child, base, lines, out)
 }
 
 /// The lines of a pipe as they come. The channel closes with the pipe.

@@ -12,7 +12,6 @@ use crate::domain::access::Scope;
 use crate::domain::consent::OptOutChannel;
 use crate::domain::event::Door;
 use crate::domain::{CallEvent, Direction};
-use crate::surfaces::audit::AuditDetail;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
 
@@ -59,7 +58,5 @@ pub(super) async fn do_not_call(
     if let Err(error) = app.journal.record(record.id, event) {
         tracing::error!(call.id = %record.id, %error, "a do-not-call mark is not in the call's journal");
     }
-    let mut response = Json(json!({ "number": number.masked(), "listed": true })).into_response();
-    response.extensions_mut().insert(AuditDetail(number.masked()));
-    Ok(response)
+    Ok(Json(json!({ "number": number.masked(), "listed": true })).into_response())
 }

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::domain::access::Scope;
-use crate::domain::event::{Actor, Door};
+use crate::domain::event::Door;
 use crate::domain::{Call, CallId, RecordingSid};
-use crate::store::AuditEntry;
+use crate::store::AuditOutcome;
 use crate::surfaces::api::views;
+use crate::surfaces::audit;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
 
@@ -84,7 +85,8 @@ pub(super) async fn recording(
         tracing::warn!(call.id = %record.id, %error, "a recording could not be fetched");
         Problem::unavailable("The carrier did not give the recording. It may still be in the making, or deleted there.")
     })?;
-    note(&app, caller.actor(Door::Console), "listen to a recording", &record).await;
+    let by = caller.actor(Door::Console);
+    audit::note(&app, by, "listen to a recording", AuditOutcome::ReadNumbers, Some(record.id)).await;
     let mut response = Body::from_stream(audio.bytes).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static("audio/wav"));
@@ -92,20 +94,6 @@ pub(super) async fn recording(
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
     Ok(response)
-}
-
-async fn note(app: &App, by: Actor, action: &str, record: &Call) {
-    let entry = AuditEntry {
-        at: app.clock.now(),
-        by,
-        action: action.to_owned(),
-        target: record.id.to_string(),
-        detail: String::new(),
-        outcome: "done".to_owned(),
-    };
-    if let Err(error) = app.store.record_audit(entry).await {
-        tracing::error!(%error, "an action could not be written to the audit log");
-    }
 }
 
 pub(super) async fn find(app: &App, id: &str) -> Result<Call, Problem> {

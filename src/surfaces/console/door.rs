@@ -11,8 +11,9 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::domain::event::{Actor, Door};
-use crate::store::AuditEntry;
+use crate::domain::event::Door;
+use crate::store::AuditOutcome;
+use crate::surfaces::audit;
 use crate::surfaces::auth::{self, COOKIE, Caller};
 use crate::surfaces::problem::Problem;
 
@@ -75,8 +76,10 @@ pub(super) async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, bod
     };
     match found {
         Ok(Some((cookie, session))) => {
-            let how = if form.token.is_empty() { "with an API key" } else { "with a printed link" };
-            write_down(&app, Caller::of_session(&session).actor(Door::Console), "sign in", how).await;
+            // The audit of the routes knows a caller only once there is one, so a sign-in is noted here.
+            let how = if form.token.is_empty() { "sign in with a key" } else { "sign in with a printed link" };
+            let by = Caller::of_session(&session).actor(Door::Console);
+            audit::note(&app, by, how, AuditOutcome::Done, None).await;
             let secure = if is_https(&app, &headers) { "; Secure" } else { "" };
             let age = u64::from(app.config.console.session_hours) * 3600;
             let cookie =
@@ -96,21 +99,6 @@ pub(super) async fn sign_out(State(app): State<Arc<App>>, _caller: Caller, heade
     }
     let gone = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response()
-}
-
-/// Signing in is written down here: the audit of the routes knows a caller only once there is one.
-async fn write_down(app: &App, by: Actor, action: &str, detail: &str) {
-    let entry = AuditEntry {
-        at: app.clock.now(),
-        by,
-        action: action.to_owned(),
-        target: String::new(),
-        detail: detail.to_owned(),
-        outcome: "done".to_owned(),
-    };
-    if let Err(error) = app.store.record_audit(entry).await {
-        tracing::error!(%error, "a sign-in could not be written to the audit log");
-    }
 }
 
 /// Whether the browser reaches us under an https public URL. One that comes straight to the listen address does not.

@@ -50,20 +50,19 @@ pub(super) async fn audit(
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsControl)?;
-    let entries = app.store.list_audit(query.before, PAGE).await.map_err(|error| Problem::internal(&error))?;
-    let next = entries.last().filter(|_| entries.len() == PAGE as usize).map(|last| last.id);
-    let entries: Vec<_> = entries
+    let page = app.store.audit_page(query.before, PAGE).await.map_err(|error| Problem::internal(&error))?;
+    let next = page.last().filter(|_| page.len() == PAGE as usize).map(|(place, _)| *place);
+    let entries: Vec<_> = page
         .iter()
-        .map(|recorded| {
-            let entry = &recorded.entry;
+        .map(|(_, entry)| {
             json!({
-                "id": recorded.id,
                 "at": entry.at,
-                "by": entry.by,
+                "by": entry.actor,
                 "action": entry.action,
-                "target": entry.target,
-                "detail": entry.detail,
                 "outcome": entry.outcome,
+                "code": entry.code,
+                "call_id": entry.call_id,
+                "decision_id": entry.decision_id,
             })
         })
         .collect();

@@ -24,6 +24,8 @@ async function snapshot() {
   talk.clear();
   $("timeline").replaceChildren();
   for (const entry of state.events) add(entry);
+  // A call that is over is read from its beginning.
+  if (call.state === "ended") $("timeline").scrollTop = 0;
   if (state.events.length === 0) $("timeline").append(el("li", {}, `Events of calls are kept for ${state.events_kept_days} days.`));
   draw();
   return state;

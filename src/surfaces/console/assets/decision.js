@@ -13,10 +13,13 @@ export function reasons(decision) {
     return [el("p", {}, `Under ${decision.basis || decision.reason_code}.`)];
   }
   const list = decision.reasons.map((reason) => el("li", {},
-    el("code", {}, reason.code), " ", reason.message,
+    el("code", {}, reason.code), " ", local(reason.message),
     el("div", { class: "law" }, reason.citation)));
   return [el("ol", { class: "reasons" }, list), next(decision)];
 }
+
+/** Instants in a sentence of the gate's, in the operator's own time. */
+const local = (text) => text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (at) => day(at));
 
 function next(decision) {
   if (!decision.next_permissible_at) {
@@ -29,8 +32,13 @@ function next(decision) {
 
 /** Everything, as the page of a call shows it. `detail` is the decision with its rules and facts. */
 export function whole(detail) {
-  const parts = [el("p", { class: "verdict" }, verdict(detail), ` at ${clock(detail.decided_at)}, asked by ${detail.actor?.name ?? "?"}`), ...reasons(detail)];
-  for (const warning of detail.warnings || []) parts.push(el("p", { class: "hint" }, `Note: ${warning}`));
+  return [el("p", { class: "verdict" }, verdict(detail), ` at ${clock(detail.decided_at)}, asked by ${detail.actor?.name ?? "?"}`), ...reasons(detail), ...basis(detail)];
+}
+
+/** What it rests on: rules, inputs, its place in the ledger. */
+export function basis(detail) {
+  const parts = [];
+  for (const warning of detail.warnings || []) parts.push(el("p", { class: "hint" }, `Note: ${local(warning)}`));
   if (detail.places?.length) {
     parts.push(pairs("Local time there", detail.places.map((place) => [place.state, `${place.local_time.slice(11, 16)} (${place.zone})`]), true));
   }

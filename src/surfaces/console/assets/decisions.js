@@ -1,7 +1,7 @@
 // What the gate refused and allowed, by rule, with the next permissible times.
 
 import { $, ask, attempt, day, el, readable, set_clock } from "./base.js";
-import { reasons, verdict, whole } from "./decision.js";
+import { basis, reasons, verdict } from "./decision.js";
 
 let loaded = [];
 let cursor = null;
@@ -56,7 +56,7 @@ async function open(details, id) {
   if (!details.open || details.dataset.filled) return;
   details.dataset.filled = "yes";
   const detail = await attempt(() => ask(`/console/data/decisions/${id}`));
-  if (detail) details.append(...whole(detail));
+  if (detail) details.append(...basis(detail));
 }
 
 $("hours").addEventListener("change", () => load(true));

@@ -18,7 +18,7 @@ async function look(event) {
   parts.push(section("Permissions", known.consents.length ? known.consents.map(consent) : [el("p", {}, "None is on record.")]));
   parts.push(section("Calls", known.calls.length ? [table(known.calls)] : [el("p", {}, "There was none.")]));
   parts.push(section("Decisions", known.decisions.length ? [history(known.decisions)] : [el("p", {}, "There was none.")]));
-  $("answer").replaceChildren(...parts);
+  $("found").replaceChildren(...parts);
 }
 
 const section = (title, content) => el("section", {}, el("h2", {}, title), ...content);
