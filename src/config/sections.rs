@@ -217,7 +217,7 @@ impl Config {
             ("costs.carrier_per_minute", self.costs.carrier_per_minute),
             ("costs.agent_per_minute", self.costs.agent_per_minute),
         ] {
-            if !(rate >= 0.0 && rate <= 1000.0) {
+            if !(0.0..=1000.0).contains(&rate) {
                 problems.push((key, "must be 0 to 1000".to_owned()));
             }
         }

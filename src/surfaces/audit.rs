@@ -1,6 +1,7 @@
 //! Writes down every action that comes through the API and the console, with who asked for it and what came of it. It stands
 //! around the routes, so that none can forget it.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::to_bytes;
@@ -40,7 +41,7 @@ pub(super) async fn record(State(app): State<Arc<App>>, request: Request, next: 
     let mut entry = entry(&app, caller.actor(Door::Api), format!("{} {route}", parts.method));
     entry.call_id = parts.uri.path().split('/').find_map(|part| part.parse().ok());
     entry.decision_id = parts.uri.path().split('/').find_map(|part| part.parse::<DecisionId>().ok());
-    entry.arguments_sha256 = sha256_hex(&body);
+    entry.arguments_sha256 = hex(&Sha256::digest(&body));
     parts.extensions.insert(caller);
     let response = next.run(Request::from_parts(parts, body.into())).await;
     entry.outcome = outcome(response.status());
@@ -63,7 +64,7 @@ fn entry(app: &App, actor: Actor, action: String) -> AuditEntry {
         code: None,
         call_id: None,
         decision_id: None,
-        arguments_sha256: sha256_hex(b""),
+        arguments_sha256: hex(&Sha256::digest(b"")),
     }
 }
 
@@ -73,9 +74,10 @@ async fn write(app: &App, entry: AuditEntry) {
     }
 }
 
-fn sha256_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String does not fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -28,9 +28,9 @@ impl Browser {
         let request = self.http.post(format!("{}/console/sign-in", self.base)).header("origin", &self.base).form(&form);
         let answer = soon("the door", request.send()).await.unwrap();
         if let Some(cookie) = answer.headers().get(SET_COOKIE) {
-            self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+            cookie.to_str().unwrap().split(';').next().unwrap().clone_into(&mut self.cookie);
             let page = self.get("/console").await.text().await.unwrap();
-            self.csrf = page.split("data-csrf=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+            page.split("data-csrf=\"").nth(1).unwrap().split('"').next().unwrap().clone_into(&mut self.csrf);
         }
         answer
     }

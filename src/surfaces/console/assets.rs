@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
+use crate::surfaces::audit::hex;
+
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 macro_rules! embedded {
@@ -44,7 +46,9 @@ pub(super) static DIGEST: LazyLock<String> = LazyLock::new(|| {
     for (name, _, text) in &ASSETS {
         hash.update(format!("{name}\n{}\n{text}", text.len()));
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let mut digest = hex(&hash.finalize());
+    digest.truncate(16);
+    digest
 });
 
 pub(super) async fn serve(Path((digest, file)): Path<(String, String)>, headers: HeaderMap) -> Response {

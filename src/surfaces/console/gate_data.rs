@@ -81,9 +81,9 @@ async fn counts(app: &App, filter: DecisionFilter) -> Result<Value, Problem> {
             continue;
         }
         if recorded.decision.is_allowed() {
-            allowed += 1
+            allowed += 1;
         } else {
-            denied += 1
+            denied += 1;
         }
         for reason in recorded.decision.reasons() {
             *by_reason.entry(reason.code).or_default() += 1;

@@ -5,7 +5,7 @@ import { pairs, verdict, whole } from "./decision.js";
 
 async function look(event) {
   event?.preventDefault();
-  const number = $("number").value.replace(/[\s().-]/g, "");
+  const number = dialable($("number").value);
   const known = await attempt(() => ask("/console/data/numbers", { method: "POST", body: { number } }));
   if (!known) return;
   const parts = [];
@@ -19,6 +19,13 @@ async function look(event) {
   parts.push(section("Calls", known.calls.length ? [table(known.calls)] : [el("p", {}, "There was none.")]));
   parts.push(section("Decisions", known.decisions.length ? [history(known.decisions)] : [el("p", {}, "There was none.")]));
   $("found").replaceChildren(...parts);
+}
+
+/** `(212) 555-0113` as +12125550113; what is no such number goes as it is, and is refused with the reason. */
+function dialable(text) {
+  const digits = text.replace(/[\s().-]/g, "");
+  if (/^\d{10}$/.test(digits)) return `+1${digits}`;
+  return /^1\d{10}$/.test(digits) ? `+${digits}` : digits;
 }
 
 const section = (title, content) => el("section", {}, el("h2", {}, title), ...content);
