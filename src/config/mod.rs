@@ -3,12 +3,14 @@
 
 mod layers;
 mod sections;
+mod transfers;
 
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
     AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConsoleConfig, CostsConfig, ElevenLabsConfig,
     LogConfig, MachineDetection, MediaConfig, RetellConfig, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
 };
+pub use transfers::{HouseNumber, TransfersConfig};
 
 /// The embedded defaults.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");

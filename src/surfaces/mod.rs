@@ -6,6 +6,7 @@ mod auth;
 pub mod cli;
 mod console;
 mod health;
+mod live_audio;
 mod problem;
 mod upgrade;
 mod webhooks;
