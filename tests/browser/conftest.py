@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class World:
             except urllib.error.HTTPError as error:
                 assert error.code == 404, error
                 error.close()
+                time.sleep(0.05)
         raise AssertionError(f"the call {sid} did not reach the server\n{self.server.said()}")
 
     def call(self, call_id: str) -> dict:
@@ -151,6 +153,7 @@ def open_page(chromium: Browser):
 
     def open_(**options) -> Page:
         settings = {"viewport": {"width": 1280, "height": 800}, "timezone_id": "America/New_York", "locale": "en-US"}
+        settings["permissions"] = ["microphone"]
         context = chromium.new_context(**{**settings, **options})
         contexts.append(context)
         page = context.new_page()

@@ -11,6 +11,7 @@ mod execute;
 mod faults;
 mod form;
 mod gather;
+mod hand;
 mod interpreter;
 mod life;
 mod line;
@@ -42,6 +43,7 @@ use uuid::Uuid;
 
 pub use config::{NumberConfig, TwilioEmulatorConfig};
 pub use faults::TwilioFaults;
+pub use hand::Hand;
 pub use phone_script::{PhoneScript, PhoneScriptError};
 
 pub(super) use phone_script::parse_duration;
@@ -84,6 +86,7 @@ impl TwilioEmulator {
             numbers: Mutex::new(config.numbers),
             phones: Mutex::new(phones),
             default_phone,
+            hands: Mutex::default(),
             say_percent: config.say_percent.clamp(1, 100),
             amd_delay: Duration::from_millis(config.amd_delay_ms),
             calls: Calls::default(),
@@ -108,6 +111,8 @@ struct Emulation {
     numbers: Mutex<BTreeMap<String, NumberConfig>>,
     phones: Mutex<BTreeMap<String, PhoneScript>>,
     default_phone: PhoneScript,
+    /// Phones that somebody holds at the moment: they ring there.
+    hands: Mutex<BTreeMap<String, Hand>>,
     say_percent: u32,
     amd_delay: Duration,
     calls: Calls,
@@ -122,6 +127,9 @@ struct Emulation {
 impl Emulation {
     /// Who is at this number.
     fn phone_at(&self, number: &str) -> PhoneScript {
+        if let Some(hand) = locked(&self.hands).get(number) {
+            return PhoneScript::held_by(hand.clone());
+        }
         locked(&self.phones).get(number).unwrap_or(&self.default_phone).clone()
     }
 

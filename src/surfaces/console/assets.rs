@@ -19,10 +19,11 @@ macro_rules! embedded {
 }
 
 /// Name, content type, content.
-static ASSETS: [(&str, &str, &str); 18] = embedded! {
+static ASSETS: [(&str, &str, &str); 21] = embedded! {
     "console.css": "text/css; charset=utf-8";
     "icon.svg": "image/svg+xml";
     "sign_in.js": SCRIPT;
+    "audio.js": SCRIPT;
     "base.js": SCRIPT;
     "feed.js": SCRIPT;
     "record.js": SCRIPT;
@@ -33,11 +34,13 @@ static ASSETS: [(&str, &str, &str); 18] = embedded! {
     "decision.js": SCRIPT;
     "decisions.js": SCRIPT;
     "numbers.js": SCRIPT;
+    "phone.js": SCRIPT;
     "step_in.js": SCRIPT;
     "time_split.js": SCRIPT;
     "timeline.js": SCRIPT;
     "health.js": SCRIPT;
     "audit.js": SCRIPT;
+    "worklet.js": SCRIPT;
 };
 
 /// 16 hexadecimal digits that change with any of the files.

@@ -34,6 +34,7 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/console/calls/{id}", get(pages::call))
         .route("/console/decisions", get(pages::decisions))
         .route("/console/numbers", get(pages::numbers))
+        .route("/console/phone", get(pages::phone))
         .route("/console/health", get(pages::health))
         .route("/console/audit", get(pages::audit))
         .route("/console/sign-in", get(door::page).post(door::sign_in))

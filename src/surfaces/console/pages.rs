@@ -140,6 +140,22 @@ pages! {
     audit AuditPage "audit.html";
 }
 
+/// A number that the demo's operators have a consent of, so that its phone can be called.
+const PHONE_NUMBER: &str = "+12125550113";
+
+#[derive(Template)]
+#[template(path = "phone.html")]
+struct PhonePage<'a> {
+    frame: Frame,
+    phone_number: &'a str,
+    own_number: &'a str,
+}
+
+pub(super) async fn phone(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap) -> Response {
+    let own_number = app.config.carrier.twilio.from.as_str();
+    html(&PhonePage { frame: visitor.frame(&app, &headers), phone_number: PHONE_NUMBER, own_number })
+}
+
 #[derive(Template)]
 #[template(path = "call.html")]
 struct CallPage {

@@ -5,7 +5,7 @@ import { Conversation } from "./conversation.js";
 import { whole } from "./decision.js";
 import { follow } from "./feed.js";
 import { apply, duration } from "./record.js";
-import { offer } from "./step_in.js";
+import { forget_steps, note_step, offer } from "./step_in.js";
 import { latency } from "./time_split.js";
 import { describe } from "./timeline.js";
 
@@ -22,6 +22,7 @@ async function snapshot() {
   call = state.call;
   events = [];
   talk.clear();
+  forget_steps();
   $("timeline").replaceChildren();
   for (const entry of state.events) add(entry);
   // A call that is over is read from its beginning.
@@ -42,6 +43,7 @@ function add(entry) {
   talk.add(entry);
   if (entry.seq === 0) return;
   events.push(entry);
+  note_step(entry);
   const told = describe(entry.event);
   if (told) {
     const list = $("timeline");
@@ -58,7 +60,7 @@ function draw() {
   document.title = `${party} · Clearline`;
   $("state").replaceChildren(state_chip(call));
   tick();
-  offer(call, $("actions"), $("panel"));
+  offer(call);
   $("quiet").hidden = !(call.state === "ended" && talk.is_empty());
   latency(events, call, $("latency"));
   if (call.decision_id && decided !== call.decision_id) show_decision(call.decision_id);

@@ -29,6 +29,11 @@ export class Conversation {
       case "dtmf_received": this.aside(at, "caller", `pressed ${event.digit}`); break;
       case "tool_called": this.aside(at, "agent", `calls ${event.name} ${JSON.stringify(event.arguments)}`); break;
       case "tool_answered": this.aside(at, "agent", `${event.name} ${event.is_error ? "failed" : "answered"} after ${event.elapsed_ms} ms`); break;
+      case "house_spoke": this.line(at, "house", event.text); break;
+      case "agent_messaged": this.aside(at, event.by.name, `${event.kind === "context" ? "whispers" : "for the caller"}: ${event.text}`); break;
+      case "taken_over": this.aside(at, event.by.name, "speaks with the caller"); break;
+      case "handed_back": this.aside(at, event.by.name, "hands back to the agent"); break;
+      case "turn_withheld": this.withheld(event); break;
       case "opted_out": this.aside(at, "", `Do-not-call request (${event.channel})`); break;
       default: break;
     }
@@ -74,6 +79,14 @@ export class Conversation {
     }
     parts.at(-1).words.append(note);
     return undefined;
+  }
+
+  /** The agent was muted, on hold or taken over: the caller heard a part at most. */
+  withheld({ turn, heard }) {
+    for (const { words, text } of this.turns.get(turn) ?? []) {
+      const played = text.startsWith(heard) ? heard : "";
+      words.replaceChildren(played, el("del", { title: "not heard" }, text.slice(played.length)), el("span", { class: "barge" }, "⤷ kept from the caller"));
+    }
   }
 
   /** Marks the line that is being played, and jumps to a line that is clicked. */

@@ -32,6 +32,20 @@ export function describe(event) {
     case "resume_awaited": return ["The server came back; the call waits for the carrier", "warn"];
     case "hang_up_requested": return [`End asked for by ${event.by.name} (${event.by.door})`];
     case "ended": { const [text, kind] = DISPOSITIONS[event.disposition] ?? [event.disposition]; return [`Ended: ${text}${event.detail ? ` (${event.detail})` : ""}`, kind]; }
+    case "agent_messaged": return [`${event.by.name} ${event.kind === "context" ? "whispered to the agent" : "spoke in the caller's place"}: ${event.text}`];
+    case "agent_muted": return [`Agent muted by ${event.by.name}`, "warn"];
+    case "agent_unmuted": return [`Agent unmuted by ${event.by.name}`];
+    case "house_spoke": return [`Our voice says, for ${event.by.name}: ${event.text}`];
+    case "keys_sent": return [`Keys sent by ${event.by.name}: ${event.keys}`];
+    case "held": return [`Put on hold by ${event.by.name}`, "warn"];
+    case "resumed": return [`Taken off hold by ${event.by.name}`];
+    case "taken_over": return [`Taken over by ${event.by.name}`, "warn"];
+    case "handed_back": return [`Handed back by ${event.by.name}`];
+    case "transfer_started": return [`On its way to ${event.name ?? event.to} (${event.by.name})`];
+    case "transfer_blocked": return [`The gate refused the transfer: ${event.reasons.join(", ")}`, "bad"];
+    case "transfer_connected": return ["The other one took the call", "good"];
+    case "transfer_failed": return [`Nobody took the transfer: ${event.reason.replaceAll("_", " ")}`, "warn"];
+    case "own_audio_heard": case "keys_collected": case "turn_withheld":
     case "caller_said": case "caller_saying": case "agent_said": case "agent_corrected": case "turn_heard": case "dtmf_received": return null;
     default: return [event.type.replaceAll("_", " ")];
   }
