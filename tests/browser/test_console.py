@@ -242,20 +242,20 @@ def test_thousands_of_calls_stay_smooth(world, sign_in):
     page.reload()
     expect(page.locator("#count")).to_have_text("5000")
     assert page.locator("#rows > *").count() < 100
-    slowest = page.evaluate(
+    median, elements = page.evaluate(
         """async () => {
           const grid = document.getElementById("grid");
-          let slowest = 0;
+          const frames = [];
           for (let step = 1; step <= 60; step += 1) {
             const from = performance.now();
             grid.scrollTop = step * 3000;
             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-            slowest = Math.max(slowest, performance.now() - from);
+            frames.push(performance.now() - from);
           }
-          return [slowest, document.querySelectorAll("#rows > *").length];
+          return [frames.sort((a, b) => a - b)[30], document.querySelectorAll("#rows > *").length];
         }"""
     )
-    # Two frames take 33 ms at 60 Hz; the machine of the checks may be busy, but a page that lays out 5,000 rows takes seconds.
-    assert slowest[0] < 1_000 and slowest[1] < 100, slowest
+    # Two frames take 33 ms at 60 Hz. The machine of the checks may be busy; a page that lays out 5,000 rows takes seconds.
+    assert median < 500 and elements < 100, (median, elements)
     page.get_by_label("Search").fill("+12125554999")
     expect(page.locator("#count")).to_have_text("1 of 5000 live")
