@@ -2,6 +2,7 @@
 
 mod answer_call;
 mod answered_by;
+mod call_updates;
 mod clock;
 mod finish_call;
 mod gate;
@@ -9,6 +10,7 @@ mod hang_up;
 mod ids;
 mod journal;
 mod keys;
+mod limits;
 mod live_calls;
 mod media_stream;
 mod opt_out_listener;
@@ -38,10 +40,12 @@ use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
 pub use answer_call::AnswerOrder;
+pub use call_updates::{CallUpdates, Following};
 pub use clock::WallClock;
 pub use gate::{Gate, GateAnswer, GateQuestion};
 pub use journal::{Journal, JournalFull};
-pub use keys::create_key;
+pub use keys::{KnownKey, create_key};
+pub use limits::LimitReached;
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
 pub use record_consent::{NewConsent, record_consent};
@@ -62,6 +66,10 @@ pub struct App {
     pub pacer: Pacer,
     /// Requests with an idempotency key are placed one at a time, so that two of one key cannot both be the first.
     pub idempotent: Mutex<()>,
+    /// Calls of keys with limits are let through one at a time.
+    pub limited: Mutex<()>,
+    /// Who follows which call.
+    pub updates: Arc<CallUpdates>,
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,

@@ -26,7 +26,7 @@ use crate::protocol::twilio::rest::{
 use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::{LiveCall, Next};
-use super::{App, GateQuestion, JournalFull, ids};
+use super::{App, GateQuestion, JournalFull, LimitReached, ids};
 
 /// What a caller of this use case wants.
 #[derive(Debug, Clone)]
@@ -61,6 +61,8 @@ pub enum PlaceCallError {
     NoBridge(AgentRef),
     #[error("this server does not let callers claim the purpose `{0:?}` (compliance.purposes)")]
     PurposeNotAllowed(Purpose),
+    #[error(transparent)]
+    Limit(#[from] LimitReached),
     #[error("the server is shutting down and places no new calls")]
     ShuttingDown,
     #[error(
@@ -142,6 +144,8 @@ impl App {
         call_id: CallId,
     ) -> Result<Placed, PlaceCallError> {
         let (from, agent) = self.check_prerequisites(&request)?;
+        // Held until the call is in the store, where the next one's limits are counted.
+        let _turn = self.within_limits(&actor).await??;
         let created = Created {
             direction: Direction::Outbound,
             from: Party::from(from.clone()),

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind};
-use crate::domain::event::Actor;
+use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
+use crate::domain::event::{Actor, Door};
 use crate::domain::{ConsentId, E164};
 use crate::store::{Store, StoreError};
 
@@ -24,6 +24,14 @@ pub struct NewConsent {
 impl App {
     pub async fn record_consent(&self, consent: NewConsent, by: &Actor) -> Result<ConsentId, StoreError> {
         record_consent(&self.store, &self.config.seller.name, consent, by, self.clock.now()).await
+    }
+
+    /// Ends every permission for the number, without putting it on the do-not-call list.
+    pub async fn revoke_consent(&self, number: &E164, words: &str, by: &Actor) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let channel = if by.door == Door::Mcp { OptOutChannel::Mcp } else { OptOutChannel::Api };
+        let revocation = Revocation { number: number.clone(), at: now, channel, words: words.to_owned() };
+        self.store.record_revocation(revocation, None, by, now).await
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Ar
         carrier,
         pacer,
         idempotent: Mutex::new(()),
+        limited: Mutex::new(()),
+        updates: Arc::default(),
         agents,
         metrics,
         tracker,

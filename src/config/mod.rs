@@ -6,8 +6,9 @@ mod sections;
 
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
-    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ElevenLabsConfig, LogConfig, MachineDetection,
-    MediaConfig, RetellConfig, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConfirmDials, ConfirmFallback,
+    ElevenLabsConfig, LimitsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig,
+    SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
 };
 
 /// The embedded defaults.

@@ -3,6 +3,7 @@
 //! One task writes (`writer`), a few connections read. What a method that writes has answered is on disk.
 
 mod attempts;
+mod audit;
 mod calls;
 mod columns;
 mod consents;
@@ -20,6 +21,7 @@ mod reservations;
 mod retention;
 mod settings;
 mod stored_facts;
+mod waits;
 mod webhooks;
 mod writer;
 
@@ -32,7 +34,8 @@ use tokio_util::task::TaskTracker;
 use writer::{Work, Writer};
 
 pub use attempts::{Attempt, AttemptState, Settlement};
-pub use calls::CallFilter;
+pub use audit::{AuditEntry, AuditOutcome};
+pub use calls::{CallFilter, KeyUsage};
 pub use columns::{Cursor, Listing};
 pub use consents::RecordedConsent;
 pub use conversations::StoredConversation;
@@ -47,6 +50,7 @@ pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
 pub use reservations::{Decided, GateRequest, LEASE};
 pub use settings::OutboundStop;
 pub use stored_facts::{ATTEMPTS_KEPT_IN_VIEW, StoredFacts};
+pub use waits::{Until, Wait};
 
 /// The open database. Cheap to clone; `close`, or dropping the last clone, ends its task.
 #[derive(Debug, Clone)]

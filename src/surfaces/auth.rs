@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::header;
 use http::request::Parts;
+use http::{HeaderMap, header};
 
 use crate::app::App;
 use crate::domain::access::{Role, Scope};
@@ -34,18 +34,18 @@ impl Caller {
     }
 }
 
+/// The credential of `Authorization: Bearer …`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, text) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(text.trim())
+}
+
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let text = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, text)| text.trim())
-            .ok_or_else(Problem::unauthorized)?;
+        let text = bearer(&parts.headers).ok_or_else(Problem::unauthorized)?;
         match app.find_key(text).await {
             Ok(Some(key)) => Ok(Self { name: key.name, role: key.role }),
             Ok(None) => Err(Problem::unauthorized()),

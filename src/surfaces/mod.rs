@@ -1,9 +1,10 @@
-//! The doors: webhooks, REST, health, command line, later MCP and the console.
+//! The doors: webhooks, REST, health, command line, MCP, later the console.
 
 pub mod api;
 mod auth;
 pub mod cli;
 mod health;
+mod mcp;
 mod problem;
 mod upgrade;
 mod webhooks;
@@ -24,7 +25,12 @@ fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
 
 /// Everything that the server answers.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new().merge(health::router()).merge(api::router()).merge(webhooks::router(&app)).with_state(app)
+    Router::new()
+        .merge(health::router())
+        .merge(api::router())
+        .merge(mcp::router(&app))
+        .merge(webhooks::router(&app))
+        .with_state(app)
 }
 
 #[cfg(test)]
