@@ -104,6 +104,7 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
         Command::Calls(args) => cli::calls::list(&client(outside, &args.server)?, &args, paint).await,
         Command::Hangup(args) => cli::calls::hang_up(&client(outside, &args.server)?, &args).await,
         Command::Tail(args) => cli::tail::tail(&client(outside, &args.server)?, &args, paint).await,
+        Command::Mcp(args) => cli::mcp::bridge(&server_url(outside, &args.server), outside.api_key.clone()).await,
         Command::Check(args) if args.jsonl => local::check_jsonl(config),
         Command::Check(args) => local::check(config, &args, paint).await,
         Command::Dnc(command) => local::dnc(config, command, paint).await,
@@ -121,8 +122,11 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
 }
 
 fn client(outside: &Outside, args: &ServerArgs) -> anyhow::Result<ApiClient> {
-    let base = args.server.clone().unwrap_or_else(|| format!("http://{}", outside.settings.config.server.listen));
-    Ok(ApiClient::new(base, outside.api_key.clone())?)
+    Ok(ApiClient::new(server_url(outside, args), outside.api_key.clone())?)
+}
+
+fn server_url(outside: &Outside, args: &ServerArgs) -> String {
+    args.server.clone().unwrap_or_else(|| format!("http://{}", outside.settings.config.server.listen))
 }
 
 fn print_config(settings: &Effective, paint: Paint) -> ExitCode {

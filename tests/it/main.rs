@@ -8,6 +8,7 @@ mod carrier;
 mod faults;
 mod gate;
 mod keys;
+mod mcp;
 mod media;
 mod proxy;
 mod restart;

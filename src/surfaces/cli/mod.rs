@@ -4,6 +4,7 @@ pub mod calls;
 pub mod client;
 pub mod demo;
 pub mod explain;
+pub mod mcp;
 pub mod out;
 pub mod tail;
 
@@ -60,6 +61,8 @@ pub enum Command {
     Tail(TailArgs),
     /// End a call
     Hangup(HangupArgs),
+    /// Speak MCP on standard input and output, as a bridge to a running server
+    Mcp(McpArgs),
     /// Ask the gate whether a number may be called; exit code 0 allow, 3 deny
     Check(CheckArgs),
     /// The internal do-not-call list
@@ -108,6 +111,12 @@ pub struct ServerArgs {
     /// The server's URL; default: the listen address of the settings
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct McpArgs {
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

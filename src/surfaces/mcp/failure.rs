@@ -131,6 +131,13 @@ impl Failure {
     pub(super) fn place_call(error: &PlaceCallError) -> Self {
         let nothing = "No call was placed.";
         match error {
+            PlaceCallError::Store(StoreError::NumberBusy) => Self::new(
+                "number_busy",
+                "Another call to this number is being placed or is running.",
+                format!("{nothing} Wait until that call has ended."),
+            )
+            .retryable()
+            .next(&["list_active_calls", "wait_for_call"]),
             PlaceCallError::Store(cause) => Self::internal(cause),
             PlaceCallError::Journal(cause) => Self::internal(cause),
             PlaceCallError::ShuttingDown => {
