@@ -97,7 +97,8 @@ impl Client {
 
     /// Opens `subscriptions/listen` on these resources and waits for the acknowledgement.
     pub(super) async fn listen(&self, uris: &[&str]) -> Stream {
-        let response = self.post("subscriptions/listen", json!({"notifications": {"resourceSubscriptions": uris}})).await;
+        let response =
+            self.post("subscriptions/listen", json!({"notifications": {"resourceSubscriptions": uris}})).await;
         let mut stream = Stream { body: Box::pin(response.bytes_stream()), text: String::new() };
         let first = stream.next().await.expect("an acknowledgement");
         assert_eq!(first["method"], "notifications/subscriptions/acknowledged", "{first}");
@@ -116,7 +117,8 @@ impl Stream {
         let read = async {
             loop {
                 while let Some((line, rest)) = self.text.split_once('\n') {
-                    let message: Option<Value> = line.strip_prefix("data:").and_then(|data| serde_json::from_str(data).ok());
+                    let message: Option<Value> =
+                        line.strip_prefix("data:").and_then(|data| serde_json::from_str(data).ok());
                     self.text = rest.to_owned();
                     if message.is_some() {
                         return message;

@@ -40,7 +40,8 @@ async fn an_agent_works_a_whole_call() {
 
     let mut stream = agent.listen(&[&format!("call://{call}"), "calls://active", "call://nonsense"]).await;
     loop {
-        let waited = agent.call("wait_for_call", json!({"call_id": call, "until": "answered", "timeout_secs": 50})).await;
+        let waited =
+            agent.call("wait_for_call", json!({"call_id": call, "until": "answered", "timeout_secs": 50})).await;
         if waited["reached"] == true {
             break;
         }
@@ -120,7 +121,7 @@ async fn records_are_kept_and_bind_at_once() {
 
 #[tokio::test]
 async fn voice_agents_are_made_read_and_mended() {
-    let (_vendors, _server, agent) = open_house(&[("AGENTS__ELEVENLABS__API_KEY", "sk_of_the_tests")]).await;
+    let (_vendors, _server, agent) = open_house(&[("AGENTS__ELEVENLABS__API_KEY", "emulated-api-key")]).await;
     let made = agent.call("elevenlabs_create_agent", json!({"name": "Follow-up", "prompt": "Be brief."})).await;
     assert_eq!(made["ready_for_calls"], true, "{made}");
     let its_id = id(&made, "agent_id");
@@ -140,13 +141,13 @@ async fn voice_agents_are_made_read_and_mended() {
 #[tokio::test]
 async fn a_model_is_told_all_that_is_wrong_at_once() {
     let (_vendors, _server, agent) = open_house(&[]).await;
-    let wrong = json!({"to": "2125550113", "purpose": "sales", "dry_run": "yes", "too": 1});
+    let wrong = json!({"to": "3055550142", "purpose": "sales", "dry_run": "yes", "too": 1});
     let error = agent.error("initiate_call_with_compliance", wrong).await;
     assert_eq!(error["code"], "invalid_arguments");
     let problems = error["details"]["problems"].as_array().unwrap();
     let fields: BTreeSet<_> = problems.iter().map(|problem| problem["field"].as_str().unwrap()).collect();
     assert_eq!(fields, BTreeSet::from(["to", "purpose", "dry_run", "too"]));
-    assert!(!error.to_string().contains("5550113"), "no number comes back: {error}");
+    assert!(!error.to_string().contains("5550142"), "no number comes back: {error}");
     assert_eq!(agent.error("initiate_call_with_compliance", json!({})).await["code"], "invalid_arguments");
     let unknown = agent.send("tools/call", json!({"name": "initiate_call", "arguments": {}})).await;
     assert_eq!(unknown.body["error"]["code"], -32602);
@@ -199,7 +200,8 @@ async fn a_dial_waits_for_a_persons_word_where_the_operator_wants_it() {
     let call = json!({"to": SELLER, "purpose": "emergency"});
     let asked = agent.error("initiate_call_with_compliance", call.clone()).await;
     assert_eq!(asked["code"], "confirmation_required");
-    let with_token = |to: &str| json!({"to": to, "purpose": "emergency", "confirm_token": asked["details"]["confirm_token"]});
+    let with_token =
+        |to: &str| json!({"to": to, "purpose": "emergency", "confirm_token": asked["details"]["confirm_token"]});
     let other = agent.error("initiate_call_with_compliance", with_token("+12125550114")).await;
     assert_eq!(other["code"], "confirmation_invalid", "a token is for one call");
     assert_eq!(vendors.dials(), 0);

@@ -104,7 +104,10 @@ mod tests {
         let text = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"end_call",{meta}}}}}"#);
         let headers = Message::parse(&text).unwrap().headers(None);
         assert_eq!(headers["mcp-protocol-version"], "2026-07-28");
-        assert_eq!((&headers["mcp-method"], &headers["mcp-name"]), (&"tools/call".parse().unwrap(), &"end_call".parse().unwrap()));
+        assert_eq!(
+            (&headers["mcp-method"], &headers["mcp-name"]),
+            (&"tools/call".parse().unwrap(), &"end_call".parse().unwrap())
+        );
         assert_eq!(plain("grüße"), "=?base64?Z3LDvMOfZQ==?=");
     }
 

@@ -109,7 +109,8 @@ struct Unanswered(String);
 impl Bridge {
     async fn take(self: Arc<Self>, line: &str) {
         let Some(message) = Message::parse(line) else {
-            let error = json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32700, "message": "this is not JSON-RPC"}});
+            let error =
+                json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32700, "message": "this is not JSON-RPC"}});
             return self.say(error.to_string()).await;
         };
         if let Some(id) = message.cancels() {
@@ -203,7 +204,9 @@ impl Bridge {
             Some(problem) if problem["detail"].is_string() => {
                 Err(Unanswered(format!("{}: {}", problem["title"].as_str().unwrap_or_default(), problem["detail"])))
             }
-            _ => Err(Unanswered(format!("the server answered {status}: {}", body.chars().take(200).collect::<String>()))),
+            _ => {
+                Err(Unanswered(format!("the server answered {status}: {}", body.chars().take(200).collect::<String>())))
+            }
         }
     }
 
@@ -272,7 +275,8 @@ impl Bridge {
         while let Ok(Some(data)) = events.next().await {
             self.learn(&message, &headers, &data);
         }
-        let initialized = Message::parse(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).ok_or_else(gone)?;
+        let initialized =
+            Message::parse(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).ok_or_else(gone)?;
         self.post(&initialized).await.map(drop)
     }
 
