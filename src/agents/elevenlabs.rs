@@ -3,11 +3,12 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite;
@@ -51,6 +52,20 @@ impl Default for Limits {
             request: Duration::from_secs(15),
             retry_pause: Duration::from_millis(250),
         }
+    }
+}
+
+/// A text on its way to being spoken.
+#[derive(Debug)]
+pub struct Speech {
+    response: reqwest::Response,
+    client: ElevenLabsClient,
+}
+
+impl Speech {
+    /// The next piece of the audio, µ-law at 8 kHz; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, AgentError> {
+        self.response.chunk().await.map_err(|error| self.client.transport(&error))
     }
 }
 
@@ -141,6 +156,30 @@ impl ElevenLabsClient {
 
     pub async fn fetch_voice(&self, voice_id: &str) -> Result<Voice, AgentError> {
         self.read(&["v1", "voices", voice_id], &()).await
+    }
+
+    /// The voice that an agent speaks with.
+    pub async fn voice_of(&self, agent_id: &str) -> Result<String, AgentError> {
+        let agent = self.fetch_agent(agent_id).await?;
+        let voice = agent.pointer("/conversation_config/tts/voice_id").and_then(Value::as_str);
+        voice.map(str::to_owned).ok_or_else(|| self.unexpected("the agent has no voice"))
+    }
+
+    /// Has a text spoken. The audio comes as it is made, µ-law at 8 kHz.
+    pub async fn speak(&self, voice_id: &str, model: &str, text: &str) -> Result<Speech, AgentError> {
+        self.key_given()?;
+        let request = self
+            .http
+            .post(self.url(&["v1", "text-to-speech", voice_id, "stream"]))
+            .query(&[("output_format", "ulaw_8000")])
+            .json(&json!({"text": text, "model_id": model}));
+        let response = request.send().await.map_err(|error| self.transport(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Speech { response, client: self.clone() });
+        }
+        let body = response.bytes().await.map_err(|error| self.transport(&error))?;
+        Err(AgentError::Api { status: status.as_u16(), body: ErrorBody::parse(&body) })
     }
 
     /// The record of a conversation. Its transcript is complete some time after the call only: see its status.
@@ -286,12 +325,10 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use axum::Router;
-    use axum::body::Bytes;
     use axum::extract::State;
     use axum::http::{Request, Response};
     use bytes::BytesMut;
     use futures_util::{SinkExt as _, StreamExt as _};
-    use serde_json::json;
     use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
     use tokio::sync::oneshot;

@@ -70,7 +70,7 @@ impl App {
     }
 
     /// What was planned to come next; none where the call is to go on.
-    fn planned_document(&self, next: &Next) -> Option<String> {
+    pub(super) fn planned_document(&self, next: &Next) -> Option<String> {
         match next {
             Next::Reconnect => None,
             Next::HangUp => Some(render(&HangUp)),
@@ -102,6 +102,15 @@ impl App {
             return self.apology_document();
         }
         tracing::info!(call.id = %call.id, "the stream broke, taking it up again");
+        let so_far = self.conversation_so_far(call).await;
+        if !so_far.is_empty() {
+            call.leave_note(format!("The line broke and is back. Go on where you were. {so_far}"));
+        }
+        self.come_back(call)
+    }
+
+    /// The document that connects the call with an agent once more.
+    pub(super) fn come_back(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
         self.warm_agent(call);
         self.stream_document(call, None)
     }

@@ -120,8 +120,9 @@ impl App {
                 () = self.shutdown.cancelled() => return,
                 () = tokio::time::sleep(Duration::from_secs(wait_s)) => {}
             }
-            if call.record().streams > streams {
-                // The stream was taken up again; its end has a watch of its own.
+            let record = call.record();
+            if record.streams > streams || record.transfer.is_some() {
+                // The stream was taken up again and its end has a watch of its own; or the call went on with somebody else.
                 return;
             }
             match self.ask_carrier(call).await {

@@ -14,7 +14,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::carrier::Slot;
+use crate::domain::event::Actor;
 use crate::domain::{AttemptId, Call, CallEvent, CallId, CallSid, CallStatus, Disposition};
+use crate::relay::Tap;
 use crate::session::Command;
 
 use super::warm_agent::WarmAgent;
@@ -45,6 +47,17 @@ pub struct LiveCall {
     stream_closed: Notify,
     slot: Mutex<Option<Slot>>,
     next_document: Mutex<Next>,
+    /// Where the call is listened in on.
+    pub(super) tap: Arc<Tap>,
+    /// Held while a sentence or keys of ours are handed to the stream: one at a time.
+    pub(super) voice: tokio::sync::Mutex<()>,
+    /// Held while the carrier is told, or asks, where the call goes.
+    pub(super) redirecting: tokio::sync::Mutex<()>,
+    /// What the next stream's agent is to be told.
+    notes: Mutex<Vec<String>>,
+    utterances: AtomicU32,
+    /// The operator who has the call.
+    operator: Mutex<Option<Actor>>,
     /// Cancelled at the call's end; everything that waits on behalf of the call waits for this too.
     pub over: CancellationToken,
 }
@@ -143,6 +156,12 @@ impl LiveCall {
             stream_closed: Notify::new(),
             slot: Mutex::new(None),
             next_document: Mutex::new(Next::default()),
+            tap: Arc::default(),
+            voice: tokio::sync::Mutex::default(),
+            redirecting: tokio::sync::Mutex::default(),
+            notes: Mutex::default(),
+            utterances: AtomicU32::new(0),
+            operator: Mutex::default(),
             over: CancellationToken::new(),
         }
     }
@@ -266,6 +285,39 @@ impl LiveCall {
         drop(lock(&self.slot).take());
     }
 
+    /// For the agent of the call's next stream.
+    pub(super) fn leave_note(&self, text: String) {
+        lock(&self.notes).push(text);
+    }
+
+    pub(super) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.notes))
+    }
+
+    /// A number for something that our own voice says.
+    pub(super) fn next_utterance(&self) -> u32 {
+        self.utterances.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Who has taken the call over.
+    pub fn operator(&self) -> Option<Actor> {
+        lock(&self.operator).clone()
+    }
+
+    /// True for one operator at a time.
+    pub(super) fn claim_operator(&self, by: &Actor) -> bool {
+        let mut operator = lock(&self.operator);
+        let is_free = operator.is_none();
+        if is_free {
+            *operator = Some(by.clone());
+        }
+        is_free
+    }
+
+    pub(super) fn release_operator(&self) {
+        *lock(&self.operator) = None;
+    }
+
     pub fn commands(&self) -> Option<mpsc::Sender<Command>> {
         lock(&self.commands).clone()
     }
@@ -297,7 +349,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{Actor, Created, Door};
+    use crate::domain::event::{Created, Door};
     use crate::domain::{Direction, Party};
 
     fn call(n: u128) -> Call {

@@ -29,7 +29,8 @@ impl App {
 
     async fn recover_call(self: &Arc<Self>, call: &Arc<LiveCall>, record: Call) {
         let attempt = match self.store.attempts_of(call.id).await {
-            Ok(attempts) => attempts.into_iter().next_back(),
+            // One of a transfer is another number's.
+            Ok(attempts) => attempts.into_iter().find(|attempt| record.to.number() == Some(&attempt.number)),
             Err(error) => {
                 tracing::error!(call.id = %call.id, %error, "the dial attempt of a call could not be read");
                 None
@@ -83,6 +84,10 @@ impl App {
         };
         if let Some(status) = status {
             return self.carrier_status(call, status, None, None, None).await;
+        }
+        if call.record().transfer.is_some() {
+            // The carrier has it with somebody else, and will ask when they are done.
+            return;
         }
         let wait = Duration::from_secs(self.config.calls.resume_wait_s);
         let until = self.clock.now().saturating_add(wait).unwrap_or(jiff::Timestamp::MAX);

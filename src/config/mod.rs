@@ -3,6 +3,7 @@
 
 mod layers;
 mod sections;
+mod transfers;
 
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
@@ -10,6 +11,7 @@ pub use sections::{
     ElevenLabsConfig, LimitsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig,
     SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
 };
+pub use transfers::{HouseNumber, TransfersConfig};
 
 /// The embedded defaults.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::domain::{AgentRef, E164, Purpose, Secret};
 
+use super::transfers::TransfersConfig;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -17,6 +19,7 @@ pub struct Config {
     pub media: MediaConfig,
     pub agents: AgentsConfig,
     pub calls: CallsConfig,
+    pub transfers: TransfersConfig,
     pub compliance: ComplianceConfig,
     pub limits: LimitsConfig,
     pub mcp: McpConfig,
@@ -105,6 +108,8 @@ pub struct ElevenLabsConfig {
     pub api_key: Secret,
     pub webhook_secret: Secret,
     pub approved_tools: Vec<String>,
+    pub say_voice: String,
+    pub say_model: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -118,6 +123,7 @@ pub struct RetellConfig {
 #[serde(deny_unknown_fields)]
 pub struct CallsConfig {
     pub max_duration_s: u64,
+    pub warn_before_end_s: u64,
     pub agent_silence_s: u64,
     pub agent_ready_s: u64,
     pub resume_wait_s: u64,
@@ -236,6 +242,9 @@ impl Config {
         }
         if let Some(bad) = self.agents.routes.iter().find(|route| parse_route(route).is_none()) {
             problems.push(("agents.routes", format!("`{bad}` is not like +12125550100=elevenlabs:agent_123")));
+        }
+        if let Some(bad) = self.transfers.bad_target() {
+            problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
         }
         if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
             problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));

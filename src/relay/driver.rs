@@ -6,6 +6,7 @@
 
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -16,9 +17,9 @@ use super::agent_leg::AgentLeg;
 use super::carrier_leg::CarrierLeg;
 use super::pace::Pace;
 use super::recorder::Recorder;
-use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary};
+use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary, Tap};
 use crate::domain::audio::mulaw_bytes;
-use crate::domain::carrier_stream::StreamStart;
+use crate::domain::carrier_stream::{CarrierEvent, StreamStart};
 use crate::domain::event::{Actor, Door};
 use crate::domain::{CallEvent, CallId, Disposition, StreamSid};
 use crate::session::{Command, Input, Output, Session, SessionConfig};
@@ -36,6 +37,7 @@ pub(super) struct Relay<C, A> {
     recorder: Recorder,
     requests: mpsc::Sender<Request>,
     timer: Pin<Box<Sleep>>,
+    tap: Option<Arc<Tap>>,
     /// A dial or a farewell began that has not been polled.
     agent_is_new: bool,
     pace: Pace,
@@ -70,6 +72,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             recorder: Recorder::new(hooks.recorder),
             requests: hooks.requests,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
+            tap: None,
             agent_is_new: false,
             pace: Pace::default(),
             close_code: None,
@@ -145,6 +148,9 @@ impl<C: Socket, A: Socket> Relay<C, A> {
                 return false;
             }
             let Poll::Ready(input) = self.carrier.poll_read(cx) else { return false };
+            if let (Some(tap), Input::Carrier(CarrierEvent::Media(chunk))) = (&self.tap, &input) {
+                tap.caller_said(chunk);
+            }
             self.handle(now, input);
         }
         true
@@ -173,7 +179,12 @@ impl<C: Socket, A: Socket> Relay<C, A> {
     /// Does one thing; some of them have an answer at once.
     fn obey(&mut self, output: Output) -> Option<Input> {
         match output {
-            Output::ToCarrier(command) => return self.carrier.push(command),
+            Output::ToCarrier(command) => {
+                if let Some(tap) = &self.tap {
+                    tap.caller_is_sent(&command);
+                }
+                return self.carrier.push(command);
+            }
             Output::ToAgent(command) => return self.agent.push(command),
             Output::Record(event) => return self.record(self.with_pace(*event)),
             Output::Admit(start) => return Some(self.admit(&start)),
@@ -207,7 +218,8 @@ impl<C: Socket, A: Socket> Relay<C, A> {
     fn admit(&mut self, start: &StreamStart) -> Input {
         let Owner::Unknown(admit) = std::mem::replace(&mut self.owner, Owner::Nobody) else { return Input::Refused };
         match admit(start) {
-            Ok(Admission { call_id, terms, warmed, dial }) => {
+            Ok(Admission { call_id, terms, tap, warmed, dial }) => {
+                self.tap = Some(tap);
                 let answer = Input::Admitted { terms: Box::new(terms), warmed: warmed.is_some() };
                 let stream_sid = start.stream_sid.clone();
                 self.owner = Owner::Known(Box::new(Known { call_id, stream_sid, warmed, dial }));

@@ -4,6 +4,7 @@ pub mod api;
 mod auth;
 pub mod cli;
 mod health;
+mod live_audio;
 mod mcp;
 mod problem;
 mod upgrade;

@@ -2,8 +2,15 @@
 
 use futures_util::StreamExt as _;
 use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::soon;
+
+/// A WebSocket of the API.
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[derive(Clone)]
 pub(super) struct Api {
@@ -42,6 +49,24 @@ impl Api {
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(self.http.post(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    /// The first event of this kind of a call, past or to come.
+    pub(super) async fn event_of(&self, call_id: &str, kind: &str) -> Value {
+        let is_it = |entry: &Value| entry["call_id"] == call_id && entry["event"]["type"] == kind;
+        self.event(kind, is_it).await["event"].clone()
+    }
+
+    /// Opens a WebSocket of the API.
+    pub(super) async fn socket(&self, path: &str) -> Result<Socket, u16> {
+        let url = format!("{}{path}", self.base.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {}", self.key).parse().unwrap());
+        match soon("an upgrade", connect_async(request)).await {
+            Ok((socket, _)) => Ok(socket),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// `POST /api/v1/calls` under an idempotency key.

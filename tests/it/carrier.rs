@@ -136,6 +136,28 @@ impl Stream {
         heard
     }
 
+    /// The next message of this kind.
+    pub(super) async fn wait_for(&mut self, event: &str) -> Value {
+        let listening = async {
+            loop {
+                let message = self.0.next().await.expect("an open socket").unwrap();
+                let Message::Text(text) = message else { continue };
+                let message: Value = serde_json::from_str(&text).unwrap();
+                if message["event"] == event {
+                    return message;
+                }
+            }
+        };
+        soon(event, listening).await
+    }
+
+    /// Somebody presses a key.
+    pub(super) async fn press(&mut self, key: char) {
+        let sid = "MZ00000000000000000000000000000001";
+        let dtmf = json!({"track": "inbound_track", "digit": key.to_string()});
+        self.say(&json!({"event": "dtmf", "sequenceNumber": "5", "streamSid": sid, "dtmf": dtmf})).await;
+    }
+
     /// Waits for the server's close, and its code. None where the connection just ended.
     pub(super) async fn close_code(&mut self) -> Option<u16> {
         let closing = async {

@@ -5,6 +5,7 @@
 mod api;
 mod audio;
 mod carrier;
+mod control;
 mod faults;
 mod gate;
 mod keys;
@@ -14,6 +15,7 @@ mod proxy;
 mod restart;
 mod server;
 mod shutdown;
+mod transfer;
 mod vendors;
 mod webhooks;
 

@@ -22,6 +22,7 @@ mod resource;
 mod rest;
 mod rest_recordings;
 mod rest_update;
+mod screen;
 mod stream;
 mod stream_connect;
 mod twiml;

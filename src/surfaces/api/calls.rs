@@ -75,7 +75,7 @@ pub(super) async fn place(
 }
 
 /// A denial as a problem document with the `error` object of the contract.
-fn blocked(placed: &Placed) -> Problem {
+pub(super) fn blocked(placed: &Placed) -> Problem {
     let reasons: Vec<_> = placed
         .decision
         .reasons()
@@ -165,7 +165,7 @@ pub(super) fn parse_purpose(text: Option<&str>) -> Result<Purpose, &str> {
 }
 
 /// What was received, without digits that could be somebody's number.
-fn mask(text: &str) -> String {
+pub(super) fn mask(text: &str) -> String {
     text.chars().take(24).map(|c| if c.is_ascii_digit() { '•' } else { c }).collect()
 }
 

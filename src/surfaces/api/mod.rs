@@ -2,8 +2,10 @@
 
 mod calls;
 mod check;
+mod control;
 mod events;
 mod records;
+mod transfer;
 pub mod views;
 
 use std::sync::Arc;
@@ -22,6 +24,16 @@ pub fn router() -> Router<Arc<App>> {
         .route("/api/v1/calls/{id}", get(calls::fetch))
         .route("/api/v1/calls/{id}/end", post(calls::end))
         .route("/api/v1/calls/{id}/transcript", get(calls::transcript))
+        .route("/api/v1/calls/{id}/message", post(control::message))
+        .route("/api/v1/calls/{id}/say", post(control::say))
+        .route("/api/v1/calls/{id}/dtmf", post(control::keys))
+        .route("/api/v1/calls/{id}/mute", post(control::mute))
+        .route("/api/v1/calls/{id}/unmute", post(control::unmute))
+        .route("/api/v1/calls/{id}/hold", post(control::hold))
+        .route("/api/v1/calls/{id}/resume", post(control::resume))
+        .route("/api/v1/calls/{id}/listen", get(control::listen))
+        .route("/api/v1/calls/{id}/take-over", get(control::take_over))
+        .route("/api/v1/calls/{id}/transfer", post(transfer::transfer))
         .route("/api/v1/check", post(check::check))
         .route("/api/v1/decisions/{id}", get(check::decision))
         .route("/api/v1/consents", post(records::add_consent))

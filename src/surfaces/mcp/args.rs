@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value, json};
 
-use crate::domain::{AgentRef, CallId, E164, LeadId};
+use crate::domain::{AgentRef, CallId, E164, Keys, LeadId};
 
 /// How many entries a map of variables may have.
 const VARIABLES_MAX: usize = 100;
@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Lead,
     /// `elevenlabs:agent_123`.
     Agent,
+    /// Keys of a telephone.
+    Keys,
     Text {
         max: usize,
     },
@@ -166,6 +168,7 @@ impl Kind {
             Self::Call => text.is_some_and(|text| text.parse::<CallId>().is_ok() || is_call_sid(text)),
             Self::Lead => text.is_some_and(|text| text.parse::<LeadId>().is_ok()),
             Self::Agent => text.is_some_and(|text| text.parse::<AgentRef>().is_ok()),
+            Self::Keys => text.is_some_and(|text| text.parse::<Keys>().is_ok()),
             Self::Text { max } => text.is_some_and(|text| is_text(text, max)),
             Self::Word(words) => text.is_some_and(|text| words.contains(&text)),
             Self::Integer { min, max } => value.as_i64().is_some_and(|n| (min..=max).contains(&n)),
@@ -194,6 +197,7 @@ impl Kind {
             Self::Call => "a call's id like call_…, or Twilio's like CA…".to_owned(),
             Self::Lead => "a lead's id like lead_…".to_owned(),
             Self::Agent => "an agent like elevenlabs:agent_123".to_owned(),
+            Self::Keys => "1 to 32 of 0-9, *, #, A-D, and w for half a second's wait".to_owned(),
             Self::Text { max } => format!("a text of 1 to {max} characters"),
             Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
@@ -213,6 +217,7 @@ impl Kind {
             Self::Call => json!({"type": "string", "pattern": "^(call_[0-9a-f]{32}|CA[0-9a-f]{32})$"}),
             Self::Lead => json!({"type": "string", "pattern": "^lead_[0-9a-f]{32}$"}),
             Self::Agent => json!({"type": "string", "pattern": "^([a-z]+:)?[A-Za-z0-9_-]+$"}),
+            Self::Keys => json!({"type": "string", "pattern": "^[0-9*#A-Dw]{1,32}$"}),
             Self::Text { max } => json!({"type": "string", "minLength": 1, "maxLength": max}),
             Self::Word(words) => json!({"type": "string", "enum": words}),
             Self::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),

@@ -4,7 +4,7 @@
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
-use crate::app::PlaceCallError;
+use crate::app::{ControlError, PlaceCallError};
 use crate::carrier::CarrierError;
 use crate::store::StoreError;
 
@@ -126,6 +126,27 @@ impl Failure {
             "This server has no carrier account.",
             "Tell the operator to set carrier.twilio.account_sid and its credentials.",
         )
+    }
+
+    /// A step into a conversation that was not taken.
+    pub(super) fn control(error: &ControlError) -> Self {
+        let text = error.to_string();
+        match error {
+            ControlError::NotConversing => Self::new(
+                "not_conversing",
+                text,
+                "Nothing was done. Wait until the call is answered, or read its status.",
+            )
+            .retryable()
+            .next(&["wait_for_call", "get_call_status"]),
+            ControlError::Stuck => Self::new("busy", text, "Nothing was done. Try again in a few seconds.").retryable(),
+            ControlError::TextLength { .. } => Self::new("invalid_arguments", text, "Nothing was done."),
+            ControlError::TakenOver { .. } => {
+                Self::new("taken_over", text, "Nothing was done. A person has the call; leave it to them.")
+            }
+            ControlError::NoVoice(_) => Self::new("not_available", text, "Nothing was done."),
+            ControlError::Carrier(_) => Self::new("carrier_refused", text, "Nothing was changed. Read the message."),
+        }
     }
 
     pub(super) fn place_call(error: &PlaceCallError) -> Self {

@@ -4,6 +4,7 @@ mod agent_events;
 mod callbacks;
 mod media;
 mod signed;
+mod transfers;
 mod voice;
 
 use std::sync::Arc;
@@ -35,6 +36,10 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/webhooks/amd-callback/{call_id}", any(callbacks::amd))
         .route("/webhooks/stream-callback", any(callbacks::stream))
         .route("/webhooks/stream-callback/{call_id}", any(callbacks::stream))
+        .route("/webhooks/transfer/{call_id}", any(transfers::ended))
+        .route("/webhooks/transfer-answered/{call_id}", any(transfers::answered))
+        .route("/webhooks/briefing/{call_id}", any(transfers::briefing))
+        .route("/webhooks/briefing-answer/{call_id}", any(transfers::briefing_answer))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(app), signed::require_signature))
         .layer(DefaultBodyLimit::max(FORM_LIMIT));
     let agents = Router::new()

@@ -96,6 +96,6 @@ pub(super) async fn resume(
     }
 }
 
-fn document(xml: String) -> Response {
+pub(super) fn document(xml: String) -> Response {
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], xml).into_response()
 }

@@ -69,7 +69,7 @@ async def the_story(ask, followed) -> str:
         heard = await ask("get_call_transcript", {"call_id": call, "after_seq": after, "wait_secs": 20})
         after, lines = heard["next_seq"], heard["lines"]
     assert all(line["untrusted"] == (line["role"] == "caller") for line in lines), lines
-    # await tell(ask, call)
+    await tell(ask, call)
     await ask("end_call", {"call_id": call})
     ended = False
     while not ended:

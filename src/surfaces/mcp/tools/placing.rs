@@ -1,11 +1,10 @@
 //! What the two tools that ring a phone share. Both go through `app::place_call`, as every door does.
 
-use rmcp::model::InputRequiredResult;
 use serde_json::{Value, json};
 
 use crate::app::{PlaceCall, Placed};
 use crate::domain::access::Scope;
-use crate::domain::{CallState, Purpose};
+use crate::domain::{CallState, Decision, DecisionId, Purpose};
 
 use super::super::args::{Field, Kind, optional};
 use super::super::confirm::{call_question, confirm};
@@ -34,7 +33,7 @@ pub(super) async fn place(asked: &Asked, request: PlaceCall) -> Result<Answer, F
     must_be_claimable(asked, request.purpose)?;
     let purpose = json!(request.purpose);
     if let Some(question) = confirm(asked, call_question(&request.to, &purpose)).await? {
-        return Ok(ask(question));
+        return Ok(Answer::Input(question));
     }
     let app = asked.app();
     let began = app.clock.now();
@@ -60,10 +59,6 @@ pub(super) async fn place(asked: &Asked, request: PlaceCall) -> Result<Answer, F
     Ok(Answer::Linked(body, transcript_link(placed.call_id)))
 }
 
-fn ask(question: InputRequiredResult) -> Answer {
-    Answer::Input(question)
-}
-
 /// What the gate would say, without placing anything.
 pub(super) async fn dry_run(asked: &Asked, request: &PlaceCall) -> Result<Answer, Failure> {
     must_be_claimable(asked, request.purpose)?;
@@ -83,7 +78,7 @@ pub(super) async fn dry_run(asked: &Asked, request: &PlaceCall) -> Result<Answer
 }
 
 /// An emergency lifts most rules, so a key needs more than the right to place calls.
-fn must_be_claimable(asked: &Asked, purpose: Purpose) -> Result<(), Failure> {
+pub(super) fn must_be_claimable(asked: &Asked, purpose: Purpose) -> Result<(), Failure> {
     if purpose != Purpose::Emergency || asked.principal.may(Scope::Admin) {
         return Ok(());
     }
@@ -104,16 +99,22 @@ fn idempotency_key(asked: &Asked) -> Option<String> {
     })
 }
 
-/// A denial, with every reason and when it may be tried again.
+/// A denial, with every reason and when it may be tried again. `call_id` is the call that came to nothing.
 fn blocked(placed: &Placed, is_replay: bool) -> Failure {
-    let reasons: Vec<_> = placed
-        .decision
+    let mut failure = denied(placed.decision_id, &placed.decision);
+    failure.details["call_id"] = placed.call_id.to_string().into();
+    failure.details["idempotent_replay"] = is_replay.into();
+    failure
+}
+
+pub(super) fn denied(decision_id: DecisionId, decision: &Decision) -> Failure {
+    let reasons: Vec<_> = decision
         .reasons()
         .iter()
         .map(|r| json!({"code": r.code, "rule": r.rule, "citation": r.citation, "message": r.message}))
         .collect();
-    let next = placed.decision.next_permissible_at();
-    let first = placed.decision.reasons().first();
+    let next = decision.next_permissible_at();
+    let first = decision.reasons().first();
     let message = first.map_or_else(|| "The gate said no.".to_owned(), |reason| reason.message.clone());
     let hint = match next {
         Some(at) => format!("No call was placed. It may be tried again at {at}, with a new idempotency_key."),
@@ -122,9 +123,7 @@ fn blocked(placed: &Placed, is_replay: bool) -> Failure {
     let details = output::compact(json!({
         "reasons": reasons,
         "next_permissible_at": next,
-        "decision_id": placed.decision_id,
-        "call_id": placed.call_id,
-        "idempotent_replay": is_replay,
+        "decision_id": decision_id,
     }));
     Failure::refusal("compliance_blocked", message, hint).details(details).next(&[
         "check_tcpa_compliance",

@@ -1,8 +1,10 @@
-//! `send_message_to_agent`: tell the agent something, in a live call.
+//! `send_message_to_agent`: tells the voice agent of a live call something.
 
 use serde_json::{Value, json};
 
+use crate::app::MESSAGE_MAX;
 use crate::domain::access::Scope;
+use crate::domain::event::MessageKind;
 
 use super::super::args::{Kind, optional, required};
 use super::super::failure::Failure;
@@ -11,30 +13,31 @@ use super::super::tool::{Answer, Asked, Hints, ToolSpec};
 
 pub(in super::super) const TOOL: ToolSpec = ToolSpec {
     name: "send_message_to_agent",
-    title: "Tell the agent something",
-    description: "Tells the voice agent of a live call something: with kind context it takes it into account without being asked to speak, with user_message it answers as if the other person had said it. The other person does not hear the message itself. Works only while the conversation is on.",
+    title: "Tell the voice agent something",
+    description: "Tells the voice agent of a live call something. With kind context (the default) it takes it into account and \
+                  need not speak; with user_message it answers as if the other person had said it. The other person does not \
+                  hear the message itself. Works while the conversation is on; returns when the message was handed over.",
     hints: Hints::REACH_OUT,
     scopes: &[Scope::CallsControl, Scope::CallsWrite],
     fields: &[
         required("call_id", Kind::Call, "The call, by our id or Twilio's."),
-        required("message", Kind::Text { max: 2_000 }, "What the agent is told."),
+        required("message", Kind::Text { max: MESSAGE_MAX }, "What the agent is told."),
         optional("kind", Kind::Word(&["context", "user_message"]), "How it is told. Default context."),
     ],
-    output: schema,
+    output: sent_schema,
     shows_numbers: false,
     run: |asked| Box::pin(run(asked)),
 };
 
-fn schema() -> Value {
-    object([("call_id", text("the call")), ("sent", flag("always true"))], [])
+pub(super) fn sent_schema() -> Value {
+    object([("call_id", text("the call")), ("sent", flag("always true: it was handed to the conversation"))], [])
 }
 
 async fn run(asked: &Asked) -> Result<Answer, Failure> {
     let call = asked.live_call("call_id").await?;
-    Err(Failure::new(
-        "not_available",
-        "This version of the server cannot do that.",
-        "Nothing was done. The call goes on.",
-    )
-    .details(json!({ "call_id": call.id })))
+    let kind = asked.args.word("kind").unwrap_or(MessageKind::Context);
+    let message = asked.args.text("message").unwrap_or_default();
+    let told = asked.app().message_agent(&call, asked.actor(), kind, message).await;
+    told.map_err(|error| Failure::control(&error))?;
+    Ok(Answer::Done(json!({ "call_id": call.id, "sent": true })))
 }
