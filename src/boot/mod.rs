@@ -2,7 +2,12 @@
 
 mod demo;
 mod doctor;
+mod ledger;
 mod local;
+mod open_store;
+mod outbound;
+mod records;
+mod rules;
 mod serve;
 mod world;
 
@@ -106,10 +111,14 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
         Command::Tail(args) => cli::tail::tail(&client(outside, &args.server)?, &args, paint).await,
         Command::Mcp(args) => cli::mcp::bridge(&server_url(outside, &args.server), outside.api_key.clone()).await,
         Command::Check(args) if args.jsonl => local::check_jsonl(config),
+        Command::Check(args) if args.rules => rules::print(config, &args, paint),
         Command::Check(args) => local::check(config, &args, paint).await,
         Command::Dnc(command) => local::dnc(config, command, paint).await,
-        Command::Consent(command) => local::consent(config, command, paint).await,
-        Command::Ledger(command) => local::ledger(config, command, paint).await,
+        Command::Outbound(command) => outbound::outbound(config, command, paint).await,
+        Command::Leads(command) => records::leads(config, command, paint).await,
+        Command::Consent(command) => records::consent(config, command, paint).await,
+        Command::Ledger(command) => ledger::ledger(config, command, paint).await,
+        Command::Privacy(command) => records::privacy(config, command, paint).await,
         Command::Keys(command) => local::keys(config, command, paint).await,
         Command::Doctor(args) => doctor::run(&args, &outside.settings, paint).await,
         Command::Emulate(command) => local::emulate(command).await,

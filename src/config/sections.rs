@@ -41,6 +41,7 @@ pub struct ServerConfig {
 pub struct StoreConfig {
     pub url: String,
     pub call_retention_days: u32,
+    pub evidence_retention_years: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -134,7 +135,7 @@ pub struct CallsConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComplianceConfig {
-    pub rules_file: String,
+    pub rules: String,
     /// The gate's own type reads them (`compliance::profile`).
     pub choices: toml::Table,
     pub purposes: Vec<Purpose>,
@@ -261,6 +262,10 @@ impl Config {
         );
         if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
             problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
+        }
+        if (1..5).contains(&self.store.evidence_retention_years) {
+            let text = "must be 0 (for ever) or at least 5: 16 CFR 310.5 asks for five years".to_owned();
+            problems.push(("store.evidence_retention_years", text));
         }
         if !matches!(self.log.format.as_str(), "text" | "json") {
             problems.push(("log.format", "must be text or json".to_owned()));

@@ -69,6 +69,16 @@ impl Failure {
         .details(json!({ "problems": problems }))
     }
 
+    /// The same for faults that a use case found: each a field and a sentence that says what is wrong with it.
+    pub(super) fn invalid_fields(faults: &[(&'static str, String)]) -> Self {
+        let problem = |(field, fault): &(&str, String)| Problem {
+            field: (*field).to_owned(),
+            received: fault.clone(),
+            expected: "one without this fault".to_owned(),
+        };
+        Self::invalid_arguments(&faults.iter().map(problem).collect::<Vec<_>>())
+    }
+
     pub(super) fn invalid_argument(field: &str, received: &str, expected: &str) -> Self {
         Self::invalid_arguments(&[Problem {
             field: field.to_owned(),

@@ -5,7 +5,7 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use clearline::app::WallClock;
-use clearline::store::{AuditOutcome, Store};
+use clearline::store::{AuditFilter, Store};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
@@ -86,15 +86,17 @@ async fn a_key_sees_and_uses_what_its_role_may_and_all_of_it_is_written_down() {
 
     let url = server.settings().value("STORE__URL");
     let store = Store::open(&url, &TaskTracker::new()).await.unwrap();
-    let entries = store.list_audit(50).await.unwrap();
-    let has = |action: &str, outcome, code: Option<&str>| {
-        entries.iter().any(|entry| entry.action == action && entry.outcome == outcome && entry.code.as_deref() == code)
+    let filter = AuditFilter { action_prefix: Some("mcp."), ..AuditFilter::default() };
+    let entries = store.list_audit(filter, 50).await.unwrap();
+    let has = |action: &str, outcome: &str, code: Option<&str>| {
+        let fits = |detail: &Value| detail["outcome"] == outcome && detail["code"].as_str() == code;
+        entries.iter().any(|entry| entry.action == action && fits(&entry.detail))
     };
-    assert!(has("add_to_dnc", AuditOutcome::Done, None));
-    assert!(has("add_to_dnc", AuditOutcome::Refused, Some("read_only")));
-    assert!(has("initiate_call_with_compliance", AuditOutcome::Refused, Some("missing_scope")));
-    assert!(has("list_active_calls", AuditOutcome::ReadNumbers, None));
-    assert_eq!(entries.iter().filter(|entry| entry.action == "list_active_calls").count(), 1, "masked is not read");
+    assert!(has("mcp.add_to_dnc", "done", None));
+    assert!(has("mcp.add_to_dnc", "refused", Some("read_only")));
+    assert!(has("mcp.initiate_call_with_compliance", "refused", Some("missing_scope")));
+    assert!(has("mcp.list_active_calls", "read_numbers", None));
+    assert_eq!(entries.iter().filter(|entry| entry.action == "mcp.list_active_calls").count(), 1, "masked is not read");
 }
 
 #[tokio::test]

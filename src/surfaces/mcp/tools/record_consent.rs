@@ -49,21 +49,14 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
     let (Some(number), Some(kind), Some(given_at)) = (number, kind, given_at) else {
         return Err(Failure::invalid_arguments(&[]));
     };
-    let now = asked.app().clock.now();
-    if given_at > now {
-        return Err(Failure::invalid_argument("given_at", &given_at.to_string(), "an instant that has passed"));
-    }
-    let expires_at = args.instant("expires_at");
-    if expires_at.is_some_and(|end| end <= given_at) {
-        return Err(Failure::invalid_argument("expires_at", "an instant before given_at", "an instant after given_at"));
-    }
     let masked = number.masked();
     let consent = NewConsent {
         number,
         kind,
         scope: args.texts("scope"),
         given_at,
-        expires_at,
+        seller: None,
+        expires_at: args.instant("expires_at"),
         evidence: ConsentEvidence {
             method: text("method").unwrap_or_default(),
             text: text("text").unwrap_or_default(),
@@ -71,6 +64,10 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
             ..ConsentEvidence::default()
         },
     };
+    let faults = consent.problems(asked.app().clock.now());
+    if !faults.is_empty() {
+        return Err(Failure::invalid_fields(&faults));
+    }
     let id = asked.app().record_consent(consent, &asked.actor()).await?;
     Ok(Answer::Done(json!({ "consent_id": id, "number": masked })))
 }

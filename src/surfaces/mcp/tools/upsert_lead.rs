@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::LeadId;
+use crate::app::{LeadError, LeadPatch};
 use crate::domain::access::Scope;
-use crate::domain::lead::{Lead, LeadStatus};
-use crate::store::LeadFilter;
 
 use super::super::args::{Kind, optional};
 use super::super::failure::Failure;
@@ -25,6 +23,7 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
     scopes: &[Scope::CallsWrite],
     fields: &[
         optional("lead_id", Kind::Lead, "The lead to change."),
+        optional("external_id", NAME, "Your own id of it: keeps two people with one number apart."),
         optional("number", Kind::Number, "Its number."),
         optional("first_name", NAME, "First name."),
         optional("last_name", NAME, "Last name."),
@@ -46,59 +45,35 @@ fn schema() -> Value {
 }
 
 async fn run(asked: &Asked) -> Result<Answer, Failure> {
-    let (app, args) = (asked.app(), &asked.args);
-    let known = match (args.lead("lead_id"), args.number("number")) {
-        (Some(id), _) => Some(app.store.lead(id).await?.ok_or_else(|| whom::no_such_lead(id))?),
-        (None, Some(number)) => {
-            let filter = LeadFilter { number: Some(number), ..LeadFilter::default() };
-            app.store.list_leads(filter, None, 1).await?.items.pop()
-        }
-        (None, None) => {
-            return Err(Failure::invalid_argument("number", "nothing", "a number like +12125550113, or a lead_id"));
-        }
+    let args = &asked.args;
+    let text = |name: &str| args.text(name).map(str::to_owned);
+    let tags = args.texts("tags");
+    let patch = LeadPatch {
+        id: args.lead("lead_id"),
+        external_id: text("external_id"),
+        number: args.number("number"),
+        first_name: text("first_name"),
+        last_name: text("last_name"),
+        email: text("email"),
+        state: text("state"),
+        time_zone: text("time_zone"),
+        source: text("source"),
+        status: args.word("status"),
+        tags: (!tags.is_empty()).then_some(tags),
+        custom: args.variables("custom"),
     };
-    let created = known.is_none();
-    let lead = change(asked, known);
-    let Some(lead) = lead else { return Err(Failure::invalid_argument("number", "nothing", "a number")) };
-    app.store.upsert_leads(vec![lead.clone()]).await?;
+    if patch.id.is_none() && patch.external_id.is_none() && patch.number.is_none() {
+        let expected = "a number like +12125550113, or the lead_id or external_id of a lead";
+        return Err(Failure::invalid_argument("number", "nothing", expected));
+    }
+    let (lead, created) = asked.app().upsert_lead(patch).await.map_err(failure)?;
     Ok(Answer::Done(json!({ "lead": get_lead::body(&lead, asked.numbers()), "created": created })))
 }
 
-fn change(asked: &Asked, known: Option<Lead>) -> Option<Lead> {
-    let args = &asked.args;
-    let now = asked.app().clock.now();
-    let text = |name: &str| args.text(name).map(str::to_owned);
-    let mut lead = match known {
-        Some(lead) => lead,
-        None => Lead {
-            id: LeadId::from_uuid(uuid::Uuid::new_v4()),
-            number: args.number("number")?,
-            first_name: String::new(),
-            last_name: String::new(),
-            email: None,
-            state: None,
-            time_zone: None,
-            source: None,
-            status: LeadStatus::New,
-            tags: Vec::new(),
-            custom: std::collections::BTreeMap::new(),
-            created_at: now,
-            updated_at: now,
-        },
-    };
-    lead.updated_at = now;
-    lead.number = args.number("number").unwrap_or(lead.number);
-    lead.first_name = text("first_name").unwrap_or(lead.first_name);
-    lead.last_name = text("last_name").unwrap_or(lead.last_name);
-    lead.email = text("email").or(lead.email);
-    lead.state = text("state").or(lead.state);
-    lead.time_zone = text("time_zone").or(lead.time_zone);
-    lead.source = text("source").or(lead.source);
-    lead.status = args.word("status").unwrap_or(lead.status);
-    let tags = args.texts("tags");
-    if !tags.is_empty() {
-        lead.tags = tags;
+fn failure(error: LeadError) -> Failure {
+    match error {
+        LeadError::Invalid(faults) => Failure::invalid_fields(&faults),
+        LeadError::NoSuchLead(id) => whom::no_such_lead(id),
+        LeadError::Store(error) => error.into(),
     }
-    lead.custom.extend(args.variables("custom"));
-    Some(lead)
 }
