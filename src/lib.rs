@@ -15,6 +15,7 @@ pub mod telemetry;
 pub mod agents;
 pub mod carrier;
 pub mod emulators;
+pub mod issuer;
 pub mod store;
 
 // 3. The data plane, the hot path.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its number. A room may name only rooms of a smaller number.
-const ROOMS: [(&str, u8); 15] = [
+const ROOMS: [(&str, u8); 16] = [
     ("domain", 0),
     ("compliance", 1),
     ("session", 1),
@@ -19,6 +19,7 @@ const ROOMS: [(&str, u8); 15] = [
     ("agents", 2),
     ("tools", 2),
     ("emulators", 2),
+    ("issuer", 2),
     ("relay", 3),
     ("app", 4),
     ("surfaces", 5),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 
 use crate::compliance::disclosure::{Disclosures, Language, Opening};
+use crate::compliance::evidence;
 use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Reassigned, Relationship, RelationshipKind};
-use crate::compliance::gate::evaluate;
 use crate::compliance::opt_out::OptOutPhrases;
 use crate::compliance::place::StateCode;
 use crate::compliance::profile::Profile;
@@ -16,9 +17,10 @@ use crate::config::{ComplianceConfig, SellerConfig};
 use crate::domain::consent::ConsentKind;
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::Actor;
-use crate::domain::{Decision, DecisionId, E164, LeadId, Party, Purpose};
+use crate::domain::{CallId, Decision, DecisionId, E164, LeadId, Party, Purpose};
 use crate::store::{self, Decided, GateRequest, Intent, Reassignment, Store, StoreError, StoredFacts};
 
+use super::inputs::inputs;
 use super::{App, PlaceCall};
 
 /// The rules and choices under which this server decides.
@@ -28,6 +30,8 @@ pub struct Gate {
     profile: Arc<Profile>,
     disclosures: Arc<Disclosures>,
     phrases: Arc<OptOutPhrases>,
+    /// The texts of the tables are in the store before the first decision under them. A gate decides for one store.
+    rules_are_kept: Arc<OnceCell<()>>,
     seller: Arc<str>,
 }
 
@@ -41,6 +45,8 @@ pub struct GateQuestion {
     /// What the asker knows of the line; else what the store knows, else mobile.
     pub line_type: Option<LineType>,
     pub lead_id: Option<LeadId>,
+    /// The call that it is asked for.
+    pub call_id: Option<CallId>,
     /// Another instant than now, for inquiries.
     pub at: Option<Timestamp>,
     pub actor: Actor,
@@ -49,7 +55,16 @@ pub struct GateQuestion {
 impl GateQuestion {
     /// An artificial voice, now, of a number of which nothing else is said.
     pub fn about(number: impl Into<String>, purpose: Purpose, actor: Actor) -> Self {
-        Self { number: number.into(), purpose, voice: Voice::Ai, line_type: None, lead_id: None, at: None, actor }
+        Self {
+            number: number.into(),
+            purpose,
+            voice: Voice::Ai,
+            line_type: None,
+            lead_id: None,
+            call_id: None,
+            at: None,
+            actor,
+        }
     }
 }
 
@@ -69,7 +84,7 @@ impl Gate {
     ) -> anyhow::Result<Self> {
         let tables = match own_rules {
             Some((path, text)) => RuleTables::with_operator_file(text)
-                .with_context(|| format!("the rules file {path} (compliance.rules_file) is not valid"))?,
+                .with_context(|| format!("the rules file {path} (compliance.rules) is not valid"))?,
             None => RuleTables::shipped().context("the rule tables of this program are not valid")?,
         };
         let profile: Profile = compliance.choices.clone().try_into().context("compliance.choices")?;
@@ -78,6 +93,7 @@ impl Gate {
             profile: Arc::new(profile),
             disclosures: Arc::new(Disclosures::shipped().context("the disclosures of this program are not valid")?),
             phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
+            rules_are_kept: Arc::default(),
             seller: seller.name.as_str().into(),
         })
     }
@@ -89,6 +105,10 @@ impl Gate {
 
     pub fn tables(&self) -> &RuleTables {
         &self.tables
+    }
+
+    pub fn disclosures(&self) -> &Disclosures {
+        &self.disclosures
     }
 
     pub fn profile(&self) -> &Profile {
@@ -138,15 +158,20 @@ impl Gate {
             purpose: question.purpose,
             voice: question.voice,
             lead_id: question.lead_id,
+            call_id: question.call_id,
             actor: question.actor.clone(),
             intent,
         };
+        self.rules_are_kept
+            .get_or_try_init(|| store.keep_rule_set(&self.tables.rule_set, &self.tables.files, now))
+            .await?;
         store
             .decide(request, now, move |stored| {
+                let at = question.at.unwrap_or(now);
                 let facts = gate.facts(stored, &question);
-                let decision = evaluate(&facts, &gate.tables, &gate.profile, question.at.unwrap_or(now));
-                let recorded = serde_json::to_value(&facts).expect("facts serialise");
-                (decision, recorded)
+                let inputs = inputs(stored, &question, at);
+                let (decision, evidence) = evidence::decide(facts, inputs, &gate.tables, &gate.profile, at);
+                (decision, serde_json::to_value(&evidence).expect("evidence serialises"))
             })
             .await
     }

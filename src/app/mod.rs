@@ -2,24 +2,33 @@
 
 mod answer_call;
 mod answered_by;
+mod call_updates;
 mod clock;
+mod evidence_bundle;
 mod finish_call;
 mod gate;
 mod hang_up;
 mod health;
 mod ids;
+mod import;
+mod inputs;
 mod journal;
 mod keys;
+mod leads;
+mod limits;
 mod listen;
 mod live_calls;
 mod media_stream;
 mod opt_out_listener;
+mod outbound_stop;
 mod place_call;
 mod post_call;
+mod privacy;
 mod reconcile;
 mod record_consent;
 mod record_opt_out;
 mod recover;
+mod replay;
 mod retention;
 mod run_tool;
 mod say;
@@ -45,15 +54,22 @@ use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
 pub use answer_call::AnswerOrder;
+pub use call_updates::{CallUpdates, Following};
 pub use clock::WallClock;
+pub use evidence_bundle::{Bundle, BundleScope, Entry, PersonRecords};
 pub use gate::{Gate, GateAnswer, GateQuestion};
 pub use health::{Check, Level};
+pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
-pub use keys::create_key;
+pub use keys::{KnownKey, create_key};
+pub use leads::{LeadError, LeadPatch, read_number};
+pub use limits::LimitReached;
 pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
+pub use privacy::{Erasure, erase_person, evidence_until};
 pub use record_consent::{NewConsent, record_consent};
+pub use replay::{ReplayOutcome, Replayer};
 pub use say::SENTENCE_MAX;
 pub use sign_in::{Session, create_sign_in_link};
 pub use steer_call::{ControlError, MESSAGE_MAX};
@@ -76,6 +92,10 @@ pub struct App {
     pub pacer: Pacer,
     /// Requests with an idempotency key are placed one at a time, so that two of one key cannot both be the first.
     pub idempotent: Mutex<()>,
+    /// Calls of keys with limits are let through one at a time.
+    pub limited: Mutex<()>,
+    /// Who follows which call.
+    pub updates: Arc<CallUpdates>,
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,

@@ -9,51 +9,23 @@ use jiff::civil::Date;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{GateQuestion, NewConsent, WallClock, create_key, record_consent};
+use crate::app::{GateQuestion, WallClock, create_key};
 use crate::config::Config;
 use crate::domain::access::Role;
-use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
+use crate::domain::consent::OptOutChannel;
 use crate::domain::decision::{LineType, Voice};
-use crate::domain::event::{Actor, Door};
 use crate::domain::{E164, Purpose, Secret};
 use crate::emulators::elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfig};
-use crate::store::{Head, Intent, OptOut, ReassignedAnswer, Reassignment, Store};
+use crate::store::{Intent, OptOut, Store};
 use crate::surfaces::cli::calls::EXIT_DENIED;
 use crate::surfaces::cli::out::{Paint, line};
 use crate::surfaces::cli::{
-    CheckArgs, ConsentAddArgs, ConsentCommand, ConsentKindArg, DncCommand, EmulateCommand, KeysCommand, LedgerCommand,
-    LineTypeArg, PurposeArg, RoleArg, VoiceArg, explain,
+    CheckArgs, DncCommand, EmulateCommand, KeysCommand, LineTypeArg, PurposeArg, RoleArg, VoiceArg, When, explain,
 };
 
+use super::open_store::{OpenStore, number, operator};
 use super::world;
-
-/// The store of the settings, open for one command.
-struct OpenStore {
-    store: Store,
-    tracker: TaskTracker,
-}
-
-impl OpenStore {
-    async fn open(config: &Config) -> anyhow::Result<Self> {
-        let tracker = TaskTracker::new();
-        Ok(Self { store: world::open_store(config, &tracker).await?, tracker })
-    }
-
-    async fn close(self) {
-        self.store.close().await;
-        self.tracker.close();
-        self.tracker.wait().await;
-    }
-}
-
-fn operator() -> Actor {
-    Actor::new(Door::Cli, "operator")
-}
-
-fn number(text: &str) -> anyhow::Result<E164> {
-    text.parse().with_context(|| format!("`{text}` is not a number"))
-}
 
 /// Asks the gate with what the store knows. The answer is recorded as an inquiry.
 pub(super) async fn check(config: &Config, args: &CheckArgs, paint: Paint) -> anyhow::Result<ExitCode> {
@@ -71,7 +43,13 @@ pub(super) async fn check(config: &Config, args: &CheckArgs, paint: Paint) -> an
             LineTypeArg::LandlineBusiness => LineType::LandlineBusiness,
         }),
         lead_id: args.lead.as_deref().map(str::parse).transpose().context("--lead takes a lead's id")?,
-        at: args.at,
+        at: match args.at {
+            None => None,
+            Some(When::Instant(at)) => Some(at),
+            Some(When::Date(date)) => {
+                anyhow::bail!("--at {date}: say at which time of that day, like {date}T14:00:00Z")
+            }
+        },
         ..GateQuestion::about(asked, purpose(args.purpose), operator())
     };
     let decided = gate.decide(&open.store, &question, Intent::Inquiry, WallClock::real().now()).await?;
@@ -79,7 +57,7 @@ pub(super) async fn check(config: &Config, args: &CheckArgs, paint: Paint) -> an
     if args.json {
         line(explain::as_json(decided.decision_id, &decided.decision));
     } else {
-        explain::print(&decided.decision, paint);
+        explain::print(asked, decided.decision_id, &decided.decision, gate.tables(), paint);
     }
     Ok(if decided.decision.is_allowed() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_DENIED) })
 }
@@ -181,94 +159,6 @@ async fn import_list(store: &Store, file: &Path, list: &str, as_of: Date) -> any
 fn listed_number(row: &str) -> Option<E164> {
     let digits: String = row.trim().trim_start_matches("+1").chars().filter(|c| *c != ',').collect();
     (digits.len() == 10).then(|| format!("+1{digits}").parse().ok()).flatten()
-}
-
-pub(super) async fn consent(config: &Config, command: ConsentCommand, paint: Paint) -> anyhow::Result<ExitCode> {
-    let open = OpenStore::open(config).await?;
-    let now = WallClock::real().now();
-    match command {
-        ConsentCommand::Add(args) => add_consent(&open.store, config, args).await?,
-        ConsentCommand::Revoke { number: text } => {
-            let revocation =
-                Revocation { number: number(&text)?, at: now, channel: OptOutChannel::Cli, words: String::new() };
-            open.store.record_revocation(revocation, None, &operator(), now).await?;
-            line("withdrawn; a later consent is needed for the next call");
-        }
-        ConsentCommand::Show { number: text } => {
-            let number = number(&text)?;
-            for recorded in open.store.consents_of(&number).await? {
-                let consent = recorded.consent;
-                line(format!(
-                    "{}  {:?} for {} ({}), given {} by {}",
-                    paint.bold(consent.id),
-                    consent.kind,
-                    consent.seller,
-                    consent.scope.join(", "),
-                    consent.given_at,
-                    consent.evidence.method,
-                ));
-            }
-            for revocation in open.store.revocations_of(&number).await? {
-                line(paint.red(format!("withdrawn {} ({:?})", revocation.at, revocation.channel)));
-            }
-        }
-    }
-    open.close().await;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn add_consent(store: &Store, config: &Config, args: ConsentAddArgs) -> anyhow::Result<()> {
-    anyhow::ensure!(!config.seller.name.is_empty(), "set seller.name first: a consent names the seller that may call");
-    let now = WallClock::real().now();
-    let number = number(&args.number)?;
-    let given_at = args.given_at.unwrap_or(now);
-    let consent = NewConsent {
-        number: number.clone(),
-        kind: match args.kind {
-            ConsentKindArg::Express => ConsentKind::Express,
-            ConsentKindArg::Written => ConsentKind::Written,
-        },
-        scope: args.scope,
-        given_at,
-        expires_at: args.expires_at,
-        evidence: ConsentEvidence { method: args.method, text: args.text, url: args.url, ..ConsentEvidence::default() },
-    };
-    let id = record_consent(store, &config.seller.name, consent, &operator(), now).await?;
-    if let Some(checked) = args.rnd_checked {
-        let answer = ReassignedAnswer {
-            consent_date: given_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
-            answer: Reassignment::No,
-            asked_at: checked.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp(),
-            source: "operator".to_owned(),
-        };
-        store.record_reassigned_answer(&number, answer).await?;
-    }
-    line(format!("recorded as {id}"));
-    Ok(())
-}
-
-pub(super) async fn ledger(config: &Config, command: LedgerCommand, paint: Paint) -> anyhow::Result<ExitCode> {
-    let LedgerCommand::Verify { expect_head } = command;
-    let open = OpenStore::open(config).await?;
-    let verified = match expect_head {
-        Some(text) => {
-            let expected: Head = text.parse().context("--expect-head takes COUNT:HASH")?;
-            open.store.verify_ledger_against(&expected).await
-        }
-        None => open.store.verify_ledger().await,
-    };
-    open.close().await;
-    match verified {
-        Ok(head) => {
-            line(paint.green(format!("unbroken: {} decisions", head.count)));
-            line(format!("head {head}"));
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(fault) => {
-            line(paint.red(fault));
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
 
 pub(super) async fn keys(config: &Config, command: KeysCommand, paint: Paint) -> anyhow::Result<ExitCode> {

@@ -2,7 +2,12 @@
 
 mod demo;
 mod doctor;
+mod ledger;
 mod local;
+mod open_store;
+mod outbound;
+mod records;
+mod rules;
 mod serve;
 mod world;
 
@@ -104,11 +109,16 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
         Command::Calls(args) => cli::calls::list(&client(outside, &args.server)?, &args, paint).await,
         Command::Hangup(args) => cli::calls::hang_up(&client(outside, &args.server)?, &args).await,
         Command::Tail(args) => cli::tail::tail(&client(outside, &args.server)?, &args, paint).await,
+        Command::Mcp(args) => cli::mcp::bridge(&server_url(outside, &args.server), outside.api_key.clone()).await,
         Command::Check(args) if args.jsonl => local::check_jsonl(config),
+        Command::Check(args) if args.rules => rules::print(config, &args, paint),
         Command::Check(args) => local::check(config, &args, paint).await,
         Command::Dnc(command) => local::dnc(config, command, paint).await,
-        Command::Consent(command) => local::consent(config, command, paint).await,
-        Command::Ledger(command) => local::ledger(config, command, paint).await,
+        Command::Outbound(command) => outbound::outbound(config, command, paint).await,
+        Command::Leads(command) => records::leads(config, command, paint).await,
+        Command::Consent(command) => records::consent(config, command, paint).await,
+        Command::Ledger(command) => ledger::ledger(config, command, paint).await,
+        Command::Privacy(command) => records::privacy(config, command, paint).await,
         Command::Keys(command) => local::keys(config, command, paint).await,
         Command::Doctor(args) => doctor::run(&args, &outside.settings, paint).await,
         Command::Emulate(command) => local::emulate(command).await,
@@ -121,8 +131,11 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
 }
 
 fn client(outside: &Outside, args: &ServerArgs) -> anyhow::Result<ApiClient> {
-    let base = args.server.clone().unwrap_or_else(|| format!("http://{}", outside.settings.config.server.listen));
-    Ok(ApiClient::new(base, outside.api_key.clone())?)
+    Ok(ApiClient::new(server_url(outside, args), outside.api_key.clone())?)
+}
+
+fn server_url(outside: &Outside, args: &ServerArgs) -> String {
+    args.server.clone().unwrap_or_else(|| format!("http://{}", outside.settings.config.server.listen))
 }
 
 fn print_config(settings: &Effective, paint: Paint) -> ExitCode {

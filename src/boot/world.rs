@@ -52,6 +52,8 @@ pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Ar
         carrier,
         pacer,
         idempotent: Mutex::new(()),
+        limited: Mutex::new(()),
+        updates: Arc::default(),
         agents,
         metrics,
         tracker,
@@ -73,7 +75,7 @@ fn default_store_url() -> anyhow::Result<String> {
 }
 
 pub(super) fn open_gate(config: &Config) -> anyhow::Result<Gate> {
-    let own_rules = match config.compliance.rules_file.as_str() {
+    let own_rules = match config.compliance.rules.as_str() {
         "" => None,
         path => Some((
             path.to_owned(),

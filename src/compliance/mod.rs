@@ -3,6 +3,7 @@
 pub mod clearance;
 pub mod disclosure;
 pub mod effective;
+pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod gate;

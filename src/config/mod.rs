@@ -7,8 +7,9 @@ mod transfers;
 
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
-    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConsoleConfig, CostsConfig, ElevenLabsConfig,
-    LogConfig, MachineDetection, MediaConfig, RetellConfig, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConfirmDials, ConfirmFallback, ConsoleConfig,
+    ElevenLabsConfig, LimitsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig,
+    SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
 };
 pub use transfers::{HouseNumber, TransfersConfig};
 

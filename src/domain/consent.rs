@@ -43,6 +43,8 @@ pub struct ConsentEvidence {
     pub url: Option<String>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
+    /// The id that a consent-certificate vendor gave.
+    pub certificate_id: Option<String>,
     pub certificate_url: Option<String>,
 }
 

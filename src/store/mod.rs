@@ -4,11 +4,14 @@
 
 mod attempts;
 mod audit;
+mod books;
 mod calls;
 mod columns;
 mod consents;
 mod conversations;
+mod erasure;
 mod error;
+mod imports;
 mod journal;
 mod keys;
 mod leads;
@@ -19,9 +22,11 @@ mod open;
 mod opt_outs;
 mod reservations;
 mod retention;
+mod rule_sets;
 mod sessions;
 mod settings;
 mod stored_facts;
+mod waits;
 mod webhooks;
 mod writer;
 
@@ -34,23 +39,27 @@ use tokio_util::task::TaskTracker;
 use writer::{Work, Writer};
 
 pub use attempts::{Attempt, AttemptState, Settlement};
-pub use audit::{AuditEntry, AuditOutcome};
-pub use calls::CallFilter;
+pub use audit::{AuditEntry, AuditFilter};
+pub use books::Books;
+pub use calls::{CallFilter, KeyUsage};
 pub use columns::{Cursor, Listing};
 pub use consents::RecordedConsent;
 pub use conversations::StoredConversation;
+pub use erasure::{Erased, Expired, Kept};
 pub use error::StoreError;
+pub use imports::{ConsentImport, Imported, LeadImport, Repeated};
 pub use journal::JournalSlice;
 pub use keys::ApiKey;
 pub use leads::LeadFilter;
-pub use ledger::{DecisionFilter, Head, Intent, LedgerFault, LedgerFaultKind, RecordedDecision};
+pub use ledger::{DecisionFilter, DecisionSubject, Head, Intent, LedgerFault, LedgerFaultKind, RecordedDecision};
 pub use litigators::LitigatorList;
 pub use number_facts::{DncAnswer, LineTypeAnswer, ReassignedAnswer, Reassignment, Relationship, RelationshipKind};
 pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
-pub use reservations::{Decided, GateRequest, LEASE};
+pub use reservations::{Decided, GateRequest, LEASE, SlotRecord};
 pub use sessions::SignIn;
 pub use settings::OutboundStop;
 pub use stored_facts::{ATTEMPTS_KEPT_IN_VIEW, StoredFacts};
+pub use waits::{Until, Wait};
 
 /// The open database. Cheap to clone; `close`, or dropping the last clone, ends its task.
 #[derive(Debug, Clone)]

@@ -223,7 +223,7 @@ async fn a_failing_job_undoes_its_own_work_only() {
     });
     let operator = operator();
     let (before, failed, after) =
-        tokio::join!(store.first_time("before", at(0)), fail, store.stop_outbound(&operator, at(0)));
+        tokio::join!(store.first_time("before", at(0)), fail, store.stop_outbound("", &operator, at(0)));
     assert!(before.unwrap() && after.is_ok());
     assert!(matches!(failed, Err(StoreError::NumberBusy)));
     assert!(store.first_time("failed", at(1)).await.unwrap());

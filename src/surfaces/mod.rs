@@ -1,12 +1,14 @@
-//! The doors: webhooks, REST, health, command line, console, later MCP.
+//! The doors: webhooks, REST, health, command line, MCP, the console.
 
 pub mod api;
 mod audit;
 mod auth;
 pub mod cli;
 mod console;
+pub mod evidence;
 mod health;
 mod live_audio;
+mod mcp;
 mod problem;
 mod upgrade;
 mod webhooks;
@@ -30,7 +32,12 @@ pub fn router(app: Arc<App>) -> Router {
     let audited = api::router()
         .merge(console::router(&app))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), audit::record));
-    Router::new().merge(health::router()).merge(audited).merge(webhooks::router(&app)).with_state(app)
+    Router::new()
+        .merge(health::router())
+        .merge(audited)
+        .merge(mcp::router(&app))
+        .merge(webhooks::router(&app))
+        .with_state(app)
 }
 
 #[cfg(test)]

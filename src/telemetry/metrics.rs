@@ -49,6 +49,12 @@ struct RefusalLabel {
     route: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ToolLabels {
+    tool: &'static str,
+    outcome: &'static str,
+}
+
 /// All metrics of a server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -67,6 +73,7 @@ pub struct Metrics {
     dropped_bytes: Counter,
     barge_ins: Counter,
     malformed_messages: Counter,
+    tool_calls: Family<ToolLabels, Counter>,
     /// Calls that have not ended.
     pub live_calls: Gauge,
     /// Media streams that are open.
@@ -95,6 +102,7 @@ impl Default for Metrics {
             dropped_bytes: Counter::default(),
             barge_ins: Counter::default(),
             malformed_messages: Counter::default(),
+            tool_calls: Family::default(),
             live_calls: Gauge::default(),
             open_streams: Gauge::default(),
             journal_depth: Gauge::default(),
@@ -138,6 +146,7 @@ impl Metrics {
         );
         registry.register("barge_ins", "Times a caller talked over the agent", self.barge_ins.clone());
         registry.register("malformed_messages", "Messages that could not be read", self.malformed_messages.clone());
+        registry.register("tool_calls", "MCP tools called, by outcome", self.tool_calls.clone());
         registry.register("live_calls", "Calls that have not ended", self.live_calls.clone());
         registry.register("open_streams", "Media streams that are open", self.open_streams.clone());
         registry.register("journal_depth", "Events waiting for the journal's writer", self.journal_depth.clone());
@@ -164,6 +173,11 @@ impl Metrics {
         for reason in reasons {
             self.denials.get_or_create(&RuleLabel { reason: reason.to_string() }).inc();
         }
+    }
+
+    /// `tool` is one of our own names, so that a stranger cannot make up labels.
+    pub fn tool_called(&self, tool: &'static str, worked: bool) {
+        self.tool_calls.get_or_create(&ToolLabels { tool, outcome: if worked { "ok" } else { "error" } }).inc();
     }
 
     /// `route` is one of our own route patterns, so that a stranger cannot make up labels.

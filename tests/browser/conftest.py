@@ -115,8 +115,7 @@ def world(home):
             "CLEARLINE__AGENTS__ELEVENLABS__API_URL": agents.url,
             "ELEVENLABS_API_KEY": XI_API_KEY,
             "CLEARLINE__AGENTS__DEFAULT": f"elevenlabs:{RECEPTION}",
-            "CLEARLINE__COSTS__CARRIER_PER_MINUTE": "0.0085",
-            "CLEARLINE__COSTS__AGENT_PER_MINUTE": "0.08",
+            "CLEARLINE__LIMITS__COST_PER_MINUTE": "6.0",
         }
         admin = programs.run(["keys", "create", "admin of the checks", "--role", "admin"], home, settings).split()[0]
         server = programs.start("server", ["serve"], home, settings)

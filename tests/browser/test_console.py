@@ -28,7 +28,7 @@ def test_a_call_is_watched_live(world, sign_in):
     expect(row).to_contain_text("In progress")
     expect(row).to_contain_text(VISITOR)
     expect(row).to_contain_text("Riverside Homes, this is Ava")
-    expect(row.locator(".cost")).to_have_text(re.compile(r"^\$0\.0"))
+    expect(row.locator(".cost")).to_have_text(re.compile(r"^[0-9]\.[0-9]*[1-9]"))
     row.get_by_role("link").click()
     lines = page.locator("#lines")
     expect(lines).to_contain_text("Riverside Homes, this is Ava")
@@ -104,7 +104,7 @@ def test_a_viewer_sees_less_and_cannot_act(world, sign_in):
         """async (call) => {
           const headers = { "X-CSRF-Token": document.body.dataset.csrf };
           const answer = async (path) => (await fetch(path, { method: "POST", headers })).status;
-          return [await answer(`/api/v1/calls/${call}/end`), await answer("/console/actions/stop")];
+          return [await answer(`/api/v1/calls/${call}/end`), await answer("/api/v1/outbound/stop")];
         }""",
         call,
     )
@@ -125,12 +125,18 @@ def test_hang_up_and_stop_all_are_confirmed_and_written_down(world, sign_in):
     expect(page.locator("#state")).to_have_text("Completed")
 
     page.get_by_role("button", name="Stop all outbound").click()
-    page.get_by_role("dialog").get_by_role("button", name="Stop all outbound calls").click()
-    expect(page.get_by_role("alert")).to_contain_text("All outbound calls are stopped")
+    dialog = page.get_by_role("dialog")
+    # Without a reason nothing is stopped.
+    dialog.get_by_role("button", name="Stop all outbound calls").click()
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("textbox").fill("a complaint")
+    dialog.get_by_role("button", name="Stop all outbound calls").click()
+    expect(page.get_by_role("alert")).to_contain_text(re.compile("All outbound calls are stopped .* a complaint"))
     asked = post(f"{world.server.url}/api/v1/check", {"number": SELLER}, world.admin)
     assert asked["reason_code"] == "OUTBOUND_STOPPED"
     page.get_by_role("button", name="Release").click()
-    page.get_by_role("dialog").get_by_role("button", name="Release outbound calls").click()
+    dialog.get_by_role("textbox").fill("settled")
+    page.keyboard.press("Enter")
     expect(page.locator("#stopped")).to_be_hidden()
 
     page.goto(f"{world.server.url}/console/audit")

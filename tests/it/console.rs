@@ -124,7 +124,7 @@ async fn another_sites_page_cannot_act_through_the_browser() {
     let dnc = json!({"number": SELLER});
     assert_eq!(browser.post_with("/api/v1/dnc", &dnc, "").await, 403);
     assert_eq!(browser.post_with("/api/v1/dnc", &dnc, "0000").await, 403);
-    assert_eq!(browser.post_with("/console/actions/stop", &json!({}), "").await, 403);
+    assert_eq!(browser.post_with("/api/v1/outbound/stop", &json!({"reason": "x"}), "").await, 403);
     let other = signed_in(&server, "admin").await;
     assert_eq!(browser.post_with("/api/v1/dnc", &dnc, &other.csrf).await, 403, "another session's token");
     assert_eq!(browser.post("/api/v1/dnc", &dnc).await, 201);
@@ -152,7 +152,7 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
         assert!(!text.contains(VISITOR), "{path}: {text}");
     }
     let (end, mark) = (format!("/api/v1/calls/{call}/end"), format!("/console/actions/calls/{call}/do-not-call"));
-    for path in [end.as_str(), &mark, "/console/actions/stop", "/console/actions/resume"] {
+    for path in [end.as_str(), &mark, "/api/v1/outbound/stop", "/api/v1/outbound/release"] {
         assert_eq!(viewer.post(path, &json!({})).await, 403, "{path}");
     }
     assert_eq!(viewer.get("/console/data/audit").await.status(), 403);
@@ -169,7 +169,9 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
     let log = operator.json("/console/data/audit").await;
     let entries = log["entries"].as_array().unwrap();
     let told = |action: &str, outcome: &str| {
-        let fits = |entry: &&Value| entry["action"].as_str().unwrap().contains(action) && entry["outcome"] == outcome;
+        let fits = |entry: &&Value| {
+            entry["action"].as_str().unwrap().contains(action) && entry["detail"]["outcome"] == outcome
+        };
         entries.iter().filter(fits).map(|entry| entry["by"]["door"].as_str().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(told("/end", "refused"), ["console"]);
@@ -177,7 +179,11 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
     assert_eq!(told("/do-not-call", "done"), ["console"]);
     assert_eq!(told("/stop", "refused"), ["console"]);
     assert_eq!(told("sign in", "done").len(), 2);
-    assert!(entries.iter().any(|entry| entry["call_id"] == call.as_str() && entry["code"] == "missing-scope"));
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry["detail"]["call_id"] == call.as_str() && entry["detail"]["code"] == "missing-scope")
+    );
 }
 
 #[tokio::test]
@@ -185,7 +191,7 @@ async fn stop_all_holds_across_a_restart_until_it_is_released() {
     let vendors = Vendors::start().await;
     let mut server = Server::start(&vendors, &[]).await;
     let operator = signed_in(&server, "operator").await;
-    assert_eq!(operator.post("/console/actions/stop", &json!({})).await, 200);
+    assert_eq!(operator.post("/api/v1/outbound/stop", &json!({"reason": "a complaint"})).await, 200);
     server.kill();
     server.start_again().await;
     let moved = Browser { base: server.base.clone(), ..operator };
@@ -194,7 +200,7 @@ async fn stop_all_holds_across_a_restart_until_it_is_released() {
     let asked = json!({"number": SELLER});
     let check = server.api.post("/api/v1/check", &asked).await.body;
     assert_eq!(check["reason_code"], "OUTBOUND_STOPPED");
-    assert_eq!(moved.post("/console/actions/resume", &json!({})).await, 200);
+    assert_eq!(moved.post("/api/v1/outbound/release", &json!({"reason": "settled"})).await, 200);
     let check = server.api.post("/api/v1/check", &asked).await.body;
     assert_ne!(check["reason_code"], "OUTBOUND_STOPPED");
 }

@@ -10,6 +10,7 @@ mod control;
 mod faults;
 mod gate;
 mod keys;
+mod mcp;
 mod media;
 mod proxy;
 mod restart;

@@ -58,6 +58,12 @@ impl Settings {
         command
     }
 
+    /// A setting as the binary gets it.
+    pub(super) fn value(&self, key: &str) -> String {
+        let name = format!("CLEARLINE__{key}");
+        self.pairs.iter().rev().find(|(pair, _)| *pair == name).map(|(_, text)| text.clone()).unwrap()
+    }
+
     /// Runs a command of the binary to its end.
     pub(super) fn run(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().unwrap()

@@ -5,7 +5,8 @@ use crate::compliance::case::Case;
 use crate::compliance::profile::LitigatorList;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "litigator_list", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "litigator_list", law: "house policy: litigator list", stage: Stage::Call, check };
 
 const CITATION: &str = "house policy: litigator list";
 

@@ -44,6 +44,8 @@ use crate::domain::decision::Reason;
 pub struct Rule {
     /// The name that reasons quote; the name of its file.
     pub name: &'static str,
+    /// What it enforces, in a line: the law, or the house's policy. The rows it reads carry the exact citations.
+    pub law: &'static str,
     pub stage: Stage,
     pub check: fn(&Case<'_>, &mut Findings),
 }

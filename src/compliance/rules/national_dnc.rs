@@ -4,7 +4,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "national_dnc", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "national_dnc", law: "47 CFR 64.1200(c)(2); 16 CFR 310.4(b)(1)(iii)(B)", stage: Stage::Call, check };
 
 const CITATION: &str = "47 CFR 64.1200(c)(2); 16 CFR 310.4(b)(1)(iii)(B)";
 

@@ -4,7 +4,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "state_dnc", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "state_dnc", law: "the states' do-not-call lists (jurisdictions.toml)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if !case.lists_bind() || case.facts.state_dnc == Some(false) {

@@ -17,23 +17,3 @@ CREATE TABLE sign_in_links (
     role       TEXT NOT NULL,
     expires_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-
--- Who did what. (There already where the migration before this one made it.)
-CREATE TABLE IF NOT EXISTS audit (
-    seq              INTEGER PRIMARY KEY AUTOINCREMENT,
-    at               TEXT NOT NULL,
-    door             TEXT NOT NULL,
-    actor            TEXT NOT NULL,
-    action           TEXT NOT NULL,
-    outcome          TEXT NOT NULL CHECK (outcome IN ('done', 'refused', 'failed', 'read_numbers')),
-    code             TEXT,
-    call_id          TEXT,
-    decision_id      TEXT,
-    arguments_sha256 TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS audit_by_actor ON audit (actor, seq);
-CREATE INDEX IF NOT EXISTS audit_by_call ON audit (call_id, seq) WHERE call_id IS NOT NULL;
-CREATE TRIGGER IF NOT EXISTS audit_stays_as_written BEFORE UPDATE ON audit
-BEGIN SELECT RAISE (ABORT, 'audit entries are never changed'); END;
-CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE DELETE ON audit
-BEGIN SELECT RAISE (ABORT, 'audit entries are never deleted'); END;

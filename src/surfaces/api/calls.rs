@@ -15,14 +15,12 @@ use crate::app::{App, PlaceCall, PlaceCallError, Placed};
 use crate::domain::access::Scope;
 use crate::domain::event::{Actor, Door};
 use crate::domain::{AgentRef, Call, CallId, Direction, Disposition, E164, LeadId, Purpose};
-use crate::store::{CallFilter, Cursor};
+use crate::store::CallFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
+use super::paging::page;
 use super::views::{self, Numbers};
-
-/// How many calls a page holds at most.
-const PAGE_MAX: u32 = 200;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +176,12 @@ fn place_problem(error: PlaceCallError) -> Problem {
     match error {
         PlaceCallError::Store(error) => Problem::internal(&error),
         PlaceCallError::Journal(error) => Problem::internal(&error),
+        PlaceCallError::Limit(_) => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "limit-reached",
+            "This key has used what it may use",
+            error.to_string(),
+        ),
         PlaceCallError::ShuttingDown => Problem::unavailable(error.to_string()),
         PlaceCallError::PurposeNotAllowed(_) => Problem::new(
             StatusCode::FORBIDDEN,
@@ -222,13 +226,7 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsRead)?;
-    let limit = query.limit.unwrap_or(50).clamp(1, PAGE_MAX);
-    let after = query
-        .cursor
-        .as_deref()
-        .map(str::parse::<Cursor>)
-        .transpose()
-        .map_err(|_| Problem::bad_request("The cursor is not one that this server gave."))?;
+    let (after, limit) = page(query.cursor.as_deref(), query.limit)?;
     if query.state.as_deref() == Some("live") {
         let mut calls: Vec<_> = app.live.all().iter().map(|call| call.record()).collect();
         calls.sort_by_key(|call| std::cmp::Reverse(call.created_at));
@@ -329,6 +327,6 @@ async fn find(app: &App, id: &str) -> Result<Call, Problem> {
     found.map_err(|error| Problem::internal(&error))?.ok_or_else(|| Problem::not_found("call"))
 }
 
-fn numbers(caller: &Caller) -> Numbers {
+pub(super) fn numbers(caller: &Caller) -> Numbers {
     if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked }
 }

@@ -4,14 +4,21 @@ pub mod calls;
 pub mod client;
 pub mod demo;
 pub mod explain;
+pub mod mcp;
 pub mod out;
+pub mod records;
+pub mod show;
 pub mod tail;
 
 use std::path::PathBuf;
 
+pub use records::{
+    ConsentAddArgs, ConsentCommand, ConsentKindArg, ExportArgs, ImportArgs, LeadListArgs, LeadStatusArg, LeadsCommand,
+    LedgerCommand, OutboundCommand, PrivacyCommand, ReplayArgs, When,
+};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 /// Self-hosted real-time voice calls: Twilio to voice agents, behind a TCPA gate.
@@ -60,17 +67,28 @@ pub enum Command {
     Tail(TailArgs),
     /// End a call
     Hangup(HangupArgs),
-    /// Ask the gate whether a number may be called; exit code 0 allow, 3 deny
+    /// Speak MCP on standard input and output, as a bridge to a running server
+    Mcp(McpArgs),
+    /// Ask the gate whether a number may be called (exit code 0 allow, 3 deny), or print the rules in force
     Check(CheckArgs),
+    /// Stop every outbound call, and let them through again
+    #[command(subcommand)]
+    Outbound(OutboundCommand),
     /// The internal do-not-call list
     #[command(subcommand)]
     Dnc(DncCommand),
+    /// The people and businesses that may be called
+    #[command(subcommand)]
+    Leads(LeadsCommand),
     /// Records of permission to call
     #[command(subcommand)]
     Consent(ConsentCommand),
     /// The decision ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// A person's data
+    #[command(subcommand)]
+    Privacy(PrivacyCommand),
     /// API keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -108,6 +126,12 @@ pub struct ServerArgs {
     /// The server's URL; default: the listen address of the settings
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct McpArgs {
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -192,7 +216,7 @@ pub enum LineTypeArg {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// The number, like +12125550113
-    #[arg(required_unless_present = "jsonl")]
+    #[arg(required_unless_present_any = ["jsonl", "rules"])]
     pub number: Option<String>,
     #[arg(long, default_value = "telemarketing")]
     pub purpose: PurposeArg,
@@ -200,17 +224,23 @@ pub struct CheckArgs {
     pub voice: VoiceArg,
     #[arg(long, default_value = "mobile")]
     pub line_type: LineTypeArg,
-    /// Ask for this instant instead of now (RFC 3339)
-    #[arg(long, value_name = "RFC3339")]
-    pub at: Option<Timestamp>,
+    /// Ask for this instant instead of now (RFC 3339); with --rules also a date
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<When>,
     /// The lead (lead_…) whose verified address narrows the answer
     #[arg(long)]
     pub lead: Option<String>,
     #[arg(long)]
     pub json: bool,
     /// Facts on standard input, decisions on standard output, a JSON object a line; no database, no clock
-    #[arg(long, conflicts_with_all = ["number", "at", "lead", "json"])]
+    #[arg(long, conflicts_with_all = ["number", "at", "lead", "json", "rules"])]
     pub jsonl: bool,
+    /// Print the rules in force instead: the shipped ones, with the operator's own on top
+    #[arg(long, conflicts_with_all = ["number", "lead"])]
+    pub rules: bool,
+    /// The state whose rules are printed (two letters); default: every state
+    #[arg(long, value_name = "XX", requires = "rules")]
+    pub state: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -236,61 +266,6 @@ pub enum DncCommand {
     Remove { number: String },
     /// Say what the lists know of a number
     Show { number: String },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ConsentCommand {
-    /// Record a permission
-    Add(ConsentAddArgs),
-    /// Withdraw every permission for a number
-    Revoke { number: String },
-    /// Show the permissions on record for a number
-    Show { number: String },
-}
-
-#[derive(Debug, Args)]
-pub struct ConsentAddArgs {
-    pub number: String,
-    /// How strong it is
-    #[arg(long, default_value = "written")]
-    pub kind: ConsentKindArg,
-    /// What it covers; may be given again
-    #[arg(long, default_value = "telemarketing")]
-    pub scope: Vec<String>,
-    /// When it was given (RFC 3339); default: now
-    #[arg(long)]
-    pub given_at: Option<Timestamp>,
-    /// How it was given: `web_form`, paper, voice, …
-    #[arg(long)]
-    pub method: String,
-    /// The words that the person agreed to
-    #[arg(long)]
-    pub text: String,
-    /// Until when it is good (RFC 3339)
-    #[arg(long)]
-    pub expires_at: Option<Timestamp>,
-    /// The page or document it was given on
-    #[arg(long)]
-    pub url: Option<String>,
-    /// The last day on which a reassigned-numbers query answered "no" for this consent (YYYY-MM-DD)
-    #[arg(long)]
-    pub rnd_checked: Option<Date>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ConsentKindArg {
-    Express,
-    Written,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum LedgerCommand {
-    /// Prove that no decision was changed, removed or reordered
-    Verify {
-        /// A head written down earlier; finds a cut tail too
-        #[arg(long, value_name = "COUNT:HASH")]
-        expect_head: Option<String>,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! What only the console can do so far: stop and release outbound calls, put the other party of a call on the do-not-call list.
+//! What only the console does: put the other party of a call on the do-not-call list, whose number its user may not see.
 
 use std::sync::Arc;
 
@@ -16,26 +16,6 @@ use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
 
 use super::call_data;
-
-/// `POST /console/actions/stop`: no outbound call from the next decision on, until released. Holds across restarts.
-pub(super) async fn stop(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
-    caller.must(Scope::CallsControl)?;
-    let stop = app
-        .store
-        .stop_outbound(&caller.actor(Door::Console), app.clock.now())
-        .await
-        .map_err(|error| Problem::internal(&error))?;
-    tracing::warn!(by = stop.by.name, "all outbound calls are stopped");
-    Ok(Json(json!({ "stop": stop })).into_response())
-}
-
-/// `POST /console/actions/resume`
-pub(super) async fn resume(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
-    caller.must(Scope::CallsControl)?;
-    let lifted = app.store.resume_outbound().await.map_err(|error| Problem::internal(&error))?;
-    tracing::warn!(by = caller.name, "outbound calls are released");
-    Ok(Json(json!({ "stop": null, "lifted": lifted })).into_response())
-}
 
 /// `POST /console/actions/calls/{id}/do-not-call`: lists the other party's number and ends its permissions. The call goes on:
 /// the operator decides what is still to be said.

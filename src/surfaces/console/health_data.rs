@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::domain::access::Scope;
+use crate::store::AuditFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
 
@@ -50,21 +51,12 @@ pub(super) async fn audit(
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsControl)?;
-    let page = app.store.audit_page(query.before, PAGE).await.map_err(|error| Problem::internal(&error))?;
-    let next = page.last().filter(|_| page.len() == PAGE as usize).map(|(place, _)| *place);
-    let entries: Vec<_> = page
+    let filter = AuditFilter { before_seq: query.before, ..AuditFilter::default() };
+    let entries = app.store.list_audit(filter, PAGE).await.map_err(|error| Problem::internal(&error))?;
+    let next = entries.last().filter(|_| entries.len() == PAGE as usize).map(|last| last.seq);
+    let entries: Vec<_> = entries
         .iter()
-        .map(|(_, entry)| {
-            json!({
-                "at": entry.at,
-                "by": entry.actor,
-                "action": entry.action,
-                "outcome": entry.outcome,
-                "code": entry.code,
-                "call_id": entry.call_id,
-                "decision_id": entry.decision_id,
-            })
-        })
+        .map(|entry| json!({"at": entry.at, "by": entry.by, "action": entry.action, "detail": entry.detail}))
         .collect();
     Ok(Json(json!({ "entries": entries, "next_before": next, "now": app.clock.now() })))
 }

@@ -30,18 +30,13 @@ pub(super) async fn live(State(app): State<Arc<App>>, caller: Caller) -> Result<
     let stop = app.store.outbound_stop().await.map_err(|error| Problem::internal(&error))?;
     let show = numbers(&caller);
     let calls: Vec<_> = app.live.all().iter().map(|call| views::call(&call.record(), show)).collect();
-    let costs = &app.config.costs;
     Ok(Json(json!({
         "seq": seq,
         "now": app.clock.now(),
         "calls": calls,
         "stop": stop,
         "draining": app.drain.is_cancelled(),
-        "costs": {
-            "currency": costs.currency,
-            "carrier_per_minute": costs.carrier_per_minute,
-            "agent_per_minute": costs.agent_per_minute,
-        },
+        "cost_per_minute": app.config.limits.cost_per_minute,
     })))
 }
 

@@ -50,8 +50,6 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/console/data/numbers", post(gate_data::number))
         .route("/console/data/health", get(health_data::health))
         .route("/console/data/audit", get(health_data::audit))
-        .route("/console/actions/stop", post(actions::stop))
-        .route("/console/actions/resume", post(actions::resume))
         .route("/console/actions/calls/{id}/do-not-call", post(actions::do_not_call))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(app), protect))

@@ -120,15 +120,19 @@ export async function attempt(action, done) {
   }
 }
 
-/** Asks before something that cannot be taken back. */
-export function sure({ title, text, action, large = false }) {
+/** Asks before something that cannot be taken back. Gives false, or true; with `reason`, the reason that was typed. */
+export function sure({ title, text, action, large = false, reason = null }) {
   return new Promise((resolve) => {
-    const dialog = el("dialog", { "aria-labelledby": "sure-title" },
-      el("h2", { id: "sure-title" }, title), el("p", {}, text),
+    const why = reason && el("input", { type: "text", name: "reason", required: true, maxlength: 1000, autocomplete: "off", autofocus: true });
+    const form = el("form", { method: "dialog" }, why ? el("label", { class: "field" }, reason, why) : null,
       el("div", { class: "ends" },
-        el("button", { type: "button", autofocus: true, onclick: () => dialog.close("") }, "Cancel"),
-        el("button", { type: "button", class: `danger ${large ? "large" : ""}`, onclick: () => dialog.close("yes") }, action)));
-    dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes"); dialog.remove(); });
+        el("button", { type: "button", autofocus: !why, onclick: () => dialog.close("") }, "Cancel"),
+        el("button", { type: "submit", value: "yes", class: `danger ${large ? "large" : ""}` }, action)));
+    const dialog = el("dialog", { "aria-labelledby": "sure-title" }, el("h2", { id: "sure-title" }, title), el("p", {}, text), form);
+    dialog.addEventListener("close", () => {
+      resolve(dialog.returnValue === "yes" && (why ? why.value.trim() : true));
+      dialog.remove();
+    });
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -168,18 +172,18 @@ function show_keys() {
 // The header.
 export async function stop_all() {
   if (!can("calls:control")) return;
-  const agreed = await sure({
+  const reason = await sure({
     title: "Stop all outbound calls?",
     text: "No outbound call is placed from now on, whoever asks, also after a restart, until somebody releases it. Calls that are on go on.",
-    action: "Stop all outbound calls", large: true,
+    reason: "Why? Whoever reads it later will know", action: "Stop all outbound calls", large: true,
   });
-  if (agreed) await attempt(() => ask("/console/actions/stop", { method: "POST" }), "All outbound calls are stopped.");
+  if (reason) await attempt(() => ask("/api/v1/outbound/stop", { method: "POST", body: { reason } }), "All outbound calls are stopped.");
   await look_at_stop();
 }
 
 async function release() {
-  const agreed = await sure({ title: "Release outbound calls?", text: "The gate decides on each call again.", action: "Release outbound calls" });
-  if (agreed) await attempt(() => ask("/console/actions/resume", { method: "POST" }), "Outbound calls are released.");
+  const reason = await sure({ title: "Release outbound calls?", text: "The gate decides on each call again.", reason: "Why is it over?", action: "Release outbound calls" });
+  if (reason) await attempt(() => ask("/api/v1/outbound/release", { method: "POST", body: { reason } }), "Outbound calls are released.");
   await look_at_stop();
 }
 
@@ -192,7 +196,7 @@ export function show_stop(stop) {
   $("stop-all").hidden = Boolean(stop) || !can("calls:control");
   banner.replaceChildren();
   if (!stop) return;
-  banner.append(el("span", {}, `All outbound calls are stopped since ${day(stop.since)} by ${stop.by.name}.`));
+  banner.append(el("span", {}, `All outbound calls are stopped since ${day(stop.since)} by ${stop.by.name}${stop.reason ? `: ${stop.reason}` : "."}`));
   if (can("calls:control")) banner.append(el("button", { type: "button", onclick: release }, "Release …"));
 }
 

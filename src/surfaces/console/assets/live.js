@@ -2,7 +2,7 @@
 
 import { $, agent_name, ask, el, length, micros, now_ms, on_key, other_party, set_clock, show_stop, state_chip, STATES } from "./base.js";
 import { follow } from "./feed.js";
-import { apply, cost, created, duration, money } from "./record.js";
+import { apply, cost, created, duration } from "./record.js";
 
 // A call that ended stays in view for a while, so that it does not vanish from under one's eyes.
 const LINGER_MS = 30_000;
@@ -11,7 +11,7 @@ const SPARE_ROWS = 6;
 const calls = new Map();
 const shown = new Map();
 let order = [];
-let costs = null;
+let rate = 0;
 let dirty = true;
 
 const grid = $("grid");
@@ -21,7 +21,7 @@ async function snapshot() {
   const state = await ask("/console/data/live");
   set_clock(state.now);
   show_stop(state.stop);
-  costs = state.costs;
+  rate = state.cost_per_minute;
   const known = new Set(state.calls.map((call) => call.id));
   for (const [id, call] of calls) if (!known.has(id) && call.state !== "ended") calls.delete(id);
   for (const call of state.calls) calls.set(call.id, { ...call, words: calls.get(call.id)?.words });
@@ -142,8 +142,8 @@ function fill(row, call, place, height) {
 function tick(row, call) {
   const seconds = duration(call, now_ms());
   put(row.length, seconds === null ? "–" : length(seconds));
-  const amount = cost(call, costs, now_ms());
-  put(row.cost, amount === null ? "–" : money(amount, costs.currency));
+  const amount = cost(call, rate, now_ms());
+  put(row.cost, amount === null ? "–" : amount.toFixed(3));
 }
 
 /** Moves the focus to the next call, or the one before. */

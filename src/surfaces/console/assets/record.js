@@ -42,13 +42,7 @@ export function duration(call, now) {
   return ((call.ended_at ? Date.parse(call.ended_at) : now) - Date.parse(call.answered_at)) / 1000;
 }
 
-/** What the call has cost so far, in the operator's rates; null where none are set. */
-export function cost(call, costs, now) {
-  if (!costs || !(costs.carrier_per_minute || costs.agent_per_minute)) return null;
-  const seconds = duration(call, now);
-  if (seconds === null) return 0;
-  return Math.ceil(seconds / 60) * costs.carrier_per_minute + (seconds / 60) * costs.agent_per_minute;
+/** What the call has cost so far at the operator's rate, which covers carrier and agent; null where no rate is set. */
+export function cost(call, per_minute, now) {
+  return per_minute > 0 ? ((duration(call, now) ?? 0) / 60) * per_minute : null;
 }
-
-export const money = (amount, currency) =>
-  new Intl.NumberFormat(undefined, { style: "currency", currency, minimumFractionDigits: 2, maximumFractionDigits: 3 }).format(amount);
