@@ -11,8 +11,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::compliance::facts::Facts;
-use crate::compliance::gate::outcomes;
 use crate::domain::access::Scope;
 use crate::domain::{DecisionId, E164, Party, ReasonCode};
 use crate::store::{CallFilter, Cursor, DecisionFilter, Intent, RecordedDecision};
@@ -125,23 +123,12 @@ pub(super) async fn decision(
     let mut answer = row(&recorded, show);
     answer["seq"] = recorded.seq.into();
     answer["hash"] = recorded.hash.clone().into();
-    answer["rules"] = rules(&app, &recorded);
-    answer["facts"] = recorded.subject.map(|subject| show.show_all(subject.facts)).into();
+    // What the gate recorded with its answer: facts, where each came from, and what every rule said. Gone once it was erased.
+    let evidence = recorded.subject.map(|subject| show.show_all(subject.facts)).unwrap_or_default();
+    answer["rules"] = evidence["outcomes"].clone();
+    answer["facts"] = evidence["facts"].clone();
+    answer["inputs"] = evidence["inputs"].clone();
     Ok(Json(answer))
-}
-
-/// What each rule answered, asked again with the recorded facts. Null once the facts were erased or the rules have changed:
-/// today's rules would tell of another decision.
-fn rules(app: &App, recorded: &RecordedDecision) -> Value {
-    let facts =
-        recorded.subject.as_ref().and_then(|subject| serde_json::from_value::<Facts>(subject.facts.clone()).ok());
-    match facts {
-        Some(facts) if recorded.decision.rule_set == app.gate.rule_set() => {
-            let asked = outcomes(&facts, app.gate.tables(), app.gate.profile(), recorded.decision.decided_at);
-            asked.iter().map(|outcome| json!({"rule": outcome.rule, "denies_with": outcome.denies_with})).collect()
-        }
-        _ => Value::Null,
-    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -43,6 +43,9 @@ export function basis(detail) {
     parts.push(pairs("Local time there", detail.places.map((place) => [place.state, `${place.local_time.slice(11, 16)} (${place.zone})`]), true));
   }
   if (detail.rules) parts.push(rules(detail.rules));
+  if (detail.inputs?.length) {
+    parts.push(pairs("Where it came from", detail.inputs.map((one) => [readable(one.fact), `${plain(one.says)} (${one.source}${one.as_of ? `, as of ${day(one.as_of)}` : ""})`])));
+  }
   if (detail.facts) parts.push(pairs("What the gate was told", facts(detail.facts)));
   parts.push(pairs("In the ledger", [
     ["Decision", detail.decision_id], ["Place", detail.seq], ["Hash", detail.hash], ["Rules", detail.rule_set],
@@ -52,8 +55,8 @@ export function basis(detail) {
 }
 
 function rules(asked) {
-  const denied = asked.filter((one) => one.denies_with.length > 0).length;
-  const list = asked.map(({ rule, denies_with: codes }) => el("li", { class: codes.length ? "bad" : "good" },
+  const denied = asked.filter((one) => one.denies_with?.length > 0).length;
+  const list = asked.map(({ rule, denies_with: codes = [] }) => el("li", { class: codes.length ? "bad" : "good" },
     codes.length ? "✗ " : "✓ ", readable(rule), codes.length ? ` (${codes.join(", ")})` : ""));
   return el("details", { class: "more" },
     el("summary", {}, `${asked.length} rules were asked, ${denied} ${denied === 1 ? "refuses" : "refuse"}`), el("ul", { class: "rules" }, list));

@@ -70,7 +70,8 @@ function draw() {
     if (fits(call, find, state, direction)) order.push(call);
   }
   order.sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
-  $("count").textContent = order.length === live ? `${live}` : `${order.length} of ${live} live`;
+  const fitting = order.filter((call) => call.state !== "ended").length;
+  $("count").textContent = fitting === live ? `${live}` : `${fitting} of ${live} live`;
   $("none").hidden = order.length > 0;
   grid.hidden = order.length === 0;
   $("none").textContent = calls.size > 0 ? "No call fits the filter." : "No call is live. Calls appear here by themselves.";
