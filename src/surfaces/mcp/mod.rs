@@ -67,7 +67,14 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     with_handler(&shared, move || McpServer::new(Arc::clone(&server)))
 }
 
-/// The same way in, with another handler behind it: for the protocol's conformance suite, which asks for tools of its own.
+/// The same way in with another handler behind it.
+pub(super) fn router_with<H: ServerHandler>(
+    app: &Arc<App>,
+    handler: impl Fn() -> H + Send + Sync + 'static,
+) -> Router<Arc<App>> {
+    with_handler(&Arc::new(Shared::new(Arc::clone(app))), handler)
+}
+
 fn with_handler<H: ServerHandler>(
     shared: &Arc<Shared>,
     handler: impl Fn() -> H + Send + Sync + 'static,
