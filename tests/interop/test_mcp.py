@@ -49,7 +49,7 @@ def mcp_server(home, twilio_emulator, elevenlabs_emulator):
         CLEARLINE__AGENTS__DEFAULT="elevenlabs:agent_follow_up",
         CLEARLINE__COMPLIANCE__PURPOSES="telemarketing,emergency",
     )
-    made = programs.run(["keys", "create", "checks", "--role", "admin"], home, settings)
+    made = programs.run(["keys", "create", "checks", "--role", "admin", "--grant", "calls:emergency"], home, settings)
     seat = json.dumps({"number": SELLER, "script": "seller"}).encode()
     request = urllib.request.Request(
         f"{twilio_emulator.url}/_emulator/phones", seat, {"Content-Type": "application/json"}

@@ -174,7 +174,7 @@ async fn a_wait_as_a_task_outlives_a_restart() {
     let (vendors, mut server, agent) = open_house(&[]).await;
     vendors.seat(SELLER, "echo").await;
     let tasks = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
-    let key = server.settings().create_key("admin").0;
+    let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
     let able = Client::new(&server.base, &key).able_to(tasks.clone());
     let placed = agent.call("initiate_call_with_compliance", json!({"to": SELLER, "purpose": "emergency"})).await;
     let call = id(&placed, "call_id");
@@ -218,7 +218,7 @@ async fn a_dial_waits_for_a_persons_word_where_the_operator_wants_it() {
     agent.call("initiate_call_with_compliance", with_token(SELLER)).await;
     assert_eq!(agent.error("initiate_call_with_compliance", with_token(SELLER)).await["code"], "confirmation_invalid");
 
-    let key = server.settings().create_key("admin").0;
+    let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
     let able = Client::new(&server.base, &key).able_to(json!({"elicitation": {"form": {}}}));
     let question = able.result("initiate_call_with_compliance", call.clone()).await;
     assert_eq!(question["resultType"], "input_required", "{question}");
