@@ -10,8 +10,8 @@ use crate::compliance::evidence::Evidence;
 use crate::domain::event::Actor;
 use crate::domain::{Call, CallId, E164, Party};
 use crate::store::{
-    Attempt, AuditEntry, AuditFilter, DecisionFilter, DncHistory, Head, RecordedConsent, RecordedDecision, SlotRecord,
-    Store, StoreError,
+    ActionFilter, Attempt, DecisionFilter, DncHistory, Head, OperatorAction, RecordedConsent, RecordedDecision,
+    SlotRecord, Store, StoreError,
 };
 
 use super::replay::{ReplayOutcome, Replayer};
@@ -19,8 +19,8 @@ use super::replay::{ReplayOutcome, Replayer};
 /// Decisions read at a time.
 const PAGE: u32 = 200;
 
-/// Audit entries of a period that an export holds at most.
-const AUDIT_MAX: u32 = 10_000;
+/// Actions of a period that an export holds at most.
+const ACTIONS_MAX: u32 = 10_000;
 
 /// What an export is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,10 +124,10 @@ impl Bundle {
     }
 
     /// What operators did in the period; nothing for a call or a number.
-    pub async fn audit(&self, store: &Store) -> Result<Vec<AuditEntry>, StoreError> {
+    pub async fn actions(&self, store: &Store) -> Result<Vec<OperatorAction>, StoreError> {
         let BundleScope::Period { since, until } = self.scope else { return Ok(Vec::new()) };
-        let filter = AuditFilter { since: Some(since), until: Some(until), ..AuditFilter::default() };
-        let mut entries = store.list_audit(filter, AUDIT_MAX).await?;
+        let filter = ActionFilter { since: Some(since), until: Some(until), ..ActionFilter::default() };
+        let mut entries = store.operator_actions(filter, ACTIONS_MAX).await?;
         entries.reverse();
         Ok(entries)
     }

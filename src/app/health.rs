@@ -100,7 +100,7 @@ impl App {
             );
         };
         match tokio::time::timeout(PROBE_LIMIT, carrier.fetch_account()).await {
-            Ok(Ok(account)) if account.is_trial() => Check::warning(
+            Ok(Ok(answer)) if answer.account.is_trial() => Check::warning(
                 AREA,
                 "the Twilio account is a trial account",
                 "Upgrade it: a trial account cannot open media streams.",

@@ -39,6 +39,7 @@ mod transfer_call;
 mod urls;
 mod warm_agent;
 mod watch_calls;
+mod withdraw_queued;
 
 use std::sync::Arc;
 
@@ -59,9 +60,10 @@ pub use clock::WallClock;
 pub use evidence_bundle::{Bundle, BundleScope, Entry, PersonRecords};
 pub use gate::{Gate, GateAnswer, GateQuestion};
 pub use health::{Check, Level};
+pub use ids::fingerprint;
 pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
-pub use keys::{KnownKey, create_key};
+pub use keys::{EnvironmentKey, KnownKey, WeakKey, create_key};
 pub use leads::{LeadError, LeadPatch, read_number};
 pub use limits::LimitReached;
 pub use listen::Listener;
@@ -99,6 +101,7 @@ pub struct App {
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
+    pub environment_key: Option<EnvironmentKey>,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

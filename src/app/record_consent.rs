@@ -78,7 +78,7 @@ impl NewConsent {
     }
 
     /// The record, under an id that follows from what it says: the same permission is the same record.
-    pub(super) fn as_its_own_record(self) -> Consent {
+    pub(super) fn into_its_own_record(self) -> Consent {
         let record = self.into_record(ids::consent_of(""));
         let content = serde_json::to_string(&record).expect("consents serialise");
         Consent { id: ids::consent_of(&content), ..record }
@@ -186,10 +186,10 @@ mod tests {
 
     #[test]
     fn the_same_permission_is_the_same_record() {
-        let first = consent().as_its_own_record();
-        assert_eq!(consent().as_its_own_record(), first);
+        let first = consent().into_its_own_record();
+        assert_eq!(consent().into_its_own_record(), first);
         let mut later = consent();
         later.expires_at = Some("2027-01-01T00:00:00Z".parse().unwrap());
-        assert_ne!(later.as_its_own_record().id, first.id);
+        assert_ne!(later.into_its_own_record().id, first.id);
     }
 }

@@ -1,5 +1,6 @@
 //! Retention: once a day what was said in calls that ended long enough ago is removed. Evidence (decisions, attempts, consents) stays
-//! for ever, or for the years that the settings say, which are never fewer than the law asks for.
+//! for ever, or for the years that the settings say, which are never fewer than the law asks for. Webhooks long done with are
+//! forgotten.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,9 @@ use crate::store::{Expired, StoreError};
 
 use super::App;
 use super::privacy::evidence_until;
+
+/// The carrier repeats a delivery within seconds.
+const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 const ONCE_A_DAY: Duration = Duration::from_hours(24);
 
@@ -24,6 +28,7 @@ impl App {
                 Err(error) => tracing::error!(%error, "store.call_retention_days reaches before time itself"),
             }
             self.expire_evidence().await;
+            self.forget_deliveries().await;
             tokio::select! {
                 () = tokio::time::sleep(ONCE_A_DAY) => {}
                 () = self.shutdown.cancelled() => return,
@@ -53,6 +58,15 @@ impl App {
             Ok(expired) if expired == Expired::default() => {}
             Ok(expired) => tracing::info!(?expired, "evidence was erased after its time"),
             Err(error) => tracing::error!(%error, "evidence could not be erased after its time"),
+        }
+    }
+
+    async fn forget_deliveries(&self) {
+        let before = self.clock.now().checked_sub(DELIVERIES_KEPT);
+        if let Ok(before) = before
+            && let Err(error) = self.store.prune_deliveries(before).await
+        {
+            tracing::error!(%error, "old deliveries of webhooks could not be forgotten");
         }
     }
 }

@@ -114,10 +114,10 @@ async fn export_evidence(store: &Store, args: ExportArgs, paint: Paint) -> anyho
     let chain = if args.chain { Chain::Taken } else { Chain::Left };
     let exported = export(store, &bundle, &out, chain).await?;
     line(format!(
-        "{} decisions and the records of {} numbers are in {}",
+        "exported to {}; decisions: {}, numbers with their records: {}",
+        out.display(),
         exported.decisions,
-        exported.people,
-        out.display()
+        exported.people
     ));
     line(format!("read {}", out.join("evidence.html").display()));
     line(format!("head {}", bundle.head));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::app::WallClock;
 use crate::config::Config;
-use crate::store::{AuditEntry, AuditFilter, OutboundStop, Store};
+use crate::store::{ActionFilter, OperatorAction, OutboundStop, Store};
 use crate::surfaces::api::record_views;
 use crate::surfaces::cli::OutboundCommand;
 use crate::surfaces::cli::out::{Paint, line};
@@ -42,17 +42,17 @@ async fn run(store: &Store, command: OutboundCommand, paint: Paint) -> anyhow::R
         },
         OutboundCommand::Show { json } => {
             let stop = store.outbound_stop().await?;
-            let filter = AuditFilter { action_prefix: Some("outbound_"), ..AuditFilter::default() };
-            show(stop.as_ref(), &store.list_audit(filter, HISTORY).await?, json, paint);
+            let filter = ActionFilter { action_prefix: Some("outbound_"), ..ActionFilter::default() };
+            show(stop.as_ref(), &store.operator_actions(filter, HISTORY).await?, json, paint);
         }
     }
     Ok(())
 }
 
-fn show(stop: Option<&OutboundStop>, history: &[AuditEntry], json: bool, paint: Paint) {
+fn show(stop: Option<&OutboundStop>, history: &[OperatorAction], json: bool, paint: Paint) {
     if json {
         let mut value = record_views::outbound(stop);
-        value["history"] = history.iter().map(record_views::audit_entry).collect::<Value>();
+        value["history"] = history.iter().map(record_views::operator_action).collect::<Value>();
         line(value);
         return;
     }
@@ -63,11 +63,11 @@ fn show(stop: Option<&OutboundStop>, history: &[AuditEntry], json: bool, paint: 
     for entry in history {
         let reason = entry.detail["reason"].as_str().unwrap_or_default();
         let action = entry.action.trim_start_matches("outbound_");
-        line(paint.dim(format!("  {} {action} by {} ({:?}): {reason}", entry.at, entry.by.name, entry.by.door)));
+        line(paint.dim(format!("  {} {action} by {}: {reason}", entry.at, entry.by)));
     }
 }
 
 fn told(stop: &OutboundStop) -> String {
     let why = if stop.reason.is_empty() { String::new() } else { format!(": {}", stop.reason) };
-    format!("outbound calls are stopped since {} by {} ({:?}){why}", stop.since, stop.by.name, stop.by.door)
+    format!("outbound calls are stopped since {} by {}{why}", stop.since, stop.by)
 }

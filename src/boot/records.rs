@@ -112,21 +112,21 @@ async fn list_leads(store: &Store, args: &LeadListArgs) -> anyhow::Result<ExitCo
 }
 
 async fn show_leads(store: &Store, asked: &str, json: bool, paint: Paint) -> anyhow::Result<ExitCode> {
-    let leads: Vec<Lead> = match asked.parse::<LeadId>() {
-        Ok(id) => store.lead(id).await?.into_iter().collect(),
-        Err(_) => {
-            let number = read_number(asked)
-                .map_err(anyhow::Error::msg)
-                .with_context(|| format!("`{asked}` is neither a lead's id (lead_…) nor a number"))?;
-            store.list_leads(LeadFilter { number: Some(number), ..LeadFilter::default() }, None, 100).await?.items
-        }
+    let leads: Vec<Lead> = if let Ok(id) = asked.parse::<LeadId>() {
+        store.lead(id).await?.into_iter().collect()
+    } else {
+        let number = read_number(asked)
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("`{asked}` is neither a lead's id (lead_…) nor a number"))?;
+        store.list_leads(LeadFilter { number: Some(number), ..LeadFilter::default() }, None, 100).await?.items
     };
     if json {
         line(json!(leads.iter().map(|lead| record_views::lead(lead, Numbers::Full)).collect::<Vec<_>>()));
     } else if leads.is_empty() {
         line(format!("there is no lead {asked}"));
-    } else {
-        leads.iter().for_each(|lead| show::lead(lead, paint));
+    }
+    for lead in leads.iter().filter(|_| !json) {
+        show::lead(lead, paint);
     }
     Ok(if leads.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -147,7 +147,7 @@ async fn run_consent(
     let now = WallClock::real().now();
     let seller = config.seller.name.as_str();
     match command {
-        ConsentCommand::Add(args) => add_consent(store, config, args, now).await?,
+        ConsentCommand::Add(args) => add_consent(store, config, *args, now).await?,
         ConsentCommand::Import(args) => {
             anyhow::ensure!(!seller.is_empty(), "set seller.name first: a consent names the seller that may call");
             let (file, name) = open_file(&args)?;

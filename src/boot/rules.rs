@@ -48,12 +48,16 @@ pub(super) fn print(config: &Config, args: &CheckArgs, paint: Paint) -> anyhow::
     }
     print_head(config, &gate, &date.to_string(), paint);
     line(paint.bold("Every number in the United States"));
-    country.iter().for_each(|row| print_row(row, paint));
+    for row in &country {
+        print_row(row, paint);
+    }
     for (code, rows) in &states {
         line("");
         let holiday = holiday_on(gate.tables(), *code, date).map_or_else(String::new, |name| format!(", {name} there"));
         line(paint.bold(format!("{code} on {date}{holiday}")));
-        rows.iter().for_each(|row| print_row(row, paint));
+        for row in rows {
+            print_row(row, paint);
+        }
     }
     for sentence in &gate.tables().loosened {
         line("");
@@ -91,16 +95,11 @@ fn print_row(row: &EffectiveRow, paint: Paint) {
     };
     line(format!("  {:15} {}{origin}", row.table, paint.bold(&row.id)));
     line(format!("    {}", row.says));
-    let mut source = format!("{}; confidence {:?}, source of {}", row.citation, row.confidence, row.source_date);
-    if let Some(from) = row.from {
-        source.push_str(&format!("; from {from}"));
-    }
-    if let Some(until) = row.until {
-        source.push_str(&format!("; until before {until}"));
-    }
-    line(
-        paint.dim(format!("    {}", source.replace("High", "high").replace("Medium", "medium").replace("Low", "low"))),
-    );
+    let confidence = format!("{:?}", row.confidence).to_lowercase();
+    let from = row.from.map_or_else(String::new, |from| format!("; from {from}"));
+    let until = row.until.map_or_else(String::new, |until| format!("; until before {until}"));
+    let (law, read) = (&row.citation, row.source_date);
+    line(paint.dim(format!("    {law}; confidence {confidence}, source of {read}{from}{until}")));
     if let Some(note) = &row.note {
         line(paint.dim(format!("    {note}")));
     }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
-use crate::app::{App, Gate, Journal, LiveCalls, Urls, WallClock};
+use crate::app::{App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
 use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
 use crate::config::{Config, TwilioConfig};
 use crate::domain::{AccountSid, Secret};
@@ -16,7 +16,11 @@ use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
-pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Arc<App>> {
+pub(super) async fn build(
+    config: Config,
+    clock: WallClock,
+    environment_key: Option<EnvironmentKey>,
+) -> anyhow::Result<Arc<App>> {
     let tracker = TaskTracker::new();
     let store = open_store(&config, &tracker).await?;
     let live = Arc::new(LiveCalls::default());
@@ -33,15 +37,12 @@ pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Ar
     let pacer =
         Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
-    tracing::info!(
-        decisions = head.count,
-        head = head.hash,
-        rules = gate.rule_set(),
-        "the decision ledger and the rules"
-    );
+    // To be noted elsewhere: `clearline ledger verify --expect-head` proves the ledger against it.
+    tracing::info!(%head, rules = gate.rule_set(), "the decision ledger and the rules");
     Ok(Arc::new(App {
         urls: Urls::new(config.public_url()),
         signature_keys: signature_keys(&config.carrier.twilio),
+        environment_key,
         media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
         config,
         clock,

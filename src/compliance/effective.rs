@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::disclosure::Disclosures;
+use super::disclosure::{DisclosureRow, Disclosures};
 use super::facts::RelationshipKind;
 use super::place::StateCode;
 use super::tables::caps::{CapKind, CapLift, FrequencyCap};
@@ -54,10 +54,10 @@ pub enum Origin {
 pub fn country_rules(tables: &RuleTables, disclosures: &Disclosures, date: Date) -> Vec<EffectiveRow> {
     let mut listing = Listing { tables, date, rows: Vec::new() };
     for row in &tables.consent {
-        listing.add("consent", row, describe_need);
+        listing.add("consent", row, |need| describe_need(*need));
     }
     for row in &tables.relationships {
-        listing.add("relationship", row, describe_term);
+        listing.add("relationship", row, |term| describe_term(*term));
     }
     listing.add("list_age", &tables.list_age, |age| {
         format!("do-not-call lists may be {} days old at the date of the call", age.max_days)
@@ -67,7 +67,7 @@ pub fn country_rules(tables: &RuleTables, disclosures: &Disclosures, date: Date)
         listing.add("holiday", row, |holiday| format!("{} (where a state closes on holidays)", holiday.name));
     }
     for row in disclosures.rows_of(None) {
-        listing.add("disclosure", row, |says| says.describe());
+        listing.add("disclosure", row, DisclosureRow::describe);
     }
     listing.rows
 }
@@ -87,7 +87,7 @@ pub fn state_rules(
         listing.add("holiday", row, |holiday| holiday.name.clone());
     }
     for row in disclosures.rows_of(Some(code)) {
-        listing.add("disclosure", row, |says| says.describe());
+        listing.add("disclosure", row, DisclosureRow::describe);
     }
     Some(listing.rows)
 }
@@ -169,7 +169,7 @@ fn describe_place(place: &Jurisdiction, state: &StateRules) -> String {
     )
 }
 
-fn describe_need(row: &ConsentNeed) -> String {
+fn describe_need(row: ConsentNeed) -> String {
     let voice = match row.voice {
         Voice::Ai => "AI voice",
         Voice::Human => "live voice",
@@ -183,7 +183,7 @@ fn describe_need(row: &ConsentNeed) -> String {
     format!("{voice}, {} to {}: {needs}", purpose(row.purpose), line(row.line))
 }
 
-fn describe_term(row: &RelationshipTerm) -> String {
+fn describe_term(row: RelationshipTerm) -> String {
     let kind = match row.kind {
         RelationshipKind::Purchase => "a purchase",
         RelationshipKind::Inquiry => "an inquiry",

@@ -3,6 +3,7 @@
 //! Their JSON is a published schema: events are serialised here and nowhere else. They hold full numbers; surfaces mask them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -273,6 +274,19 @@ impl Actor {
     }
 }
 
+impl fmt::Display for Actor {
+    /// `operator (cli)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.door)
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// A way into the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -354,6 +368,8 @@ pub enum StreamEnd {
     HungUp,
     /// The journal could not take a life-cycle event.
     JournalFull,
+    /// Our server stopped in the middle of it. Written by the next one, which does not know what the stream had carried by then.
+    ServerLost,
 }
 
 /// What one media stream carried. Bytes are µ-law bytes (8,000 a second).

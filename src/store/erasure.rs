@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::SqliteConnection;
 
-use super::audit::record_audit;
 use super::columns::{from_json, stamp, word};
+use super::operator_log::record_action;
 use super::settings::prune_mark;
 use super::{Store, StoreError};
 use crate::domain::event::Actor;
@@ -82,7 +82,7 @@ impl Store {
                 erased.expired = expire(connection, Some(number), evidence_until, &by, now).await?;
                 let kept: Kept = sqlx::query_as(KEPT).bind(number).fetch_one(&mut *connection).await?;
                 let detail = json!({ "erased": erased, "kept": kept });
-                record_audit(connection, "person_erased", &detail, &by, now).await?;
+                record_action(connection, "person_erased", &detail, &by, now).await?;
                 Ok((erased, kept))
             })
         })
@@ -97,7 +97,7 @@ impl Store {
                 let expired = expire(connection, None, until, &by, now).await?;
                 if expired != Expired::default() {
                     let detail = json!({ "until": until, "expired": expired });
-                    record_audit(connection, "evidence_expired", &detail, &by, now).await?;
+                    record_action(connection, "evidence_expired", &detail, &by, now).await?;
                 }
                 Ok(expired)
             })
@@ -259,7 +259,7 @@ mod tests {
     use crate::domain::consent::OptOutChannel;
     use crate::domain::{CallEvent, CallSid, Disposition};
     use crate::store::testing::{
-        allow_if_free, at, attempt_id, call_id, consent, created, gate_request, lead, number, operator, store,
+        allow_if_free, at, attempt_id, call_id, consent, created, gate_request, lead, number, on_disk, operator, store,
     };
     use crate::store::{DecisionFilter, LineTypeAnswer, OptOut, Settlement};
 
@@ -268,7 +268,10 @@ mod tests {
 
     /// A person with everything that can be known of one, and a call that ended.
     async fn known_person() -> Store {
-        let store = store().await;
+        known_person_in(store().await).await
+    }
+
+    async fn known_person_in(store: Store) -> Store {
         store.upsert_leads(vec![lead(1, TO), lead(2, "+12125550114")]).await.unwrap();
         store.record_consents(vec![consent(1, TO, at(0))], &operator(), at(0)).await.unwrap();
         let line = LineTypeAnswer {
@@ -318,7 +321,7 @@ mod tests {
                         "SELECT number FROM reservations",
                         "SELECT record FROM consents",
                         "SELECT number FROM line_types",
-                        "SELECT detail FROM audit",
+                        "SELECT detail FROM operator_log",
                     ] {
                         let texts: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *connection).await?;
                         all.push_str(&texts.join("\n"));
@@ -384,6 +387,23 @@ mod tests {
         assert_eq!((expired.decisions, expired.consents, expired.calls), (1, 1, 1));
         assert_eq!(store.expire_evidence(at(YEARS), &by, at(YEARS)).await.unwrap(), Expired::default());
         store.verify_ledger().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_erased_is_not_left_in_the_file() {
+        let (store, scratch) = on_disk().await;
+        let store = known_person_in(store).await;
+        let until = at(0).checked_sub(jiff::SignedDuration::from_secs(YEARS)).unwrap();
+        store.erase_person(&number(TO), until, &operator(), at(10)).await.unwrap();
+        store.close().await;
+        for entry in std::fs::read_dir(scratch.directory()).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            for word in ["Ada wants to sell", "I am Ada Example"] {
+                let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
+                assert!(!found, "{word} is in {}", path.display());
+            }
+        }
     }
 
     #[tokio::test]

@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::audit::record_audit;
 use super::columns::{from_json, json as to_json, stamp, word};
 use super::leads::search_text;
+use super::operator_log::record_action;
 use super::{Store, StoreError};
 use crate::domain::consent::Consent;
 use crate::domain::event::Actor;
@@ -44,6 +44,17 @@ pub struct ConsentImport(Staging);
 struct Staging {
     store: Store,
     table: String,
+}
+
+/// How staged rows are let in.
+struct Commit<'a> {
+    /// Counts the staged rows that are there already.
+    old: &'static str,
+    let_in: &'static str,
+    /// What the operators' log calls it.
+    action: &'static str,
+    /// The file they came from.
+    source: &'a str,
 }
 
 impl Store {
@@ -90,12 +101,13 @@ impl LeadImport {
         const LET_IN: &str = "INSERT INTO leads (id, number, status, search, created_at, updated_at, record)
             SELECT id, row ->> 'number', row ->> 'status', row ->> 'search', row ->> 'created_at', row ->> 'updated_at',
                 row ->> 'record'
-            FROM temp.STAGED WHERE true
+            FROM temp.STAGED WHERE true ORDER BY id
             ON CONFLICT (id) DO UPDATE SET number = excluded.number, status = excluded.status, search = excluded.search,
                 created_at = excluded.created_at, updated_at = excluded.updated_at, record = excluded.record
             WHERE record <> excluded.record";
         const OLD: &str = "SELECT count(*) FROM temp.STAGED WHERE id IN (SELECT id FROM leads)";
-        self.0.commit(OLD, LET_IN, "leads_imported", source, vec![], by, now).await
+        let what = Commit { old: OLD, let_in: LET_IN, action: "leads_imported", source };
+        self.0.commit(what, vec![], by, now).await
     }
 
     /// Forgets what was staged.
@@ -119,11 +131,12 @@ impl ConsentImport {
     /// Lets the staged consents in. One that is on record already stays as it is.
     pub async fn commit(self, source: &str, by: &Actor, now: Timestamp) -> Result<Imported, StoreError> {
         const LET_IN: &str = "INSERT INTO consents (id, number, given_at, record, recorded_at, door, actor)
-            SELECT id, row ->> 'number', row ->> 'given_at', row ->> 'record', ?1, ?2, ?3 FROM temp.STAGED WHERE true
+            SELECT id, row ->> 'number', row ->> 'given_at', row ->> 'record', ?1, ?2, ?3 FROM temp.STAGED WHERE true ORDER BY id
             ON CONFLICT DO NOTHING";
         const OLD: &str = "SELECT count(*) FROM temp.STAGED WHERE id IN (SELECT id FROM consents)";
         let who = vec![stamp(now), word(&by.door), by.name.clone()];
-        self.0.commit(OLD, LET_IN, "consents_imported", source, who, by, now).await
+        let what = Commit { old: OLD, let_in: LET_IN, action: "consents_imported", source };
+        self.0.commit(what, who, by, now).await
     }
 
     /// Forgets what was staged.
@@ -155,6 +168,8 @@ impl Staging {
     async fn begin(store: &Store) -> Result<Self, StoreError> {
         let table = format!("staged_{}", Uuid::new_v4().simple());
         let staging = Self { store: store.clone(), table };
+        // 64 MiB of pages instead of two: the rows go in at once, and meanwhile nobody else can write.
+        staging.run("PRAGMA cache_size = -65536").await?;
         staging
             .run("CREATE TEMP TABLE STAGED (id TEXT NOT NULL PRIMARY KEY, line INTEGER NOT NULL, row TEXT NOT NULL) STRICT")
             .await?;
@@ -184,12 +199,10 @@ impl Staging {
             .await
     }
 
+    /// `bound` are the values of `let_in`.
     async fn commit(
         self,
-        old: &str,
-        let_in: &str,
-        action: &'static str,
-        source: &str,
+        Commit { old, let_in, action, source }: Commit<'_>,
         bound: Vec<String>,
         by: &Actor,
         now: Timestamp,
@@ -211,7 +224,7 @@ impl Staging {
                     let new = all - old;
                     let imported = Imported { new, changed: written - new, unchanged: all - written };
                     let detail = json!({ "source": source, "rows": imported });
-                    record_audit(connection, action, &detail, &by, now).await?;
+                    record_action(connection, action, &detail, &by, now).await?;
                     Ok(imported)
                 })
             })

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::columns::stamp;
+use super::columns::{from_json, json, stamp};
 use super::{Store, StoreError};
 use crate::domain::KeyId;
 
@@ -13,6 +13,8 @@ use crate::domain::KeyId;
 pub struct SignIn {
     pub name: String,
     pub role: String,
+    /// Scopes beside those of the role.
+    pub scopes: Vec<String>,
     pub expires_at: Timestamp,
 }
 
@@ -33,12 +35,13 @@ impl Store {
                     .execute(&mut *connection)
                     .await?;
                 sqlx::query(
-                    "INSERT INTO sessions (sha256, name, role, key_id, created_at, expires_at)
-                     VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO sessions (sha256, name, role, scopes, key_id, created_at, expires_at)
+                     VALUES (?, ?, ?, ?, ?, ?, ?)",
                 )
                 .bind(sha256)
                 .bind(session.name)
                 .bind(session.role)
+                .bind(json(&session.scopes))
                 .bind(key.map(|key| key.to_string()))
                 .bind(stamp(now))
                 .bind(stamp(session.expires_at))
@@ -56,7 +59,7 @@ impl Store {
         self.read(move |connection| {
             Box::pin(async move {
                 let row = sqlx::query(
-                    "SELECT sessions.name, sessions.role, expires_at FROM sessions
+                    "SELECT sessions.name, sessions.role, sessions.scopes, expires_at FROM sessions
                      LEFT JOIN api_keys ON api_keys.id = key_id
                      WHERE sessions.sha256 = ? AND expires_at > ? AND revoked_at IS NULL",
                 )
@@ -64,7 +67,11 @@ impl Store {
                 .bind(stamp(now))
                 .fetch_optional(connection)
                 .await?;
-                row.as_ref().map(read_sign_in).transpose()
+                row.as_ref()
+                    .map(|row| {
+                        Ok(SignIn { scopes: from_json(row.try_get("scopes")?, "sessions")?, ..read_sign_in(row)? })
+                    })
+                    .transpose()
             })
         })
         .await
@@ -122,6 +129,7 @@ fn read_sign_in(row: &SqliteRow) -> Result<SignIn, StoreError> {
     Ok(SignIn {
         name: row.try_get("name")?,
         role: row.try_get("role")?,
+        scopes: Vec::new(),
         expires_at: super::columns::parse(row.try_get("expires_at")?, "sessions")?,
     })
 }
@@ -133,7 +141,12 @@ mod tests {
     use crate::store::testing::{at, store};
 
     fn until(second: i64) -> SignIn {
-        SignIn { name: "ann".to_owned(), role: "operator".to_owned(), expires_at: at(second) }
+        SignIn {
+            name: "ann".to_owned(),
+            role: "operator".to_owned(),
+            scopes: vec!["metrics".to_owned()],
+            expires_at: at(second),
+        }
     }
 
     #[tokio::test]

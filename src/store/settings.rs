@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
-use super::audit::record_audit;
 use super::columns::{from_json, json};
+use super::operator_log::record_action;
 use super::{Store, StoreError};
 use crate::domain::event::Actor;
 
@@ -39,7 +39,7 @@ impl Store {
                     .execute(&mut *connection)
                     .await?;
                 let detail = serde_json::json!({ "reason": stop.reason });
-                record_audit(connection, "outbound_stopped", &detail, &stop.by, now).await?;
+                record_action(connection, "outbound_stopped", &detail, &stop.by, now).await?;
                 Ok(stop)
             })
         })
@@ -59,7 +59,7 @@ impl Store {
                 let Some(lifted) = outbound_stop(connection).await? else { return Ok(None) };
                 sqlx::query("DELETE FROM settings WHERE key = ?").bind(OUTBOUND_STOP).execute(&mut *connection).await?;
                 let detail = serde_json::json!({ "reason": reason, "stopped_since": lifted.since });
-                record_audit(connection, "outbound_released", &detail, &by, now).await?;
+                record_action(connection, "outbound_released", &detail, &by, now).await?;
                 Ok(Some(lifted))
             })
         })
@@ -105,7 +105,7 @@ async fn outbound_stop(connection: &mut SqliteConnection) -> Result<Option<Outbo
 mod tests {
     use super::*;
     use crate::domain::event::Door;
-    use crate::store::AuditFilter;
+    use crate::store::ActionFilter;
     use crate::store::testing::{at, operator, store};
 
     #[tokio::test]
@@ -120,8 +120,9 @@ mod tests {
         assert_eq!(store.release_outbound("mended", &operator(), at(3)).await.unwrap(), Some(stop));
         assert_eq!(store.release_outbound("again", &operator(), at(4)).await.unwrap(), None);
         assert_eq!(store.outbound_stop().await.unwrap(), None);
-        let filter = AuditFilter { action_prefix: Some("outbound_"), ..AuditFilter::default() };
-        let told: Vec<_> = store.list_audit(filter, 9).await.unwrap().into_iter().map(|e| (e.action, e.at)).collect();
+        let filter = ActionFilter { action_prefix: Some("outbound_"), ..ActionFilter::default() };
+        let told: Vec<_> =
+            store.operator_actions(filter, 9).await.unwrap().into_iter().map(|e| (e.action, e.at)).collect();
         assert_eq!(told, [("outbound_released".to_owned(), at(3)), ("outbound_stopped".to_owned(), at(1))]);
     }
 }

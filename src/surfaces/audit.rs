@@ -9,12 +9,12 @@ use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
 use crate::domain::CallId;
 use crate::domain::event::{Actor, Door};
+use crate::store::{AuditEntry, AuditOutcome};
 
 use super::auth::{Caller, is_action};
 use super::problem::{Problem, ProblemKind};
@@ -22,10 +22,8 @@ use super::problem::{Problem, ProblemKind};
 /// No action comes with a larger body, in bytes. Handlers set limits of their own below it.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
-/// What is done here is written down elsewhere with the same actor: in the decision ledger, or with the reason. What is refused here
-/// is not.
-const RECORDED_ELSEWHERE: [&str; 4] =
-    ["/api/v1/check", "/api/v1/outbound/stop", "/api/v1/outbound/release", "/api/v1/privacy/erase"];
+/// An inquiry has a record of its own with the same actor: the decision ledger.
+const RECORDED_ELSEWHERE: [&str; 1] = ["/api/v1/check"];
 
 pub(super) async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if !is_action(request.method(), request.headers()) {
@@ -40,30 +38,40 @@ pub(super) async fn record(State(app): State<Arc<App>>, request: Request, next: 
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return Problem::bad_request("The body is too large, or broke off.").into_response();
     };
-    let by = caller.actor(Door::Api);
-    let call_id: Option<CallId> = parts.uri.path().split('/').find_map(|part| part.parse().ok());
-    // Proves what was asked without keeping it.
-    let arguments_sha256 = hex(&Sha256::digest(&body));
+    let mut entry = entry(&app, caller.actor(Door::Api), &route);
+    entry.call_id = parts.uri.path().split('/').find_map(|part| part.parse().ok());
+    entry.arguments_sha256 = hex(&Sha256::digest(&body));
     parts.extensions.insert(caller);
     let response = next.run(Request::from_parts(parts, body.into())).await;
-    let outcome = outcome(response.status());
-    if outcome == "done" && RECORDED_ELSEWHERE.contains(&route.as_str()) {
+    entry.outcome = outcome(response.status());
+    if entry.outcome == AuditOutcome::Done && RECORDED_ELSEWHERE.contains(&route.as_str()) {
         return response;
     }
-    let code = response.extensions().get::<ProblemKind>().map(|ProblemKind(kind)| *kind);
-    let detail = json!({"outcome": outcome, "code": code, "call_id": call_id, "arguments_sha256": arguments_sha256});
-    write(&app, &by, &route, detail).await;
+    entry.code = response.extensions().get::<ProblemKind>().map(|ProblemKind(kind)| (*kind).to_owned());
+    write(&app, entry).await;
     response
 }
 
 /// Notes something that is no action of a route: a sign-in, or that somebody read what names a person.
-pub(super) async fn note(app: &App, by: &Actor, what: &str, outcome: &str, call_id: Option<CallId>) {
-    write(app, by, what, json!({"outcome": outcome, "call_id": call_id})).await;
+pub(super) async fn note(app: &App, by: Actor, what: &str, outcome: AuditOutcome, call_id: Option<CallId>) {
+    write(app, AuditEntry { outcome, call_id, ..entry(app, by, what) }).await;
 }
 
-async fn write(app: &App, by: &Actor, what: &str, detail: Value) {
-    let door = if by.door == Door::Console { "console" } else { "api" };
-    if let Err(error) = app.store.record_audit(format!("{door}.{what}"), detail, by, app.clock.now()).await {
+fn entry(app: &App, actor: Actor, action: &str) -> AuditEntry {
+    AuditEntry {
+        at: app.clock.now(),
+        actor,
+        action: action.to_owned(),
+        outcome: AuditOutcome::Done,
+        code: None,
+        call_id: None,
+        decision_id: None,
+        arguments_sha256: hex(&Sha256::digest(b"")),
+    }
+}
+
+async fn write(app: &App, entry: AuditEntry) {
+    if let Err(error) = app.store.record_audit(entry).await {
         tracing::error!(%error, "an action could not be written to the audit log");
     }
 }
@@ -77,12 +85,12 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn outcome(status: StatusCode) -> &'static str {
+fn outcome(status: StatusCode) -> AuditOutcome {
     if status.is_client_error() {
-        "refused"
+        AuditOutcome::Refused
     } else if status.is_server_error() {
-        "failed"
+        AuditOutcome::Failed
     } else {
-        "done"
+        AuditOutcome::Done
     }
 }

@@ -12,7 +12,8 @@ use http::{HeaderMap, Method, header};
 use subtle::ConstantTimeEq as _;
 
 use crate::app::{App, Session};
-use crate::domain::access::{Role, Scope};
+use crate::domain::Purpose;
+use crate::domain::access::{Access, ClaimedPurpose, Scope};
 use crate::domain::event::{Actor, Door};
 
 use super::problem::Problem;
@@ -27,19 +28,24 @@ const CSRF_HEADER: &str = "x-csrf-token";
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub name: String,
-    pub role: Role,
+    pub access: Access,
     /// Signed in to the console, not with a key of its own.
     at_console: bool,
 }
 
 impl Caller {
-    /// The caller, if its role has this scope.
+    /// An answer where the caller lacks this scope.
     pub(super) fn must(&self, scope: Scope) -> Result<(), Problem> {
-        if self.role.may(scope) { Ok(()) } else { Err(Problem::forbidden(&scope.to_string())) }
+        if self.access.may(scope) { Ok(()) } else { Err(Problem::forbidden(&scope.to_string())) }
     }
 
     pub(super) fn may(&self, scope: Scope) -> bool {
-        self.role.may(scope)
+        self.access.may(scope)
+    }
+
+    /// A purpose for a call, if this caller may claim it.
+    pub(super) fn claim(&self, purpose: Purpose) -> Result<ClaimedPurpose, Problem> {
+        self.access.claim(purpose).map_err(|missing| Problem::forbidden(&missing.0.to_string()))
     }
 
     /// The caller as the books name it. Whoever is signed in to the console came through that door, whatever the route.
@@ -48,7 +54,7 @@ impl Caller {
     }
 
     pub(super) fn of_session(session: &Session) -> Self {
-        Self { name: session.name.clone(), role: session.role, at_console: true }
+        Self { name: session.name.clone(), access: session.access.clone(), at_console: true }
     }
 }
 
@@ -68,7 +74,7 @@ impl FromRequestParts<Arc<App>> for Caller {
         }
         if let Some(text) = bearer(&parts.headers) {
             return match app.find_key(text).await {
-                Ok(Some(key)) => Ok(Self { name: key.name, role: key.role, at_console: false }),
+                Ok(Some(key)) => Ok(Self { name: key.name, access: key.access, at_console: false }),
                 Ok(None) => Err(Problem::unauthorized()),
                 Err(error) => Err(Problem::internal(&error)),
             };

@@ -40,6 +40,15 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// The way in to `/mcp` with another handler behind it: for the protocol's conformance suite, which asks for tools of its own
+/// (`examples/mcp_conformance`).
+pub fn mcp_with_handler<H: rmcp::ServerHandler>(
+    app: &Arc<App>,
+    handler: impl Fn() -> H + Send + Sync + 'static,
+) -> Router<Arc<App>> {
+    mcp::router_with(app, handler)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

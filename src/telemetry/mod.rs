@@ -23,13 +23,17 @@ pub enum LogFormat {
 }
 
 /// Sends log lines to standard error, so that standard output stays for results. Fails if a subscriber is set already.
-pub fn init_logging(format: LogFormat, level: Level) -> Result<(), TryInitError> {
+/// `colours` are for a person at a terminal: in a file or a pipe their codes would be noise.
+pub fn init_logging(format: LogFormat, level: Level, colours: bool) -> Result<(), TryInitError> {
     // The MCP library tells of every request at `info`, and of every stream that a client closed as an error.
     let quiet = if level <= Level::INFO { LevelFilter::OFF } else { LevelFilter::from_level(level) };
     let levels = Targets::new().with_default(level).with_target("rmcp", quiet);
     let registry = tracing_subscriber::registry().with(levels);
     match format {
-        LogFormat::Text => registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init(),
+        LogFormat::Text => {
+            let layer = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
+            registry.with(layer).try_init()
+        }
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
     }
 }

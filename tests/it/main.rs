@@ -2,20 +2,30 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
+mod agent_events;
 mod api;
 mod audio;
+mod books;
 mod carrier;
 mod console;
 mod control;
+mod doctor;
+mod doors;
+mod evidence;
 mod faults;
 mod gate;
 mod keys;
+mod lists;
 mod mcp;
 mod media;
+mod outbound_stop;
 mod proxy;
+mod records;
 mod restart;
+mod rules;
 mod server;
 mod shutdown;
+mod tls;
 mod transfer;
 mod vendors;
 mod webhooks;

@@ -110,9 +110,17 @@ fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<(u64, Consent)
         certificate_id: text(&row, "certificate_id"),
         certificate_url: text(&row, "certificate_url"),
     };
-    let (Some(number), Some(kind), Some(given_at)) = (number, kind, given_at) else { return Err(row.into_bad()) };
     let seller = text(&row, "seller").unwrap_or_else(|| seller.to_owned());
-    let consent = NewConsent { number, kind, scope, seller: Some(seller), given_at, expires_at, evidence };
+    // What could not be read stands for something harmless, so that everything else is looked at too.
+    let consent = NewConsent {
+        number: number.unwrap_or_else(|| "+12125550100".parse().expect("a number")),
+        kind: kind.unwrap_or(ConsentKind::Express),
+        scope,
+        seller: Some(seller),
+        given_at: given_at.unwrap_or(Timestamp::MIN),
+        expires_at,
+        evidence,
+    };
     row.problems.extend(consent.problems(now).into_iter().map(|(field, problem)| format!("{field}: {problem}")));
-    if row.problems.is_empty() { Ok((row.line, consent.as_its_own_record())) } else { Err(row.into_bad()) }
+    if row.problems.is_empty() { Ok((row.line, consent.into_its_own_record())) } else { Err(row.into_bad()) }
 }

@@ -14,7 +14,7 @@ CREATE TABLE rule_sets (
 ) STRICT, WITHOUT ROWID;
 
 -- What operators did that no call's journal tells: stops, imports, erasures. `detail` is JSON and names nobody.
-CREATE TABLE audit (
+CREATE TABLE operator_log (
     seq    INTEGER PRIMARY KEY AUTOINCREMENT,
     at     TEXT NOT NULL,
     door   TEXT NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE audit (
     action TEXT NOT NULL,
     detail TEXT NOT NULL
 ) STRICT;
-CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX operator_log_by_time ON operator_log (at);
 
 -- Records that were erased after the time for which the law asks for them.
 CREATE TABLE record_erasures (
@@ -40,10 +40,10 @@ CREATE TRIGGER rule_sets_stay_as_written BEFORE UPDATE ON rule_sets
 BEGIN SELECT RAISE (ABORT, 'rule sets are never changed'); END;
 CREATE TRIGGER rule_sets_stay BEFORE DELETE ON rule_sets
 BEGIN SELECT RAISE (ABORT, 'rule sets are never deleted'); END;
-CREATE TRIGGER audit_stays_as_written BEFORE UPDATE ON audit
-BEGIN SELECT RAISE (ABORT, 'audit entries are never changed'); END;
-CREATE TRIGGER audit_stays BEFORE DELETE ON audit
-BEGIN SELECT RAISE (ABORT, 'audit entries are never deleted'); END;
+CREATE TRIGGER operator_log_stays_as_written BEFORE UPDATE ON operator_log
+BEGIN SELECT RAISE (ABORT, 'what operators did is never changed'); END;
+CREATE TRIGGER operator_log_stays BEFORE DELETE ON operator_log
+BEGIN SELECT RAISE (ABORT, 'what operators did is never deleted'); END;
 CREATE TRIGGER record_erasures_stay_as_written BEFORE UPDATE ON record_erasures
 BEGIN SELECT RAISE (ABORT, 'erasures are never changed'); END;
 CREATE TRIGGER record_erasures_stay BEFORE DELETE ON record_erasures

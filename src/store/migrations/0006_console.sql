@@ -5,6 +5,7 @@ CREATE TABLE sessions (
     sha256     TEXT NOT NULL PRIMARY KEY,
     name       TEXT NOT NULL,
     role       TEXT NOT NULL,
+    scopes     TEXT NOT NULL, -- beside those of the role, a JSON array
     key_id     TEXT REFERENCES api_keys (id),
     created_at TEXT NOT NULL,
     expires_at TEXT NOT NULL

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::access::Scope;
 use crate::domain::event::Door;
-use crate::store::AuditFilter;
+use crate::store::ActionFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
 
@@ -31,10 +31,10 @@ struct ReasonBody {
 pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsRead)?;
     let stop = app.store.outbound_stop().await.map_err(|error| Problem::internal(&error))?;
-    let filter = AuditFilter { action_prefix: Some("outbound_"), ..AuditFilter::default() };
-    let history = app.store.list_audit(filter, HISTORY).await.map_err(|error| Problem::internal(&error))?;
+    let filter = ActionFilter { action_prefix: Some("outbound_"), ..ActionFilter::default() };
+    let history = app.store.operator_actions(filter, HISTORY).await.map_err(|error| Problem::internal(&error))?;
     let mut answer = record_views::outbound(stop.as_ref());
-    answer["history"] = history.iter().map(record_views::audit_entry).collect();
+    answer["history"] = history.iter().map(record_views::operator_action).collect();
     Ok(Json(answer))
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::domain::consent::Revocation;
 use crate::domain::lead::Lead;
 use crate::domain::{E164, Party};
-use crate::store::{AuditEntry, DncEntry, OutboundStop, RecordedConsent};
+use crate::store::{DncEntry, OperatorAction, OutboundStop, RecordedConsent};
 
 use super::views::Numbers;
 
@@ -77,6 +77,6 @@ pub fn outbound(stop: Option<&OutboundStop>) -> Value {
 }
 
 /// One thing that an operator did.
-pub fn audit_entry(entry: &AuditEntry) -> Value {
+pub fn operator_action(entry: &OperatorAction) -> Value {
     json!({ "seq": entry.seq, "at": entry.at, "by": entry.by, "action": entry.action, "detail": entry.detail })
 }

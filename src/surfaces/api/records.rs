@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::app::{App, NewConsent, read_number};
 use crate::domain::E164;
 use crate::domain::access::Scope;
-use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
+use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel};
 use crate::domain::event::Door;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
@@ -103,14 +103,10 @@ pub(super) async fn revoke(
     caller.must(Scope::ComplianceWrite)?;
     let body: RevocationBody = parse_json(&body)?;
     let number = parse_number(&body.number)?;
-    let at = app.clock.now();
-    let revocation =
-        Revocation { number: number.clone(), at, channel: OptOutChannel::Api, words: words(body.words, "words")? };
-    app.store
-        .record_revocation(revocation, None, &caller.actor(Door::Api), at)
+    app.revoke_consent(&number, &words(body.words, "words")?, &caller.actor(Door::Api))
         .await
         .map_err(|error| Problem::internal(&error))?;
-    Ok((StatusCode::CREATED, Json(json!({ "number": number.masked(), "revoked_at": at }))))
+    Ok((StatusCode::CREATED, Json(json!({ "number": number.masked(), "revoked": true }))))
 }
 
 #[derive(Debug, Deserialize)]

@@ -104,7 +104,7 @@ pub enum LeadStatusArg {
 #[derive(Debug, Subcommand)]
 pub enum ConsentCommand {
     /// Record a permission
-    Add(ConsentAddArgs),
+    Add(Box<ConsentAddArgs>),
     /// Import a CSV file; every bad row is told, the good ones come in all at once (columns: docs/evidence.md)
     Import(ImportArgs),
     /// Withdraw every permission for a number

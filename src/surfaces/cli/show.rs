@@ -39,6 +39,7 @@ pub fn lead(lead: &Lead, paint: Paint) {
 /// Every permission for a number with its proof, whether it counts, and what that means.
 pub fn permissions(person: &PersonRecords, seller: &str, now: Timestamp, paint: Paint) {
     let revoked_at = person.dnc.revocations.iter().map(|revocation| revocation.at).max();
+    line(paint.bold(format!("Permissions on record for {}", person.number.as_str())));
     let mut counting: Vec<&Consent> = Vec::new();
     for recorded in &person.consents {
         let consent = &recorded.consent;
@@ -63,13 +64,12 @@ pub fn permissions(person: &PersonRecords, seller: &str, now: Timestamp, paint: 
         ));
         line(format!("  \u{201c}{}\u{201d}", consent.evidence.text));
         proof(consent, paint);
-        let by = &recorded.recorded_by;
-        line(paint.dim(format!("  recorded {} by {} ({:?})", recorded.recorded_at, by.name, by.door)));
+        line(paint.dim(format!("  recorded {} by {}", recorded.recorded_at, recorded.recorded_by)));
     }
     for revocation in &person.dnc.revocations {
         let words =
             if revocation.words.is_empty() { String::new() } else { format!(": \u{201c}{}\u{201d}", revocation.words) };
-        line(paint.red(format!("withdrawn {} ({:?}){words}", revocation.at, revocation.channel)));
+        line(paint.red(format!("withdrawn {} ({}){words}", revocation.at, revocation.channel)));
     }
     conclusion(person, &counting, paint);
 }
@@ -126,7 +126,8 @@ fn conclusion(person: &PersonRecords, counting: &[&Consent], paint: Paint) {
             "An AI sales call may rest on it, as far as permission goes; `clearline check` says what else binds.",
         ));
     } else if counting.is_empty() {
-        line(paint.yellow("No permission counts today: calls that need one are denied."));
+        let none = if person.consents.is_empty() { "There is none" } else { "None counts today" };
+        line(paint.yellow(format!("{none}: calls that need one are denied (CONSENT_ codes).")));
     } else {
         line(paint.yellow(
             "Enough for calls that sell nothing. An AI sales call needs a written consent that covers telemarketing (47 CFR \

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::domain::access::Scope;
 use crate::domain::event::Door;
 use crate::domain::{Call, CallId, RecordingSid};
+use crate::store::AuditOutcome;
 use crate::surfaces::api::views;
 use crate::surfaces::audit;
 use crate::surfaces::auth::Caller;
@@ -84,7 +85,8 @@ pub(super) async fn recording(
         tracing::warn!(call.id = %record.id, %error, "a recording could not be fetched");
         Problem::unavailable("The carrier did not give the recording. It may still be in the making, or deleted there.")
     })?;
-    audit::note(&app, &caller.actor(Door::Console), "listen to a recording", "read_numbers", Some(record.id)).await;
+    let by = caller.actor(Door::Console);
+    audit::note(&app, by, "listen to a recording", AuditOutcome::ReadNumbers, Some(record.id)).await;
     let mut response = Body::from_stream(audio.bytes).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static("audio/wav"));

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::domain::access::Scope;
-use crate::store::AuditFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
 
@@ -51,12 +50,20 @@ pub(super) async fn audit(
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsControl)?;
-    let filter = AuditFilter { before_seq: query.before, ..AuditFilter::default() };
-    let entries = app.store.list_audit(filter, PAGE).await.map_err(|error| Problem::internal(&error))?;
-    let next = entries.last().filter(|_| entries.len() == PAGE as usize).map(|last| last.seq);
-    let entries: Vec<_> = entries
+    let page = app.store.audit_page(query.before, PAGE).await.map_err(|error| Problem::internal(&error))?;
+    let next = page.last().filter(|_| page.len() == PAGE as usize).map(|(place, _)| *place);
+    let entries: Vec<_> = page
         .iter()
-        .map(|entry| json!({"at": entry.at, "by": entry.by, "action": entry.action, "detail": entry.detail}))
+        .map(|(_, entry)| {
+            json!({
+                "at": entry.at,
+                "by": entry.actor,
+                "action": entry.action,
+                "outcome": entry.outcome,
+                "code": entry.code,
+                "call_id": entry.call_id,
+            })
+        })
         .collect();
     Ok(Json(json!({ "entries": entries, "next_before": next, "now": app.clock.now() })))
 }

@@ -22,7 +22,7 @@ pub(super) struct Frame {
     csrf: String,
     name: String,
     role: &'static str,
-    /// The scopes of the role, for the scripts: what may not be done is not shown. The server refuses it all the same.
+    /// What may be done, for the scripts: what is missing here is not shown. The server refuses it all the same.
     scopes: String,
     /// Where the emulated carrier's phones are, if the carrier is one.
     phone: String,
@@ -53,23 +53,14 @@ impl FromRequestParts<Arc<App>> for Visitor {
 
 impl Visitor {
     fn frame(self, app: &App, headers: &HeaderMap) -> Frame {
-        let Self(Session { name, role, csrf, .. }) = self;
-        let scopes = [
-            Scope::CallsRead,
-            Scope::CallsWrite,
-            Scope::CallsControl,
-            Scope::ComplianceRead,
-            Scope::ComplianceWrite,
-            Scope::NumbersRead,
-            Scope::Admin,
-        ];
-        let scopes = scopes.into_iter().filter(|scope| role.may(*scope)).map(|scope| scope.to_string());
+        let Self(Session { name, access, csrf, .. }) = self;
+        let scopes = Scope::ALL.into_iter().filter(|scope| access.may(*scope)).map(|scope| scope.to_string());
         Frame {
             digest: &assets::DIGEST,
             theme: theme(headers),
             csrf,
             name,
-            role: role.as_str(),
+            role: access.role.as_str(),
             scopes: scopes.collect::<Vec<_>>().join(" "),
             phone: phone_socket(app).map(|socket| socket.url).unwrap_or_default(),
             shifted: app.clock.is_shifted(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{Bundle, Entry, PersonRecords};
-use crate::store::{Attempt, AuditEntry};
+use crate::store::{Attempt, OperatorAction};
 use crate::surfaces::api::record_views;
 use crate::surfaces::api::views::{self, Numbers};
 
@@ -71,6 +71,6 @@ pub(super) fn person(person: &PersonRecords) -> Value {
     })
 }
 
-pub(super) fn audit(entries: &[AuditEntry]) -> Value {
-    entries.iter().map(record_views::audit_entry).collect()
+pub(super) fn actions(entries: &[OperatorAction]) -> Value {
+    entries.iter().map(record_views::operator_action).collect()
 }

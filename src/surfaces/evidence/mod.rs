@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::{Bundle, Entry, PersonRecords, Replayer};
 use crate::domain::E164;
-use crate::store::{DecisionFilter, Store, StoreError};
+use crate::store::{DecisionFilter, OperatorAction, Store, StoreError};
 
 /// Ledger rows read at a time for the chain.
 const CHAIN_PAGE: u32 = 1_000;
@@ -82,7 +82,7 @@ pub async fn export(store: &Store, bundle: &Bundle, path: &Path, chain: Chain) -
         folder.add_person(&PersonRecords::of(store, number).await?, count == 0)?;
         count += 1;
     }
-    folder.end(bundle, &bundle.audit(store).await?)?;
+    folder.end(bundle, &bundle.actions(store).await?)?;
     write_rules(store, path, &rule_sets).await?;
     if chain == Chain::Taken {
         write_chain(store, path, bundle.head.count).await?;
@@ -102,7 +102,8 @@ impl Folder {
     fn begin(&mut self, bundle: &Bundle) -> Result<(), ExportError> {
         let page = page::opening(bundle)?;
         let head = json::head(bundle);
-        self.write(&format!("{}, \"decisions\": [\n", head.trim_end_matches('}')), &page)
+        let head = head.strip_suffix('}').expect("the head is an object");
+        self.write(&format!("{head}, \"decisions\": [\n"), &page)
     }
 
     fn add(&mut self, entry: &Entry) -> Result<(), ExportError> {
@@ -122,9 +123,9 @@ impl Folder {
         self.write(&format!("{comma}{}", json::person(person)), &page)
     }
 
-    fn end(&mut self, bundle: &Bundle, audit: &[crate::store::AuditEntry]) -> Result<(), ExportError> {
-        let page = page::closing(bundle, audit)?;
-        self.write(&format!("\n], \"audit\": {}}}\n", json::audit(audit)), &page)?;
+    fn end(&mut self, bundle: &Bundle, actions: &[OperatorAction]) -> Result<(), ExportError> {
+        let page = page::closing(bundle, actions)?;
+        self.write(&format!("\n], \"operator_actions\": {}}}\n", json::actions(actions)), &page)?;
         let failed = at(&self.path);
         self.json.flush().and_then(|()| self.html.flush()).map_err(failed)
     }

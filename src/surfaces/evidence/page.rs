@@ -7,7 +7,7 @@ use crate::app::{Bundle, BundleScope, Entry, PersonRecords};
 use crate::compliance::evidence::Evidence;
 use crate::compliance::rules::RULES;
 use crate::domain::decision::{Outcome, Place, Reason};
-use crate::store::AuditEntry;
+use crate::store::OperatorAction;
 
 #[derive(Template)]
 #[template(path = "evidence_opening.html")]
@@ -70,7 +70,7 @@ struct PersonPage {
 #[derive(Template)]
 #[template(path = "evidence_closing.html")]
 struct ClosingPage<'a> {
-    audit: &'a [AuditEntry],
+    actions: &'a [OperatorAction],
     head: String,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn opening(bundle: &Bundle) -> askama::Result<String> {
     let page = OpeningPage {
         title,
         made_at: bundle.made_at,
-        made_by: format!("{} ({:?})", bundle.made_by.name, bundle.made_by.door),
+        made_by: bundle.made_by.to_string(),
         head: bundle.head.to_string(),
         count: bundle.head.count,
         fault: bundle.fault.clone(),
@@ -135,7 +135,10 @@ fn asked(entry: &Entry) -> Vec<(&'static str, String)> {
         crate::store::Intent::Inquiry => "to know (nothing was dialled)",
     };
     let mut asked = vec![
-        ("Asked", format!("{} by {} through {:?}", recorded.recorded_at, recorded.actor.name, recorded.actor.door)),
+        (
+            "Asked",
+            format!("{} by {} through the door {}", recorded.recorded_at, recorded.actor.name, recorded.actor.door),
+        ),
         ("Wanted", intent.to_owned()),
         ("Number", number),
         ("Purpose", word(serde_json::json!(recorded.purpose))),
@@ -236,10 +239,7 @@ pub(super) fn person(person: &PersonRecords) -> askama::Result<String> {
             ("Given", format!("{}, {}", consent.given_at, evidence.method)),
             ("Words agreed to", evidence.text.clone()),
             ("SHA-256 of the words", evidence.text_sha256.clone()),
-            (
-                "Recorded",
-                format!("{} by {} ({:?})", recorded.recorded_at, recorded.recorded_by.name, recorded.recorded_by.door),
-            ),
+            ("Recorded", format!("{} by {}", recorded.recorded_at, recorded.recorded_by)),
         ];
         lines.extend(consent.expires_at.map(|at| ("Good until", at.to_string())));
         let more = [
@@ -254,7 +254,7 @@ pub(super) fn person(person: &PersonRecords) -> askama::Result<String> {
     });
     let quoted = |words: &str| if words.is_empty() { String::new() } else { format!(": \u{201c}{words}\u{201d}") };
     let withdrawals = person.dnc.revocations.iter().map(|revocation| {
-        format!("Permission withdrawn {} ({:?}){}", revocation.at, revocation.channel, quoted(&revocation.words))
+        format!("Permission withdrawn {} ({}){}", revocation.at, revocation.channel, quoted(&revocation.words))
     });
     let entries = person.dnc.entries.iter().map(|entry| {
         let end = entry.removed.as_ref().map_or_else(
@@ -262,14 +262,14 @@ pub(super) fn person(person: &PersonRecords) -> askama::Result<String> {
             |removed| format!("removed {} by {}{}", removed.at, removed.by.name, quoted(&removed.reason)),
         );
         let words = quoted(&entry.words);
-        format!("On the internal do-not-call list since {} ({:?}){words}; {end}", entry.added_at, entry.channel)
+        format!("On the internal do-not-call list since {} ({}){words}; {end}", entry.added_at, entry.channel)
     });
     let number = person.number.as_str().to_owned();
     PersonPage { number, consents: consents.collect(), refusals: withdrawals.chain(entries).collect() }.render()
 }
 
-pub(super) fn closing(bundle: &Bundle, audit: &[AuditEntry]) -> askama::Result<String> {
-    ClosingPage { audit, head: bundle.head.to_string() }.render()
+pub(super) fn closing(bundle: &Bundle, actions: &[OperatorAction]) -> askama::Result<String> {
+    ClosingPage { actions, head: bundle.head.to_string() }.render()
 }
 
 /// An age in words: `3 d 4 h`, `12 s`.

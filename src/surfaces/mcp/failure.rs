@@ -186,7 +186,7 @@ impl Failure {
                 error.to_string(),
                 format!("{nothing} Claim only the purpose that the call really has."),
             ),
-            PlaceCallError::IdempotencyConflict => Self::new(
+            PlaceCallError::IdempotencyConflict | PlaceCallError::IdempotencyKeyWorn => Self::new(
                 "idempotency_conflict",
                 error.to_string(),
                 format!("{nothing} Send another idempotency_key with another call."),

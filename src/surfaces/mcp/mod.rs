@@ -42,8 +42,11 @@ use server::McpServer;
 /// Bytes of a request. The largest arguments are an agent's prompt.
 const BODY_LIMIT: usize = 256 * 1024;
 
-/// How long a session may be silent. Longer than the longest call: a client that waits for a call's end says nothing meanwhile.
+/// How long a session may be silent at the least.
 const SESSION_KEEP_ALIVE: Duration = Duration::from_hours(2);
+
+/// How much longer than the longest call.
+const AFTER_A_CALL: Duration = Duration::from_mins(30);
 
 /// How many notifications and answers of a session may wait for a client that does not read.
 const SESSION_CHANNEL: usize = 16;
@@ -67,13 +70,20 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     with_handler(&shared, move || McpServer::new(Arc::clone(&server)))
 }
 
-/// The same way in, with another handler behind it: for the protocol's conformance suite, which asks for tools of its own.
+/// The same way in with another handler behind it.
+pub(super) fn router_with<H: ServerHandler>(
+    app: &Arc<App>,
+    handler: impl Fn() -> H + Send + Sync + 'static,
+) -> Router<Arc<App>> {
+    with_handler(&Arc::new(Shared::new(Arc::clone(app))), handler)
+}
+
 fn with_handler<H: ServerHandler>(
     shared: &Arc<Shared>,
     handler: impl Fn() -> H + Send + Sync + 'static,
 ) -> Router<Arc<App>> {
     let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = Some(SESSION_KEEP_ALIVE);
+    sessions.session_config.keep_alive = Some(keep_alive(shared.app.config.calls.max_duration()));
     sessions.session_config.channel_capacity = SESSION_CHANNEL;
     let sessions = Arc::new(sessions);
     let service = StreamableHttpService::new(move || Ok(handler()), Arc::clone(&sessions), config(&shared.app));
@@ -86,6 +96,11 @@ fn with_handler<H: ServerHandler>(
         .route_service("/mcp", service)
         .layer(axum::middleware::from_fn_with_state(door, door::admit))
         .merge(documents)
+}
+
+/// A client that waits for the end of a call says nothing meanwhile, and must find its session again.
+fn keep_alive(longest_call: Duration) -> Duration {
+    SESSION_KEEP_ALIVE.max(longest_call.saturating_add(AFTER_A_CALL))
 }
 
 fn config(app: &App) -> StreamableHttpServerConfig {
@@ -126,6 +141,18 @@ impl Shared {
             audience,
             confirmations: Confirmations::new(),
             app,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_outlives_the_longest_call() {
+        for longest in [Duration::ZERO, Duration::from_hours(1), Duration::from_hours(5)] {
+            assert!(keep_alive(longest) >= longest + AFTER_A_CALL && keep_alive(longest) >= SESSION_KEEP_ALIVE);
         }
     }
 }

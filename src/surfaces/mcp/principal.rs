@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::{App, KnownKey};
-use crate::domain::Secret;
-use crate::domain::access::{Role, Scope};
+use crate::domain::access::{Access, ClaimedPurpose, MissingScope, Role, Scope};
+use crate::domain::{Purpose, Secret};
 use crate::issuer::{Claims, Issuer, TokenError};
 use crate::store::StoreError;
 use crate::surfaces::api::views::Numbers;
@@ -29,8 +29,8 @@ pub(super) struct Principal {
 
 #[derive(Debug, Clone)]
 enum Grants {
-    Role(Role),
-    Scopes(Arc<[Scope]>),
+    Key(Access),
+    Token(Arc<[Scope]>),
 }
 
 #[derive(Debug, Clone)]
@@ -54,8 +54,20 @@ pub(super) struct RecentKeys(DashMap<[u8; 32], (KnownKey, Timestamp)>);
 impl Principal {
     pub(super) fn may(&self, scope: Scope) -> bool {
         match &self.grants {
-            Grants::Role(role) => role.may(scope),
-            Grants::Scopes(scopes) => scopes.contains(&scope) || scopes.contains(&Scope::Admin),
+            Grants::Key(access) => access.may(scope),
+            Grants::Token(scopes) => {
+                let is_administrators = scopes.contains(&Scope::Admin) && Role::Admin.may(scope);
+                is_administrators || scopes.contains(&scope)
+            }
+        }
+    }
+
+    /// A purpose for a call, if this principal may claim it.
+    pub(super) fn claim(&self, purpose: Purpose) -> Result<ClaimedPurpose, MissingScope> {
+        match &self.grants {
+            Grants::Key(access) => access.claim(purpose),
+            // No role lets claim more than another, so the least one stands for none.
+            Grants::Token(scopes) => Access { role: Role::Viewer, granted: scopes.to_vec() }.claim(purpose),
         }
     }
 
@@ -76,17 +88,16 @@ impl Principal {
         bearer: &str,
         read_only: bool,
     ) -> Result<Self, NotAdmitted> {
-        if bearer.starts_with("clk_") {
-            let key = recent.find(app, bearer).await.map_err(NotAdmitted::Store)?;
-            let key = key.ok_or(NotAdmitted::Unknown(None))?;
+        if let Some(key) = recent.find(app, bearer).await.map_err(NotAdmitted::Store)? {
             return Ok(Self {
                 name: key.name.into(),
-                grants: Grants::Role(key.role),
+                grants: Grants::Key(key.access),
                 read_only,
                 credential: Credential::Key(Secret::new(bearer)),
             });
         }
-        let issuer = issuer.ok_or(NotAdmitted::Unknown(None))?;
+        // Keys have no dots, signed tokens have two.
+        let issuer = issuer.filter(|_| bearer.contains('.')).ok_or(NotAdmitted::Unknown(None))?;
         let claims = issuer.verify(bearer, app.clock.now()).await.map_err(|error| NotAdmitted::Unknown(Some(error)))?;
         Ok(Self::of_token(claims, read_only))
     }
@@ -95,7 +106,7 @@ impl Principal {
         let scopes = Scope::ALL.into_iter().filter(|scope| claims.scopes.iter().any(|text| text == scope.as_str()));
         Self {
             name: format!("oauth:{}", claims.subject).into(),
-            grants: Grants::Scopes(scopes.collect()),
+            grants: Grants::Token(scopes.collect()),
             read_only,
             credential: Credential::Token,
         }

@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::access::Scope;
 use crate::domain::event::{Actor, Door};
+use crate::store::{AuditEntry, AuditOutcome};
 
 use super::Shared;
 use super::args::Args;
@@ -26,7 +27,7 @@ use super::failure::Failure;
 use super::follow::Subscriptions;
 use super::principal::Principal;
 use super::tool::{Answer, Asked, ToolSpec};
-use super::{completions, output, prompts, resources, tasks};
+use super::{completions, prompts, resources, tasks};
 
 /// How long a client may keep the list of tools. A key's role does not change.
 const TOOLS_TTL_MS: u64 = 5 * 60 * 1000;
@@ -264,37 +265,50 @@ impl McpServer {
         outcome: &Result<Answer, Failure>,
     ) {
         let (result, code, body) = match outcome {
-            Ok(Answer::Done(body) | Answer::Linked(body, _)) if !tool.hints.read_only => ("done", None, Some(body)),
-            Ok(Answer::Input(_)) => ("refused", Some("confirmation_required"), None),
+            Ok(Answer::Done(body) | Answer::Linked(body, _)) if !tool.hints.read_only => {
+                (AuditOutcome::Done, None, Some(body))
+            }
+            Ok(Answer::Input(_)) => (AuditOutcome::Refused, Some("confirmation_required"), None),
             Ok(_) if tool.shows_numbers => return self.audit_numbers(by, tool.name, arguments_sha256).await,
             Ok(_) => return,
-            Err(failure) if failure.is_refusal => ("refused", Some(failure.code), Some(&failure.details)),
+            Err(failure) if failure.is_refusal => (AuditOutcome::Refused, Some(failure.code), Some(&failure.details)),
             Err(_) if tool.hints.read_only => return,
-            Err(failure) => ("failed", Some(failure.code), Some(&failure.details)),
+            Err(failure) => (AuditOutcome::Failed, Some(failure.code), Some(&failure.details)),
         };
         let id = |name: &str| body.and_then(|body| body[name].as_str());
-        let detail = json!({
-            "outcome": result,
-            "code": code,
-            "call_id": id("call_id"),
-            "decision_id": id("decision_id"),
-            "arguments_sha256": arguments_sha256,
-        });
-        self.write_audit(by, tool.name, detail).await;
+        let entry = AuditEntry {
+            outcome: result,
+            code: code.map(str::to_owned),
+            call_id: id("call_id").and_then(|id| id.parse().ok()),
+            decision_id: id("decision_id").and_then(|id| id.parse().ok()),
+            ..self.entry(by, tool.name, arguments_sha256)
+        };
+        self.write(entry).await;
     }
 
     async fn audit_numbers(&self, by: &Principal, action: &str, arguments_sha256: String) {
         if by.may(Scope::NumbersRead) {
-            let detail = json!({ "outcome": "read_numbers", "arguments_sha256": arguments_sha256 });
-            self.write_audit(by, action, detail).await;
+            let entry = AuditEntry { outcome: AuditOutcome::ReadNumbers, ..self.entry(by, action, arguments_sha256) };
+            self.write(entry).await;
         }
     }
 
-    async fn write_audit(&self, by: &Principal, action: &str, detail: Value) {
-        let (app, actor) = (&self.shared.app, Actor::new(Door::Mcp, &*by.name));
-        let written = app.store.record_audit(format!("mcp.{action}"), output::compact(detail), &actor, app.clock.now());
-        if let Err(error) = written.await {
-            tracing::error!(%error, action, "an audit entry could not be written");
+    fn entry(&self, by: &Principal, action: &str, arguments_sha256: String) -> AuditEntry {
+        AuditEntry {
+            at: self.shared.app.clock.now(),
+            actor: Actor::new(Door::Mcp, &*by.name),
+            action: action.to_owned(),
+            outcome: AuditOutcome::Done,
+            code: None,
+            call_id: None,
+            decision_id: None,
+            arguments_sha256,
+        }
+    }
+
+    async fn write(&self, entry: AuditEntry) {
+        if let Err(error) = self.shared.app.store.record_audit(entry).await {
+            tracing::error!(%error, "an audit entry could not be written");
         }
     }
 }

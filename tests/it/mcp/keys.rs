@@ -5,7 +5,7 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use clearline::app::WallClock;
-use clearline::store::{AuditFilter, Store};
+use clearline::store::{AuditOutcome, Store};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
@@ -77,8 +77,8 @@ async fn a_key_sees_and_uses_what_its_role_may_and_all_of_it_is_written_down() {
     assert!(masked.contains("+1212•••0187") && !masked.contains(VISITOR), "{masked}");
     assert!(admin.call("list_active_calls", json!({})).await.to_string().contains(VISITOR));
 
-    let careful =
-        Client::new(&server.base, &server.settings().create_key("admin").0).with_header("x-mcp-readonly", "true");
+    let careful = Client::new(&server.base, &server.settings().create_key_with("admin", &["calls:emergency"]).0)
+        .with_header("x-mcp-readonly", "true");
     let seen = careful.send("tools/list", json!({})).await.body;
     assert!(!names(&seen).contains(&"add_to_dnc") && names(&seen).contains(&"check_dnc_status"));
     assert_eq!(careful.error("add_to_dnc", json!({"number": SELLER})).await["code"], "read_only");
@@ -86,23 +86,21 @@ async fn a_key_sees_and_uses_what_its_role_may_and_all_of_it_is_written_down() {
 
     let url = server.settings().value("STORE__URL");
     let store = Store::open(&url, &TaskTracker::new()).await.unwrap();
-    let filter = AuditFilter { action_prefix: Some("mcp."), ..AuditFilter::default() };
-    let entries = store.list_audit(filter, 50).await.unwrap();
-    let has = |action: &str, outcome: &str, code: Option<&str>| {
-        let fits = |detail: &Value| detail["outcome"] == outcome && detail["code"].as_str() == code;
-        entries.iter().any(|entry| entry.action == action && fits(&entry.detail))
+    let entries = store.list_audit(50).await.unwrap();
+    let has = |action: &str, outcome, code: Option<&str>| {
+        entries.iter().any(|entry| entry.action == action && entry.outcome == outcome && entry.code.as_deref() == code)
     };
-    assert!(has("mcp.add_to_dnc", "done", None));
-    assert!(has("mcp.add_to_dnc", "refused", Some("read_only")));
-    assert!(has("mcp.initiate_call_with_compliance", "refused", Some("missing_scope")));
-    assert!(has("mcp.list_active_calls", "read_numbers", None));
-    assert_eq!(entries.iter().filter(|entry| entry.action == "mcp.list_active_calls").count(), 1, "masked is not read");
+    assert!(has("add_to_dnc", AuditOutcome::Done, None));
+    assert!(has("add_to_dnc", AuditOutcome::Refused, Some("read_only")));
+    assert!(has("initiate_call_with_compliance", AuditOutcome::Refused, Some("missing_scope")));
+    assert!(has("list_active_calls", AuditOutcome::ReadNumbers, None));
+    assert_eq!(entries.iter().filter(|entry| entry.action == "list_active_calls").count(), 1, "masked is not read");
 }
 
 #[tokio::test]
 async fn a_key_dials_as_much_as_it_may() {
     let (vendors, server, _) = open_house(&[("LIMITS__CONCURRENT_CALLS", "1")]).await;
-    let agent = Client::new(&server.base, &server.settings().create_key("admin").0);
+    let agent = Client::new(&server.base, &server.settings().create_key_with("admin", &["calls:emergency"]).0);
     vendors.seat(SELLER, "silent").await;
     let to = |number: &str| json!({"to": number, "purpose": "emergency"});
     let (one, two) = tokio::join!(

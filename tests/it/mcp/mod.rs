@@ -14,7 +14,7 @@ async fn open_house(own: &[(&str, &str)]) -> (Vendors, Server, Client) {
     let vendors = Vendors::start().await;
     let settings: Vec<_> = [("COMPLIANCE__PURPOSES", "telemarketing,emergency")].iter().chain(own).copied().collect();
     let server = Server::start(&vendors, &settings).await;
-    let key = server.settings().create_key("admin").0;
+    let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
     let client = Client::new(&server.base, &key);
     (vendors, server, client)
 }

@@ -8,13 +8,16 @@ use super::client::Client;
 use super::open_house;
 use crate::SELLER;
 
+/// The emulated vendor's own.
+const VENDOR_KEY: (&str, &str) = ("AGENTS__ELEVENLABS__API_KEY", "emulated-api-key");
+
 fn id(body: &Value, name: &str) -> String {
     body[name].as_str().unwrap_or_else(|| panic!("{name} in {body}")).to_owned()
 }
 
 #[tokio::test]
 async fn an_agent_works_a_whole_call() {
-    let (vendors, server, agent) = open_house(&[]).await;
+    let (vendors, server, agent) = open_house(&[VENDOR_KEY]).await;
     vendors.seat(SELLER, "seller").await;
     let blocked = agent.error("initiate_call_with_compliance", json!({"to": SELLER})).await;
     assert_eq!((&blocked["code"], &blocked["retryable"]), (&json!("compliance_blocked"), &json!(false)));
@@ -56,11 +59,18 @@ async fn an_agent_works_a_whole_call() {
     while lines.len() < 2 {
         let read = json!({"call_id": call, "after_seq": after, "wait_secs": 50});
         let heard = agent.call("get_call_transcript", read).await;
+        assert_eq!(heard["ended"], false, "the call ended before anything was said: {heard}");
         after = heard["next_seq"].as_i64().unwrap();
         lines.extend(heard["lines"].as_array().unwrap().clone());
     }
     assert!(lines.iter().all(|line| (line["role"] == "caller") == (line["untrusted"] == true)), "{lines:?}");
     assert_eq!(vendors.dials(), 1);
+    let told = json!({"call_id": call, "message": "The seller is in a hurry."});
+    assert_eq!(agent.call("send_message_to_agent", told).await["sent"], true);
+    assert_eq!(agent.call("send_dtmf", json!({"call_id": call, "digits": "1w2"})).await["sent"], true);
+    let outside =
+        agent.error("transfer_call", json!({"call_id": call, "to": "+12125550114", "purpose": "telemarketing"}));
+    assert_eq!(outside.await["code"], "compliance_blocked", "a transfer is a call to somebody");
 
     agent.call("end_call", json!({"call_id": call})).await;
     let mut ended = json!({});
@@ -121,7 +131,7 @@ async fn records_are_kept_and_bind_at_once() {
 
 #[tokio::test]
 async fn voice_agents_are_made_read_and_mended() {
-    let (_vendors, _server, agent) = open_house(&[("AGENTS__ELEVENLABS__API_KEY", "emulated-api-key")]).await;
+    let (_vendors, _server, agent) = open_house(&[VENDOR_KEY]).await;
     let made = agent.call("elevenlabs_create_agent", json!({"name": "Follow-up", "prompt": "Be brief."})).await;
     assert_eq!(made["ready_for_calls"], true, "{made}");
     let its_id = id(&made, "agent_id");
@@ -164,7 +174,7 @@ async fn a_wait_as_a_task_outlives_a_restart() {
     let (vendors, mut server, agent) = open_house(&[]).await;
     vendors.seat(SELLER, "echo").await;
     let tasks = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
-    let key = server.settings().create_key("admin").0;
+    let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
     let able = Client::new(&server.base, &key).able_to(tasks.clone());
     let placed = agent.call("initiate_call_with_compliance", json!({"to": SELLER, "purpose": "emergency"})).await;
     let call = id(&placed, "call_id");
@@ -208,7 +218,7 @@ async fn a_dial_waits_for_a_persons_word_where_the_operator_wants_it() {
     agent.call("initiate_call_with_compliance", with_token(SELLER)).await;
     assert_eq!(agent.error("initiate_call_with_compliance", with_token(SELLER)).await["code"], "confirmation_invalid");
 
-    let key = server.settings().create_key("admin").0;
+    let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
     let able = Client::new(&server.base, &key).able_to(json!({"elicitation": {"form": {}}}));
     let question = able.result("initiate_call_with_compliance", call.clone()).await;
     assert_eq!(question["resultType"], "input_required", "{question}");

@@ -9,18 +9,15 @@ const WORDS = {
   "/api/v1/dnc/remove": "take off the do-not-call list", "/console/actions/calls/{id}/do-not-call": "mark do-not-call",
   "/console/data/numbers": "look up a number", "/console/sign-out": "sign out", "/api/v1/consents": "record a consent",
   "/api/v1/consents/revoke": "revoke a consent", "/api/v1/outbound/stop": "stop all outbound", "/api/v1/outbound/release": "release outbound",
-  outbound_stopped: "stop all outbound", outbound_released: "release outbound",
   ...Object.fromEntries(["message", "say", "dtmf", "mute", "unmute", "hold", "resume", "listen", "take-over", "transfer"]
     .map((step) => [`/api/v1/calls/{id}/${step}`, step.replace("message", "whisper to the agent").replace("-", " ")])),
 };
 const KINDS = { done: "good", refused: "warn", failed: "bad", read_numbers: "info" };
 
-function row({ at, by, action, detail }) {
-  const what = action.replace(/^(console|api)\./, "");
-  const { outcome = "done", code, call_id: call, reason } = detail ?? {};
+function row({ at, by, action, outcome, code, call_id: call }) {
   return el("tr", {},
-    el("td", {}, day(at)), el("td", {}, by.name), el("td", {}, by.door), el("td", {}, WORDS[what] ?? readable(what)),
-    el("td", { class: "wide" }, call ? el("a", { href: `/console/calls/${call}` }, `…${call.slice(-6)}`) : reason ?? ""),
+    el("td", {}, day(at)), el("td", {}, by.name), el("td", {}, by.door), el("td", {}, WORDS[action] ?? readable(action)),
+    el("td", { class: "wide" }, call ? el("a", { href: `/console/calls/${call}` }, `…${call.slice(-6)}`) : ""),
     el("td", {}, el("span", { class: `chip ${KINDS[outcome] ?? ""}` }, readable(outcome)), code ? ` ${code}` : ""));
 }
 

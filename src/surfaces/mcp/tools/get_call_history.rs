@@ -66,6 +66,7 @@ pub(super) fn page(asked: &Asked) -> Result<(Option<Cursor>, u32), Failure> {
 async fn run(asked: &Asked) -> Result<Answer, Failure> {
     let (cursor, limit) = page(asked)?;
     let filter = CallFilter {
+        live: false,
         state: asked.args.word("state"),
         direction: asked.args.word("direction"),
         number: asked.args.number("number"),

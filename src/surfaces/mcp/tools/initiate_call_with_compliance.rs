@@ -37,7 +37,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
     let request = PlaceCall {
         to,
         agent: asked.args.agent("agent"),
-        purpose: whom::purpose(asked),
+        purpose: placing::claim(asked, whom::purpose(asked))?,
         lead_id,
         dynamic_variables: asked.args.variables("dynamic_variables"),
     };

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{PlaceCall, Placed};
-use crate::domain::access::Scope;
+use crate::app::{PlaceCall, PlaceCallError, Placed};
+use crate::domain::access::{ClaimedPurpose, MissingScope};
 use crate::domain::{CallState, Decision, DecisionId, Purpose};
 
 use super::super::args::{Field, Kind, optional};
@@ -30,8 +30,7 @@ pub(super) const CONFIRM_TOKEN: Field = optional(
 
 /// Asks for a person's word where the operator wants it, then places the call, once for its key.
 pub(super) async fn place(asked: &Asked, request: PlaceCall) -> Result<Answer, Failure> {
-    must_be_claimable(asked, request.purpose)?;
-    let purpose = json!(request.purpose);
+    let purpose = json!(Purpose::from(request.purpose));
     if let Some(question) = confirm(asked, call_question(&request.to, &purpose)).await? {
         return Ok(Answer::Input(question));
     }
@@ -61,10 +60,10 @@ pub(super) async fn place(asked: &Asked, request: PlaceCall) -> Result<Answer, F
 
 /// What the gate would say, without placing anything.
 pub(super) async fn dry_run(asked: &Asked, request: &PlaceCall) -> Result<Answer, Failure> {
-    must_be_claimable(asked, request.purpose)?;
     let app = asked.app();
-    if !app.config.compliance.purposes.contains(&request.purpose) {
-        return Err(Failure::place_call(&crate::app::PlaceCallError::PurposeNotAllowed(request.purpose)));
+    let purpose = request.purpose.into();
+    if !app.config.compliance.purposes.contains(&purpose) {
+        return Err(Failure::place_call(&PlaceCallError::PurposeNotAllowed(purpose)));
     }
     let answer = app.what_if(request, asked.actor()).await?;
     Ok(Answer::Done(json!({
@@ -78,15 +77,15 @@ pub(super) async fn dry_run(asked: &Asked, request: &PlaceCall) -> Result<Answer
 }
 
 /// An emergency lifts most rules, so a key needs more than the right to place calls.
-pub(super) fn must_be_claimable(asked: &Asked, purpose: Purpose) -> Result<(), Failure> {
-    if purpose != Purpose::Emergency || asked.principal.may(Scope::Admin) {
-        return Ok(());
-    }
-    Err(Failure::refusal(
-        "missing_scope",
-        "This key may not claim the purpose emergency: that needs the scope admin.",
-        "No call was placed. Claim the purpose that the call really has.",
-    ))
+pub(super) fn claim(asked: &Asked, purpose: Purpose) -> Result<ClaimedPurpose, Failure> {
+    asked.principal.claim(purpose).map_err(|MissingScope(scope)| {
+        Failure::refusal(
+            "missing_scope",
+            format!("This key may not claim the purpose emergency: it lacks the scope {scope}."),
+            "No call was placed. Claim the purpose that the call really has.",
+        )
+        .details(json!({ "scopes": [scope] }))
+    })
 }
 
 /// The one given, else the id that the client gave to the model's use of this tool: a model that asks again means another call, a

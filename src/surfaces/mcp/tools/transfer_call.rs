@@ -45,7 +45,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
     };
     let purpose = args.word("purpose");
     if let Some(purpose) = purpose {
-        placing::must_be_claimable(asked, purpose)?;
+        placing::claim(asked, purpose)?;
     }
     let call = asked.live_call("call_id").await?;
     let request = TransferCall { to, briefing: args.text("briefing").map(str::to_owned), purpose };

@@ -20,7 +20,7 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
                   changes what is given and keeps the rest; else it makes a new lead, which needs a number. state and time_zone \
                   only of a verified address: the gate relies on them. A lead is no consent. Returns the lead.",
     hints: Hints { destructive: true, ..Hints::RECORD },
-    scopes: &[Scope::CallsWrite],
+    scopes: &[Scope::ComplianceWrite],
     fields: &[
         optional("lead_id", Kind::Lead, "The lead to change."),
         optional("external_id", NAME, "Your own id of it: keeps two people with one number apart."),
