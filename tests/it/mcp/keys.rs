@@ -77,8 +77,8 @@ async fn a_key_sees_and_uses_what_its_role_may_and_all_of_it_is_written_down() {
     assert!(masked.contains("+1212•••0187") && !masked.contains(VISITOR), "{masked}");
     assert!(admin.call("list_active_calls", json!({})).await.to_string().contains(VISITOR));
 
-    let careful =
-        Client::new(&server.base, &server.settings().create_key_with("admin", &["calls:emergency"]).0).with_header("x-mcp-readonly", "true");
+    let careful = Client::new(&server.base, &server.settings().create_key_with("admin", &["calls:emergency"]).0)
+        .with_header("x-mcp-readonly", "true");
     let seen = careful.send("tools/list", json!({})).await.body;
     assert!(!names(&seen).contains(&"add_to_dnc") && names(&seen).contains(&"check_dnc_status"));
     assert_eq!(careful.error("add_to_dnc", json!({"number": SELLER})).await["code"], "read_only");
