@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::domain::event::{Actor, Created, Door};
 use crate::domain::{AgentRef, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party, Purpose};
 use crate::protocol::twilio::rest::{RecordingChannels, RecordingRequest};
-use crate::protocol::twilio::twiml::{Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, render};
+use crate::protocol::twilio::twiml::{
+    Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, Voicemail, render,
+};
 
 use super::live_calls::{LiveCall, Next, token_deadline};
 use super::{App, JournalFull, ids};
@@ -101,6 +103,7 @@ impl App {
             Next::HangUp => Some(render(&HangUp)),
             Next::Apologise => Some(self.apology_document()),
             Next::Goodbye(text) => Some(render(&Goodbye { say: Say::plainly(text) })),
+            Next::Message(text) => Some(render(&Voicemail { say: Say::plainly(text) })),
         }
     }
 

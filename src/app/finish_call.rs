@@ -121,8 +121,10 @@ impl App {
                 () = tokio::time::sleep(Duration::from_secs(wait_s)) => {}
             }
             let record = call.record();
-            if record.streams > streams || record.transfer.is_some() {
-                // The stream was taken up again and its end has a watch of its own; or the call went on with somebody else.
+            let speaks_on = matches!(call.next_document(), Next::Message(_));
+            if record.streams > streams || record.transfer.is_some() || speaks_on {
+                // The stream was taken up again and its end has a watch of its own; or the call went on with somebody else, or with
+                // a message that takes its time.
                 return;
             }
             match self.ask_carrier(call).await {

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use crate::compliance::disclosure::{Disclosures, Language, Opening};
+use crate::compliance::disclosure::{self, Disclosures, Language, Opening, VoicemailError};
 use crate::compliance::evidence;
 use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Reassigned, Relationship, RelationshipKind};
 use crate::compliance::opt_out::OptOutPhrases;
@@ -123,8 +123,7 @@ impl Gate {
         callback: Option<&E164>,
         recorded: bool,
     ) -> String {
-        let states: Vec<StateCode> =
-            decision.into_iter().flat_map(|d| &d.places).filter_map(|place| place.state.parse().ok()).collect();
+        let states = states_of(decision);
         let opening = Opening {
             purpose,
             language: Language::English,
@@ -136,6 +135,40 @@ impl Gate {
             states: &states,
         };
         self.disclosures.compose(&opening, &self.tables).text()
+    }
+
+    /// The message for a called party's machine, or why none may be left.
+    pub fn voicemail(
+        &self,
+        decision: Option<&Decision>,
+        purpose: Purpose,
+        seller: &SellerConfig,
+        recorded: bool,
+        message: &str,
+    ) -> Result<String, VoicemailError> {
+        let callback = seller.complete().map(|(_, number)| number);
+        let states = states_of(decision);
+        let opening = Opening {
+            purpose,
+            language: Language::English,
+            seller: &self.seller,
+            callback: callback.as_ref(),
+            opt_out_key: None,
+            recorded,
+            states: &states,
+        };
+        self.disclosures.voicemail(&opening, seller.opt_out_number.parse().ok().as_ref(), message, &self.tables)
+    }
+
+    /// What is said when a recording begins in mid-call.
+    pub fn recording_notice(&self) -> &str {
+        self.disclosures.recording_notice(Language::English).unwrap_or("This call is recorded.")
+    }
+
+    /// The laws by which everybody on a call with this number must know of its recording: one for each place it may be in, empty
+    /// where one party is enough. None where the place is not known.
+    pub fn recording_laws(&self, number: &E164) -> Option<Vec<String>> {
+        disclosure::recording_laws(number, &self.tables)
     }
 
     /// The phrase of the table by which this text asks not to be called again.
@@ -224,6 +257,10 @@ impl Gate {
         }
         facts
     }
+}
+
+fn states_of(decision: Option<&Decision>) -> Vec<StateCode> {
+    decision.into_iter().flat_map(|d| &d.places).filter_map(|place| place.state.parse().ok()).collect()
 }
 
 /// On any list of this kind? Unknown when none was asked.

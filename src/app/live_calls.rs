@@ -78,6 +78,8 @@ pub enum Next {
     Apologise,
     /// A sentence that closes the matter, then the end.
     Goodbye(String),
+    /// A message for a machine, after its beep, then the end.
+    Message(String),
 }
 
 #[derive(Debug)]
@@ -372,7 +374,7 @@ impl Claim {
         self.0.store(false, Ordering::Release);
     }
 
-    fn is_made(&self) -> bool {
+    pub(super) fn is_made(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }

@@ -95,6 +95,7 @@ impl App {
 
     fn terms(&self, call: &LiveCall, start: &StreamStart) -> Terms {
         let record = call.record();
+        let hold_back = self.hold_back(call, &record);
         let mut variables = record.dynamic_variables;
         // ElevenLabs fills its own caller variables only for calls it carries itself, so these are ours.
         variables.insert("caller_number".to_owned(), record.from.as_str().into());
@@ -105,7 +106,7 @@ impl App {
             initiation: Initiation { dynamic_variables: variables, first_message: None },
             max_duration: self.time_left(call),
             warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
-            hold_back: None,
+            hold_back,
             notes: call.take_notes(),
             approved_tools: self.config.agents.elevenlabs.approved_tools.iter().cloned().collect::<BTreeSet<_>>(),
         }

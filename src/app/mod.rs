@@ -1,5 +1,6 @@
 //! The control plane: one use case a file, the registry of live calls, the journal's one writer.
 
+mod agent_tools;
 mod answer_call;
 mod answered_by;
 mod call_updates;
@@ -25,6 +26,7 @@ mod place_call;
 mod post_call;
 mod privacy;
 mod reconcile;
+mod record_call;
 mod record_consent;
 mod record_opt_out;
 mod recover;
@@ -70,13 +72,14 @@ pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
 pub use privacy::{Erasure, erase_person, evidence_until};
+pub use record_call::RecordingError;
 pub use record_consent::{NewConsent, record_consent};
 pub use replay::{ReplayOutcome, Replayer};
 pub use say::SENTENCE_MAX;
 pub use sign_in::{Session, create_sign_in_link};
 pub use steer_call::{ControlError, MESSAGE_MAX};
 pub use take_over::TakeOver;
-pub use transfer_call::{BRIEFING_MAX, TransferCall, TransferError, TransferTo, Transferring};
+pub use transfer_call::{BRIEFING_MAX, LegEnded, TransferCall, TransferError, TransferTo, Transferring};
 pub use urls::Urls;
 
 /// Everything that the use cases work with. Boot builds one and shares it.

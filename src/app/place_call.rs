@@ -14,16 +14,13 @@ use futures_util::FutureExt as _;
 
 use crate::carrier::DialError;
 use crate::compliance::clearance::{Clearance, ClearanceError, DialOrder};
-use crate::config;
 use crate::domain::access::ClaimedPurpose;
-use crate::domain::event::{Actor, Created};
+use crate::domain::event::{Actor, Created, OnMachine};
 use crate::domain::{
     AgentRef, AgentVendor, AttemptId, Call, CallEvent, CallId, Decision, DecisionId, Direction, Disposition, E164,
     LeadId, Party, Purpose,
 };
-use crate::protocol::twilio::rest::{
-    DialRequest, MachineDetection, MachineDetectionMode, RecordingChannels, RecordingRequest,
-};
+use crate::protocol::twilio::rest::{DialRequest, MachineDetection, RecordingChannels, RecordingRequest};
 use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::{LiveCall, Next};
@@ -40,6 +37,8 @@ pub struct PlaceCall {
     pub purpose: ClaimedPurpose,
     pub lead_id: Option<LeadId>,
     pub dynamic_variables: BTreeMap<String, serde_json::Value>,
+    /// What is done if a machine picks up; none: what the settings say.
+    pub on_machine: Option<OnMachine>,
 }
 
 /// A call that was let through, or one that was not.
@@ -144,6 +143,7 @@ impl App {
             && record.purpose == Some(request.purpose.into())
             && record.lead_id == request.lead_id
             && record.dynamic_variables == request.dynamic_variables
+            && record.on_machine == request.on_machine
             && request.agent.as_ref().or(default.as_ref()) == Some(&record.agent)
     }
 
@@ -175,6 +175,9 @@ impl App {
         };
         let asked = async {
             self.journal.record_durably(call_id, CallEvent::Created(created)).await?;
+            if let Some(plan) = request.on_machine {
+                self.journal.record_durably(call_id, CallEvent::MachinePlanned { plan }).await?;
+            }
             self.ask_gate(&call, &question).await
         };
         let (decision_id, decision, clearance) = match asked.await {
@@ -345,7 +348,7 @@ impl App {
         }
         self.warm_agent(call);
         let began = self.clock.now();
-        match carrier.dial(order, &self.dial_request(call.id, from.clone())).await {
+        match carrier.dial(order, &self.dial_request(&call.record(), from.clone())).await {
             Ok(resource) => self.carrier_accepted(call, attempt_id, resource.sid).await?,
             Err(DialError::Refused(refusal)) => {
                 self.store.settle_attempt(attempt_id, Settlement::Refused, self.clock.now()).await?;
@@ -389,7 +392,8 @@ impl App {
         Ok(())
     }
 
-    fn dial_request(&self, call_id: CallId, from: E164) -> DialRequest {
+    fn dial_request(&self, record: &Call, from: E164) -> DialRequest {
+        let call_id = record.id;
         let settings = &self.config.carrier.twilio;
         DialRequest {
             from,
@@ -402,12 +406,10 @@ impl App {
                 channels: RecordingChannels::Dual,
                 status_callback: self.urls.recording_callback(call_id),
             }),
-            machine_detection: (settings.machine_detection != config::MachineDetection::Off).then(|| {
-                MachineDetection {
-                    mode: MachineDetectionMode::Enable,
-                    callback: self.urls.amd_callback(call_id),
-                    timeout: None,
-                }
+            machine_detection: self.detection_mode(record).map(|mode| MachineDetection {
+                mode,
+                callback: self.urls.amd_callback(call_id),
+                timeout: None,
             }),
         }
     }

@@ -367,7 +367,7 @@ mod tests {
         let request = TransferRequest {
             caller_id: &caller_id,
             ring_timeout: Duration::from_secs(25),
-            time_limit: Duration::from_mins(60),
+            time_limit: Duration::from_hours(1),
             action_url: "https://voice.example.com/webhooks/transfer",
             answered_url: "https://voice.example.com/webhooks/transfer-answered",
             briefing_url: None,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::domain::{AgentRef, E164, Purpose, Secret};
 
 use super::transfers::TransfersConfig;
+
 /// How long a phone may ring. 47 CFR 64.1200(a)(6): an unanswered telemarketing call may not be disconnected before 15 seconds or
 /// four rings; Twilio's `Timeout` (Calls resource) takes 600 seconds at most.
 const RING_TIMEOUT_S: RangeInclusive<u32> = 15..=600;
@@ -54,6 +55,7 @@ pub struct StoreConfig {
 pub struct SellerConfig {
     pub name: String,
     pub callback_number: String,
+    pub opt_out_number: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -79,6 +81,7 @@ pub struct TwilioConfig {
     pub ring_timeout_s: u32,
     pub record: bool,
     pub machine_detection: MachineDetection,
+    pub voicemail: String,
 }
 
 /// What is done about answering machines.
@@ -88,6 +91,7 @@ pub enum MachineDetection {
     Off,
     HangUp,
     Note,
+    Message,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -130,6 +134,7 @@ pub struct RetellConfig {
 pub struct CallsConfig {
     pub max_duration_s: u64,
     pub warn_before_end_s: u64,
+    pub machine_wait_ms: u64,
     pub agent_silence_s: u64,
     pub agent_ready_s: u64,
     pub resume_wait_s: u64,
@@ -230,6 +235,7 @@ impl Config {
         };
         number("carrier.twilio.from", &self.carrier.twilio.from);
         number("seller.callback_number", &self.seller.callback_number);
+        number("seller.opt_out_number", &self.seller.opt_out_number);
         let mut url = |key, text: &str, may_be_empty: bool| {
             let fine =
                 url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -254,6 +260,11 @@ impl Config {
         }
         if let Some(bad) = self.agents.routes.iter().find(|route| parse_route(route).is_none()) {
             problems.push(("agents.routes", format!("`{bad}` is not like +12125550100=elevenlabs:agent_123")));
+        }
+        if self.carrier.twilio.machine_detection == MachineDetection::Message
+            && self.carrier.twilio.voicemail.trim().is_empty()
+        {
+            problems.push(("carrier.twilio.voicemail", "machine_detection = \"message\" needs a message".to_owned()));
         }
         if let Some(bad) = self.transfers.bad_target() {
             problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Actor, CallEvent, Created, StreamCounters, TransferStarted};
+use super::event::{Actor, CallEvent, Created, OnMachine, StreamCounters, TransferStarted};
 use super::ids::{AgentRef, CallId, CallSid, ConversationId, DecisionId, LeadId, RecordingSid};
 use super::{Disposition, Party, Purpose};
 
@@ -114,6 +114,9 @@ pub struct Call {
     pub call_sid: Option<CallSid>,
     pub decision_id: Option<DecisionId>,
     pub answered_by: Option<AnsweredBy>,
+    /// None: what the settings say.
+    #[serde(default)]
+    pub on_machine: Option<OnMachine>,
     pub conversation_id: Option<ConversationId>,
     pub disposition: Option<Disposition>,
     /// Set once somebody asked for the end; the disposition that the end will then have.
@@ -167,6 +170,7 @@ impl Call {
             call_sid: None,
             decision_id: None,
             answered_by: None,
+            on_machine: None,
             conversation_id: None,
             disposition: None,
             ending_as: None,
@@ -196,6 +200,9 @@ impl Call {
             CallEvent::CarrierStatus { status, .. } => self.apply_status(*status, at),
             CallEvent::AnsweredBy { answered_by, .. } => {
                 self.answered_by.get_or_insert(*answered_by);
+            }
+            CallEvent::MachinePlanned { plan } => {
+                self.on_machine.get_or_insert_with(|| plan.clone());
             }
             CallEvent::StreamStarted { .. } => {
                 self.open_streams += 1;

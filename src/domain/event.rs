@@ -72,6 +72,18 @@ pub enum CallEvent {
         answered_by: AnsweredBy,
         detection_ms: Option<u32>,
     },
+    /// What is to be done if a machine picks up.
+    MachinePlanned {
+        plan: OnMachine,
+    },
+    /// A message is left on a machine.
+    MessageLeft {
+        text: String,
+    },
+    /// No message may be left; the call ends without one.
+    MessageWithheld {
+        reason: String,
+    },
     StreamStarted {
         stream_sid: StreamSid,
     },
@@ -209,6 +221,12 @@ pub enum CallEvent {
         channel: OptOutChannel,
         words: String,
     },
+    /// Somebody started, paused, resumed or stopped the recording at the carrier. `announced`: the other party was told first.
+    RecordingSteered {
+        by: Actor,
+        step: RecordingStep,
+        announced: bool,
+    },
     RecordingStored {
         recording_sid: RecordingSid,
         url: String,
@@ -300,6 +318,29 @@ pub enum Door {
     Demo,
     /// Clearline itself: a watchdog, a shutdown, a restart.
     System,
+}
+
+/// What is done with a recording of a live call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingStep {
+    Start,
+    Pause,
+    Resume,
+    Stop,
+}
+
+/// What is done if a machine picks up a call of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum OnMachine {
+    /// The agent talks to it.
+    Release,
+    HangUp,
+    /// This is said after the beep, with all that the law wants said around it.
+    Message {
+        text: String,
+    },
 }
 
 /// To whom a call is to go on.

@@ -102,14 +102,18 @@ async fn a_muted_agent_is_not_heard() {
     assert_eq!(live.stream.hear(FRAME).await, [0x17; FRAME]);
     live.step("mute", json!({})).await;
     live.event("agent_muted").await;
-    live.stream.frame(&[0x2A; FRAME]).await;
     live.agent_was_told("You have been muted").await;
     live.step("unmute", json!({})).await;
     live.event("agent_unmuted").await;
+    live.stream.frame(&[0x33; FRAME]).await;
+    assert_eq!(live.stream.hear(FRAME).await, [0x33; FRAME]);
+    live.step("mute", json!({})).await;
+    live.agent_was_told("You have been muted").await;
+    live.stream.frame(&[0x2A; FRAME]).await;
     let counters = live.counters().await;
     assert_eq!(
-        (&counters["agent_bytes"], &counters["agent_withheld_bytes"]),
-        (&json!(FRAME), &json!(FRAME)),
+        (&counters["caller_bytes"], &counters["agent_bytes"]),
+        (&json!(3 * FRAME), &json!(2 * FRAME)),
         "{counters}"
     );
 }
@@ -237,7 +241,76 @@ async fn an_operator_takes_a_call_over_and_hands_it_back() {
     live.event("handed_back").await;
     live.agent_was_told("handed back to you").await;
     live.stream.frame(&[0x2A; FRAME]).await;
-    assert_eq!(live.stream.hear(FRAME).await, [0x2A; FRAME]);
+    // The echo of what the caller said before may come late.
+    let heard = live.stream.hear(FRAME).await;
+    let heard = if heard == [0x17; FRAME] { live.stream.hear(FRAME).await } else { heard };
+    assert_eq!(heard, [0x2A; FRAME]);
     let mut again = live.server.api.socket(&path).await.unwrap();
     again.close(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_recording_begins_after_its_notice_was_heard() {
+    let vendors = Vendors::start().await;
+    let server =
+        Server::start(&vendors, &[VENDOR_KEY, ("AGENTS__ELEVENLABS__SAY_VOICE", "emulatedVoiceAva00000")]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+    let path = format!("/api/v1/calls/{call}/recording");
+    let step = async |step: &str| server.api.post(&path, &json!({"step": step})).await;
+    let started = step("start").await;
+    assert_eq!(started.status, 202, "{}", started.body);
+    assert_eq!(server.api.event_of(&call, "house_spoke").await["text"], "This call is recorded and transcribed.");
+    let steered = server.api.event_of(&call, "recording_steered").await;
+    assert_eq!((&steered["step"], &steered["announced"]), (&json!("start"), &json!(true)), "{steered}");
+    assert_eq!(server.api.event_of(&call, "recording_stored").await["status"], "in-progress");
+    assert_eq!(step("start").await.status, 409);
+    for what in ["pause", "resume", "stop"] {
+        let answer = step(what).await;
+        assert_eq!(answer.status, 202, "{what}: {}", answer.body);
+    }
+    vendors.end_at_carrier(&sid).await;
+}
+
+#[tokio::test]
+async fn without_a_notice_nothing_is_recorded_where_the_law_asks_for_one() {
+    for (from, status) in [("+14155550113", 409), ("+12125550113", 202)] {
+        let vendors = Vendors::start().await;
+        let server = Server::start(&vendors, &[]).await;
+        let sid = vendors.ring_from(from, "silent").await;
+        let call = server.api.call_of(&sid).await;
+        server.api.conversing(&call, 1).await;
+        let answer = server.api.post(&format!("/api/v1/calls/{call}/recording"), &json!({"step": "start"})).await;
+        assert_eq!(answer.status, status, "{from}: {}", answer.body);
+        assert_eq!(answer.body["detail"].to_string().contains("632"), status == 409, "{from}: {}", answer.body);
+        vendors.end_at_carrier(&sid).await;
+    }
+}
+
+#[tokio::test]
+async fn an_agent_remembers_and_looks_up_and_transfers() {
+    let script = "agent: Hello.\ntool: remember {\"name\": \"pet\", \"text\": \"a dog\"}\ntool: recall {}\ntool: look_up_caller {}\n\
+                  tool: nonsense {}\ntool: transfer_call {\"to\": \"sales\"}";
+    let vendors = Vendors::start().await;
+    let agent = vendors.create_agent(script).await;
+    let own = [("AGENTS__DEFAULT", agent.as_str()), ("TRANSFERS__TARGETS", "sales=+12125550140"), VENDOR_KEY];
+    let server = Server::start(&vendors, &own).await;
+    vendors.seat("+12125550140", "answer\nwait 1s\nhang up").await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    assert_eq!(server.api.ended(&call).await["disposition"], "transferred");
+    let mut answered = Vec::new();
+    server
+        .api
+        .event("the tools' end", |entry| {
+            let event = &entry["event"];
+            if event["type"] == "tool_answered" {
+                answered.push((event["name"].as_str().unwrap().to_owned(), event["is_error"] == true));
+            }
+            event["type"] == "transfer_started"
+        })
+        .await;
+    let expected = [("remember", false), ("recall", false), ("look_up_caller", false), ("nonsense", true)];
+    assert_eq!(answered, expected.map(|(name, is_error)| (name.to_owned(), is_error)));
 }

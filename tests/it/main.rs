@@ -28,6 +28,7 @@ mod shutdown;
 mod tls;
 mod transfer;
 mod vendors;
+mod voicemail;
 mod webhooks;
 
 use std::time::Duration;

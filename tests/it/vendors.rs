@@ -45,7 +45,12 @@ impl Vendors {
 
     /// Somebody calls our number and behaves like this. Returns Twilio's id of the call.
     pub(super) async fn ring(&self, script: &str) -> String {
-        let answer = self.tell_twilio("inbound", &json!({"from": VISITOR, "to": OFFICE, "script": script})).await;
+        self.ring_from(VISITOR, script).await
+    }
+
+    /// The same, from this number.
+    pub(super) async fn ring_from(&self, number: &str, script: &str) -> String {
+        let answer = self.tell_twilio("inbound", &json!({"from": number, "to": OFFICE, "script": script})).await;
         answer["call_sid"].as_str().unwrap().to_owned()
     }
 
@@ -62,6 +67,16 @@ impl Vendors {
         let url = format!("{}/_emulator/faults", self.elevenlabs.base_url());
         let answer = self.http.post(url).json(&faults).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// An agent with a script of its own. Returns the name by which our settings know it.
+    pub(super) async fn create_agent(&self, script: &str) -> String {
+        let body = json!({"tags": [format!("script:{script}")], "conversation_config": {
+            "asr": {"user_input_audio_format": "ulaw_8000"}, "tts": {"agent_output_audio_format": "ulaw_8000"}}});
+        let url = format!("{}/v1/convai/agents/create", self.elevenlabs.base_url());
+        let request = self.http.post(url).header("xi-api-key", "emulated-api-key").json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        format!("elevenlabs:{}", answer["agent_id"].as_str().unwrap_or_else(|| panic!("{answer}")))
     }
 
     async fn tell_twilio(&self, what: &str, body: &Value) -> Value {

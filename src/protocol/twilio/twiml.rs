@@ -185,7 +185,7 @@ mod tests {
         TransferRequest {
             caller_id,
             ring_timeout: Duration::from_secs(25),
-            time_limit: Duration::from_mins(60),
+            time_limit: Duration::from_hours(1),
             action_url: url,
             answered_url: url,
             briefing_url: None,

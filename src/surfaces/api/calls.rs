@@ -11,9 +11,9 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, PlaceCall, PlaceCallError, Placed};
+use crate::app::{App, MESSAGE_MAX, PlaceCall, PlaceCallError, Placed};
 use crate::domain::access::Scope;
-use crate::domain::event::{Actor, Door};
+use crate::domain::event::{Actor, Door, OnMachine};
 use crate::domain::{AgentRef, Call, CallId, Direction, Disposition, E164, LeadId, Purpose};
 use crate::store::CallFilter;
 use crate::surfaces::auth::Caller;
@@ -31,6 +31,7 @@ struct PlaceBody {
     purpose: Option<String>,
     #[serde(default)]
     dynamic_variables: BTreeMap<String, Value>,
+    on_machine: Option<OnMachine>,
     #[serde(default)]
     dry_run: bool,
 }
@@ -124,6 +125,11 @@ async fn parse_place(app: &App, caller: &Caller, body: PlaceBody) -> Result<Plac
     if body.dynamic_variables.keys().any(|name| name.starts_with("system__")) {
         problem("dynamic_variables", "a name that starts with system__", "names of your own");
     }
+    if let Some(OnMachine::Message { text }) = &body.on_machine
+        && (text.trim().is_empty() || text.chars().count() > MESSAGE_MAX)
+    {
+        problem("on_machine.text", "a text of another length", "1 to 2000 characters");
+    }
     let to = match (&body.to, lead_id) {
         (Some(text), _) => text.parse::<E164>().map_or_else(
             |_| {
@@ -147,7 +153,8 @@ async fn parse_place(app: &App, caller: &Caller, body: PlaceBody) -> Result<Plac
     match to {
         Some(to) if problems.is_empty() => {
             let purpose = caller.claim(purpose)?;
-            Ok(PlaceCall { to, agent, purpose, lead_id, dynamic_variables: body.dynamic_variables })
+            let (dynamic_variables, on_machine) = (body.dynamic_variables, body.on_machine);
+            Ok(PlaceCall { to, agent, purpose, lead_id, dynamic_variables, on_machine })
         }
         _ => Err(Problem::invalid_arguments(&problems)),
     }

@@ -11,9 +11,9 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, ControlError, LiveCall};
+use crate::app::{App, ControlError, LiveCall, RecordingError};
 use crate::domain::access::Scope;
-use crate::domain::event::{Door, MessageKind};
+use crate::domain::event::{Door, MessageKind, RecordingStep};
 use crate::domain::{CallSid, Keys};
 use crate::surfaces::auth::Caller;
 use crate::surfaces::live_audio;
@@ -39,6 +39,12 @@ struct SayBody {
 #[serde(deny_unknown_fields)]
 struct KeysBody {
     keys: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordingBody {
+    step: RecordingStep,
 }
 
 /// `POST …/message`: tells the agent something (`kind: context`, the default) or speaks in the caller's place (`user_message`).
@@ -137,6 +143,20 @@ pub(super) async fn resume(
     Ok(accepted(&call, json!({})))
 }
 
+/// `POST …/recording`: `{"step": "start" | "pause" | "resume" | "stop"}`. A start answers when the notice was heard.
+pub(super) async fn recording(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    may_work(&caller)?;
+    let body: RecordingBody = parse_json(&body)?;
+    let call = live(&app, &id)?;
+    app.steer_recording(&call, caller.actor(Door::Api), body.step).await.map_err(recording_problem)?;
+    Ok(accepted(&call, json!({ "step": body.step })))
+}
+
 /// `GET …/listen` (WebSocket): both sides of the call, see `live_audio`.
 pub(super) async fn listen(
     State(app): State<Arc<App>>,
@@ -222,5 +242,18 @@ pub(super) fn problem(error: ControlError) -> Problem {
         ControlError::Carrier(_) => {
             Problem::new(StatusCode::BAD_GATEWAY, "carrier-refused", "The carrier refused", text)
         }
+    }
+}
+
+fn recording_problem(error: RecordingError) -> Problem {
+    let text = error.to_string();
+    let conflict = |kind, title| Problem::new(StatusCode::CONFLICT, kind, title, text.clone());
+    match error {
+        RecordingError::Control(error) => problem(error),
+        RecordingError::NoCarrier => conflict("not-configured", "The server is not set up for recordings"),
+        RecordingError::Recording => conflict("recording", "The call is being recorded already"),
+        RecordingError::NoticeNeeded { .. } => conflict("notice-needed", "Nothing is recorded without a notice"),
+        RecordingError::NoticeNotHeard => conflict("notice-not-heard", "Nothing is recorded without a notice"),
+        RecordingError::Journal(error) => Problem::internal(&error),
     }
 }

@@ -36,6 +36,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/api/v1/calls/{id}/unmute", post(control::unmute))
         .route("/api/v1/calls/{id}/hold", post(control::hold))
         .route("/api/v1/calls/{id}/resume", post(control::resume))
+        .route("/api/v1/calls/{id}/recording", post(control::recording))
         .route("/api/v1/calls/{id}/listen", get(control::listen))
         .route("/api/v1/calls/{id}/take-over", get(control::take_over))
         .route("/api/v1/calls/{id}/transfer", post(transfer::transfer))

@@ -133,6 +133,8 @@ fn may_hold_numbers(event: &CallEvent) -> bool {
             | CallEvent::AgentMessaged { .. }
             | CallEvent::TurnWithheld { .. }
             | CallEvent::HouseSpoke { .. }
+            | CallEvent::MachinePlanned { .. }
+            | CallEvent::MessageLeft { .. }
             | CallEvent::TransferStarted(_)
             | CallEvent::KeysSent { .. }
             | CallEvent::ToolCalled { .. }

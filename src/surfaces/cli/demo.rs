@@ -88,6 +88,7 @@ async fn outbound(app: &Arc<App>, to: &E164, paint: Paint) -> anyhow::Result<Out
         purpose: Access::from(Role::Agent).claim(Purpose::Telemarketing)?,
         lead_id: None,
         dynamic_variables: BTreeMap::from([("street".to_owned(), "Maple Street".into())]),
+        on_machine: None,
     };
     let placed = app.place_call(request, Actor::new(Door::Demo, "demo")).await?;
     if !placed.decision.is_allowed() {

@@ -69,6 +69,12 @@ pub enum Command {
     Tail(TailArgs),
     /// End a call
     Hangup(HangupArgs),
+    /// Tell the agent of a call something
+    Tell(TellArgs),
+    /// Speak a sentence to the caller of a call
+    Say(SayArgs),
+    /// Let a call go on with a colleague or another number
+    Transfer(TransferArgs),
     /// Speak MCP on standard input and output, as a bridge to a running server
     Mcp(McpArgs),
     /// Ask the gate whether a number may be called (exit code 0 allow, 3 deny), or print the rules in force
@@ -187,6 +193,40 @@ pub struct TailArgs {
 pub struct HangupArgs {
     /// The call (call_…)
     pub call: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct TellArgs {
+    /// The call (call_…)
+    pub call: String,
+    pub text: String,
+    /// Let the agent answer it as if the caller had said it
+    #[arg(long)]
+    pub as_caller: bool,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SayArgs {
+    /// The call (call_…)
+    pub call: String,
+    pub text: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct TransferArgs {
+    /// The call (call_…)
+    pub call: String,
+    /// A colleague's name (transfers.targets), or a number like +12125550113
+    pub to: String,
+    /// What they hear before they take the call with a key
+    #[arg(long, value_name = "TEXT")]
+    pub briefing: Option<String>,
     #[command(flatten)]
     pub server: ServerArgs,
 }

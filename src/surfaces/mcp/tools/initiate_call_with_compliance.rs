@@ -40,6 +40,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         purpose: placing::claim(asked, whom::purpose(asked))?,
         lead_id,
         dynamic_variables: asked.args.variables("dynamic_variables"),
+        on_machine: None,
     };
     if asked.args.flag("dry_run") {
         return placing::dry_run(asked, &request).await;

@@ -43,10 +43,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         (None, Some(name)) => TransferTo::Colleague(name.to_owned()),
         _ => return Err(Failure::invalid_argument("to", "none, or both", "either to or colleague")),
     };
-    let purpose = args.word("purpose");
-    if let Some(purpose) = purpose {
-        placing::claim(asked, purpose)?;
-    }
+    let purpose = args.word("purpose").map(|purpose| placing::claim(asked, purpose)).transpose()?;
     let call = asked.live_call("call_id").await?;
     let request = TransferCall { to, briefing: args.text("briefing").map(str::to_owned), purpose };
     match asked.app().transfer_call(&call, asked.actor(), request).await {

@@ -43,6 +43,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         purpose: placing::claim(asked, whom::purpose(asked))?,
         lead_id: None,
         dynamic_variables: asked.args.variables("dynamic_variables"),
+        on_machine: None,
     };
     placing::place(asked, request).await
 }
