@@ -15,6 +15,7 @@ const ROOMS: [(&str, u8); 16] = [
     ("telemetry", 1),
     ("store", 2),
     ("lists", 2),
+    ("scrub", 2),
     ("carrier", 2),
     ("agents", 2),
     ("tools", 2),

@@ -12,9 +12,6 @@ use super::App;
 /// How long a vendor may take to show that it is there.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A list older than this is due: telemarketers must work with a registry version of at most 31 days (16 CFR 310.4(b)(3)(iv)).
-const LIST_AGE_DAYS: i32 = 31;
-
 /// How many of the last hour's calls the error rate rests on at most.
 const RATED_CALLS: u32 = 2_000;
 
@@ -70,7 +67,8 @@ impl App {
         let now = self.clock.now();
         let mut checks = vec![self.look_at_outbound().await?, carrier, agent];
         checks.extend(self.look_at_settings());
-        checks.push(self.look_at_lists(now).await?);
+        checks.extend(self.look_at_dnc_lists(now));
+        checks.push(self.look_at_litigators(now).await?);
         checks.push(self.look_at_failures(now).await?);
         checks.push(self.look_at_journal());
         checks.push(self.look_at_sockets());
@@ -175,16 +173,50 @@ impl App {
         checks
     }
 
-    async fn look_at_lists(&self, now: Timestamp) -> Result<Check, StoreError> {
+    fn look_at_dnc_lists(&self, now: Timestamp) -> Vec<Check> {
+        const AREA: &str = "Do-not-call lists";
+        let import = "clearline dnc import FILE --list national --as-of DATE";
+        let Some(lists) = self.gate.lists() else { return Vec::new() };
+        let snapshot = lists.current();
+        let entries = match snapshot.entries() {
+            Ok(entries) => entries,
+            Err(fault) => {
+                return vec![Check::warning(
+                    AREA,
+                    fault.to_owned(),
+                    format!("Calls that need them are denied. {import}"),
+                )];
+            }
+        };
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let max_days = i64::from(self.gate.tables().list_age.says.max_days);
+        let mut checks: Vec<_> = entries
+            .map(|(list, entry)| {
+                let days = today.duration_since(entry.as_of).as_hours() / 24;
+                let text = format!("{list}, as of {} ({days} days old)", entry.as_of);
+                if days > max_days {
+                    Check::warning(AREA, text, format!("Calls that need it are denied. Import a newer one: {import}"))
+                } else {
+                    Check::fine(AREA, text)
+                }
+            })
+            .collect();
+        if checks.is_empty() {
+            checks.push(Check::note(AREA, "none was imported: cold calls are denied", import));
+        }
+        checks
+    }
+
+    async fn look_at_litigators(&self, now: Timestamp) -> Result<Check, StoreError> {
         const AREA: &str = "Litigator list";
         let import = "clearline dnc import FILE --list litigator --as-of DATE";
         let Some(list) = self.store.litigator_list().await? else {
             return Ok(Check::warning(AREA, "none was imported: calls that need it are denied", import));
         };
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let days = today.since(list.as_of).map_or(0, |age| age.get_days());
+        let days = today.duration_since(list.as_of).as_hours() / 24;
         let text = format!("{} numbers, as of {} ({days} days old)", list.numbers, list.as_of);
-        Ok(if days > LIST_AGE_DAYS {
+        Ok(if days > i64::from(self.gate.tables().list_age.says.max_days) {
             Check::warning(AREA, text, format!("Import a newer one: {import}"))
         } else {
             Check::fine(AREA, text)

@@ -15,6 +15,7 @@ mod hand;
 mod interpreter;
 mod life;
 mod line;
+mod lookups;
 mod phone;
 mod phone_script;
 mod playback;
@@ -44,6 +45,7 @@ use uuid::Uuid;
 pub use config::{NumberConfig, TwilioEmulatorConfig};
 pub use faults::TwilioFaults;
 pub use hand::Hand;
+pub use lookups::{LookupFault, LookupRecord};
 pub use phone_script::{PhoneScript, PhoneScriptError};
 
 pub(super) use phone_script::parse_duration;
@@ -85,6 +87,7 @@ impl TwilioEmulator {
             api_keys: config.api_keys,
             numbers: Mutex::new(config.numbers),
             phones: Mutex::new(phones),
+            lookups: Mutex::new(config.lookups),
             default_phone,
             hands: Mutex::default(),
             say_percent: config.say_percent.clamp(1, 100),
@@ -110,6 +113,7 @@ struct Emulation {
     api_keys: BTreeMap<String, Secret>,
     numbers: Mutex<BTreeMap<String, NumberConfig>>,
     phones: Mutex<BTreeMap<String, PhoneScript>>,
+    lookups: Mutex<BTreeMap<String, LookupRecord>>,
     default_phone: PhoneScript,
     /// Phones that somebody holds at the moment: they ring there.
     hands: Mutex<BTreeMap<String, Hand>>,
