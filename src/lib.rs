@@ -15,6 +15,7 @@ pub mod telemetry;
 pub mod agents;
 pub mod carrier;
 pub mod emulators;
+pub mod issuer;
 pub mod lists;
 pub mod scrub;
 pub mod store;

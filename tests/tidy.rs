@@ -20,6 +20,7 @@ const ROOMS: [(&str, u8); 16] = [
     ("agents", 2),
     ("tools", 2),
     ("emulators", 2),
+    ("issuer", 2),
     ("relay", 3),
     ("app", 4),
     ("surfaces", 5),

@@ -19,6 +19,8 @@ const SHORTEST_ENVIRONMENT_KEY: usize = 20;
 /// A valid key, as far as doors need to know it.
 #[derive(Debug, Clone)]
 pub struct KnownKey {
+    /// None for the one in the server's environment.
+    pub id: Option<KeyId>,
     pub name: String,
     pub access: Access,
 }
@@ -57,14 +59,18 @@ impl App {
             // A role of a newer version grants nothing here, and neither does a scope.
             let role = key.role.parse::<Role>().ok().filter(|_| key.revoked_at.is_none());
             let granted = key.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
-            return Ok(role.map(|role| KnownKey { name: key.name, access: Access { role, granted } }));
+            return Ok(role.map(|role| KnownKey {
+                id: Some(key.id),
+                name: key.name,
+                access: Access { role, granted },
+            }));
         }
         // Compared as hashes, in constant time: how long it takes tells nothing about the key.
         let is_environments = self
             .environment_key
             .as_ref()
             .is_some_and(|known| bool::from(known.sha256.expose().as_bytes().ct_eq(sha256.as_bytes())));
-        Ok(is_environments.then(|| KnownKey { name: "environment".to_owned(), access: Role::Admin.into() }))
+        Ok(is_environments.then(|| KnownKey { id: None, name: "environment".to_owned(), access: Role::Admin.into() }))
     }
 }
 
@@ -91,7 +97,7 @@ pub async fn create_key(
     Ok((id, Secret::new(text)))
 }
 
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     ids::hex(&Sha256::digest(text.as_bytes()))
 }
 

@@ -3,17 +3,20 @@
 mod agent_tools;
 mod answer_call;
 mod answered_by;
+mod call_updates;
 mod clock;
 mod evidence_bundle;
 mod finish_call;
 mod gate;
 mod hang_up;
+mod health;
 mod ids;
 mod import;
 mod inputs;
 mod journal;
 mod keys;
 mod leads;
+mod limits;
 mod list_facts;
 mod listen;
 mod live_calls;
@@ -33,6 +36,7 @@ mod retention;
 mod run_tool;
 mod say;
 mod scrub_number;
+mod sign_in;
 mod steer_call;
 mod take_over;
 mod transfer_call;
@@ -55,14 +59,17 @@ use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
 pub use answer_call::AnswerOrder;
+pub use call_updates::{CallUpdates, Following};
 pub use clock::WallClock;
 pub use evidence_bundle::{Bundle, BundleScope, Entry, PersonRecords};
 pub use gate::{Gate, GateAnswer, GateQuestion};
+pub use health::{Check, Level};
 pub use ids::fingerprint;
 pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
-pub use keys::{EnvironmentKey, WeakKey, create_key};
+pub use keys::{EnvironmentKey, KnownKey, WeakKey, create_key};
 pub use leads::{LeadError, LeadPatch, read_number};
+pub use limits::LimitReached;
 pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
@@ -71,6 +78,7 @@ pub use record_call::RecordingError;
 pub use record_consent::{NewConsent, record_consent};
 pub use replay::{ReplayOutcome, Replayer};
 pub use say::SENTENCE_MAX;
+pub use sign_in::{Session, create_sign_in_link};
 pub use steer_call::{ControlError, MESSAGE_MAX};
 pub use take_over::TakeOver;
 pub use transfer_call::{BRIEFING_MAX, LegEnded, TransferCall, TransferError, TransferTo, Transferring};
@@ -91,6 +99,10 @@ pub struct App {
     pub pacer: Pacer,
     /// Requests with an idempotency key are placed one at a time, so that two of one key cannot both be the first.
     pub idempotent: Mutex<()>,
+    /// Calls of keys with limits are let through one at a time.
+    pub limited: Mutex<()>,
+    /// Who follows which call.
+    pub updates: Arc<CallUpdates>,
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,

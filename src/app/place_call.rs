@@ -24,7 +24,7 @@ use crate::protocol::twilio::rest::{DialRequest, MachineDetection, RecordingChan
 use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::{LiveCall, Next};
-use super::{App, GateQuestion, JournalFull, ids};
+use super::{App, GateQuestion, JournalFull, LimitReached, ids};
 
 /// How many calls one idempotency key may come to: as many as were cut short before the gate had answered, and one more.
 const TRIES_OF_A_KEY: u32 = 8;
@@ -64,6 +64,8 @@ pub enum PlaceCallError {
     NoBridge(AgentRef),
     #[error("this server does not let callers claim the purpose `{0:?}` (compliance.purposes)")]
     PurposeNotAllowed(Purpose),
+    #[error(transparent)]
+    Limit(#[from] LimitReached),
     #[error("the server is shutting down and places no new calls")]
     ShuttingDown,
     #[error("this Idempotency-Key was used for a different call: send a new key with a new call")]
@@ -152,6 +154,8 @@ impl App {
         call_id: CallId,
     ) -> Result<Placed, PlaceCallError> {
         let (from, agent) = self.check_prerequisites(&request)?;
+        // Held until the call is in the store, where the next one's limits are counted.
+        let _turn = self.within_limits(&actor).await??;
         let created = Created {
             direction: Direction::Outbound,
             from: Party::from(from.clone()),

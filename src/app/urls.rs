@@ -1,7 +1,7 @@
 //! The addresses that the carrier is told. Our own call id is in their path, so that a webhook that comes before the carrier's
 //! answer to a dial still finds its call. Status-like callbacks ask for retries (Twilio's connection overrides, a URL fragment).
 
-use crate::domain::CallId;
+use crate::domain::{CallId, Secret};
 
 /// What callbacks that may not get lost ask of Twilio: three retries on server errors and time-outs.
 const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
@@ -45,6 +45,11 @@ impl Urls {
     /// Retried as often as Twilio does, to bridge a restart of ours.
     pub fn resume(&self, call: CallId) -> String {
         format!("{}/webhooks/resume/{call}#rc=5&rp=5xx,ct,rt", self.base)
+    }
+
+    /// The console, with a link that signs one browser in.
+    pub fn sign_in(&self, token: &Secret) -> String {
+        format!("{}/console/sign-in?token={}", self.base, token.expose())
     }
 
     /// Asked how to go on after a transfer; retried, since the caller waits.

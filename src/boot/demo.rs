@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{App, NewConsent, WallClock, create_key};
+use crate::app::{App, NewConsent, WallClock, create_key, create_sign_in_link};
 use crate::config::{Effective, Layer};
 use crate::domain::access::Role;
 use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel};
@@ -59,9 +59,14 @@ pub(super) async fn run(args: &DemoArgs, _settings: &Effective, paint: Paint) ->
         twilio: stage.twilio.base_url(),
     };
     demo::introduce(shown, paint);
+    let app = &stage.server.app;
+    if !args.once {
+        demo::show_console(&app.urls.sign_in(&console_link(app).await?), paint);
+    }
     let as_it_should = demo::play(&stage.server.app, &cast, paint).await?;
     if !args.once {
         demo::invite(stage.server.address, &stage.twilio.base_url(), &stage.key, paint);
+        demo::show_console(&stage.server.app.urls.sign_in(&console_link(&stage.server.app).await?), paint);
         wait_for_signal().await?;
     }
     stage.shutdown.cancel();
@@ -69,6 +74,11 @@ pub(super) async fn run(args: &DemoArgs, _settings: &Effective, paint: Paint) ->
     stage.tracker.close();
     stage.tracker.wait().await;
     Ok(if as_it_should { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A link into the console for whoever reads the terminal.
+async fn console_link(app: &App) -> anyhow::Result<Secret> {
+    Ok(create_sign_in_link(&app.store, app.clock, "demo", Role::Admin).await?)
 }
 
 async fn set_up(clock: WallClock) -> anyhow::Result<Stage> {

@@ -125,6 +125,7 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
         Command::Say(args) => cli::calls::say(&client(outside, &args.server)?, &args).await,
         Command::Transfer(args) => cli::calls::transfer(&client(outside, &args.server)?, &args, paint).await,
         Command::Tail(args) => cli::tail::tail(&client(outside, &args.server)?, &args, paint).await,
+        Command::Mcp(args) => cli::mcp::bridge(&server_url(outside, &args.server), outside.api_key.clone()).await,
         Command::Check(args) if args.jsonl => local::check_jsonl(config),
         Command::Check(args) if args.rules => rules::print(config, &args, paint),
         Command::Check(args) => local::check(config, &args, paint).await,
@@ -146,8 +147,11 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
 }
 
 fn client(outside: &Outside, args: &ServerArgs) -> anyhow::Result<ApiClient> {
-    let base = args.server.clone().unwrap_or_else(|| format!("http://{}", outside.settings.config.server.listen));
-    Ok(ApiClient::new(base, outside.api_key.clone())?)
+    Ok(ApiClient::new(server_url(outside, args), outside.api_key.clone())?)
+}
+
+fn server_url(outside: &Outside, args: &ServerArgs) -> String {
+    args.server.clone().unwrap_or_else(|| format!("http://{}", outside.settings.config.server.listen))
 }
 
 fn print_config(settings: &Effective, paint: Paint) -> ExitCode {

@@ -12,8 +12,9 @@ use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 
-use crate::app::{App, EnvironmentKey, WallClock};
+use crate::app::{App, EnvironmentKey, WallClock, create_sign_in_link};
 use crate::config::Config;
+use crate::domain::access::Role;
 use crate::domain::event::{Actor, Door};
 use crate::domain::{Disposition, Secret};
 use crate::surfaces::cli::out::line;
@@ -69,6 +70,7 @@ impl Server {
             tracing::info!(calls = open, "calls were open when the server last stopped");
         }
         app.tracker.spawn(Arc::clone(&app).listen_for_opt_outs());
+        app.tracker.spawn(Arc::clone(&app).tell_followers());
         app.tracker.spawn(Arc::clone(&app).prune_daily());
         app.tracker.spawn(Arc::clone(&app).watch_calls());
         let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
@@ -127,6 +129,10 @@ pub(super) async fn run(config: Config, api_key: Option<&Secret>) -> anyhow::Res
     let local = config.server.public_url.is_empty();
     let server = Server::start_with_key(config, WallClock::real(), key).await?;
     line(format!("listening on http://{}", server.address));
+    let app = &server.app;
+    let token = create_sign_in_link(&app.store, app.clock, "printed link", Role::Operator).await?;
+    line(format!("console: {}", app.urls.sign_in(&token)));
+    line("  (this link signs one browser in as operator, once, within 15 minutes)");
     if local {
         tracing::warn!("server.public_url is not set: only a carrier on this machine can reach this server");
     }

@@ -61,6 +61,8 @@ pub(super) async fn build(
         carrier,
         pacer,
         idempotent: Mutex::new(()),
+        limited: Mutex::new(()),
+        updates: Arc::default(),
         agents,
         metrics,
         tracker,

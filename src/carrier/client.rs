@@ -170,13 +170,28 @@ impl TwilioClient {
         }
     }
 
-    async fn exchange(&self, request: &Request<'_>) -> Result<Received, reqwest::Error> {
+    /// A file of the account, to be read as it comes, within `limit`.
+    pub(super) async fn download(&self, segments: &[&str], limit: Duration) -> Result<reqwest::Response, CarrierError> {
+        let request = self.authorised(Method::GET, segments).timeout(limit);
+        let response = request.send().await.map_err(|error| self.transport_error(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = response.bytes().await.unwrap_or_default();
+        Err(CarrierError::Refused(ErrorBody::parse(status.as_u16(), &body)))
+    }
+
+    fn authorised(&self, method: Method, segments: &[&str]) -> reqwest::RequestBuilder {
         let (user, password) = match &self.account.credentials {
             Credentials::AuthToken(token) => (self.account.sid.as_str(), token),
             Credentials::ApiKey { key_sid, secret } => (key_sid.as_str(), secret),
         };
-        let builder = self.http.request(request.method.clone(), self.url(request.segments));
-        let builder = builder.basic_auth(user, Some(password.expose()));
+        self.http.request(method, self.url(segments)).basic_auth(user, Some(password.expose()))
+    }
+
+    async fn exchange(&self, request: &Request<'_>) -> Result<Received, reqwest::Error> {
+        let builder = self.authorised(request.method.clone(), request.segments);
         let builder = if request.method == Method::GET {
             builder.query(request.parameters)
         } else {
@@ -213,7 +228,7 @@ impl TwilioClient {
         jittered.max(retry_after.unwrap_or_default()).min(self.patience.longest_wait)
     }
 
-    fn transport_error(&self, error: &reqwest::Error) -> CarrierError {
+    pub(super) fn transport_error(&self, error: &reqwest::Error) -> CarrierError {
         if error.is_connect() || error.is_builder() {
             let host = self.base.host_str().unwrap_or_default();
             let message = format!("no connection to the carrier at {host}: {}", causes(error));

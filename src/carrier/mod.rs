@@ -10,6 +10,7 @@ mod calls;
 mod client;
 mod error;
 mod pacer;
+mod recordings;
 #[cfg(test)]
 mod test_server;
 
@@ -18,6 +19,7 @@ pub use calls::{Callee, NextDocument, transfer_document};
 pub use client::{Account, Credentials, Patience, TwilioClient};
 pub use error::{CarrierError, ClientError, DialError, Doubt};
 pub use pacer::{Pacer, Slot};
+pub use recordings::RecordingAudio;
 
 pub use crate::protocol::twilio::rest::{
     AccountResource, CallFilter, CallList, CallResource, DialRequest, MachineDetection, MachineDetectionMode,

@@ -7,9 +7,9 @@ mod transfers;
 
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
-    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ElevenLabsConfig, LogConfig, MachineDetection,
-    MediaConfig, RetellConfig, ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
-    is_loopback,
+    AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConfirmDials, ConfirmFallback, ConsoleConfig,
+    ElevenLabsConfig, LimitsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig,
+    ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig, is_loopback,
 };
 pub use transfers::{HouseNumber, TransfersConfig};
 

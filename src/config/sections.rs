@@ -26,6 +26,9 @@ pub struct Config {
     pub calls: CallsConfig,
     pub transfers: TransfersConfig,
     pub compliance: ComplianceConfig,
+    pub console: ConsoleConfig,
+    pub limits: LimitsConfig,
+    pub mcp: McpConfig,
     pub log: LogConfig,
 }
 
@@ -172,6 +175,57 @@ pub enum ScrubVendor {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct ConsoleConfig {
+    pub session_hours: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    pub dials_per_minute: u32,
+    pub concurrent_calls: u32,
+    pub cost_per_minute: f64,
+    pub spend_per_day: f64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct McpConfig {
+    pub read_only: bool,
+    pub confirm_dials: ConfirmDials,
+    pub confirm_fallback: ConfirmFallback,
+    pub allowed_origins: Vec<String>,
+    pub max_sessions: usize,
+    pub max_sessions_per_key: usize,
+    pub oauth: OauthConfig,
+}
+
+/// Whether a person must agree before an agent's dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmDials {
+    Never,
+    Always,
+}
+
+/// What is done where the client cannot ask its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmFallback {
+    Token,
+    Refuse,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OauthConfig {
+    pub issuer: String,
+    pub audience: String,
+    pub jwks_url: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogConfig {
     pub format: String,
     pub level: String,
@@ -215,6 +269,8 @@ impl Config {
         url("carrier.twilio.api_url", &self.carrier.twilio.api_url, false);
         url("agents.elevenlabs.api_url", &self.agents.elevenlabs.api_url, false);
         url("agents.retell.api_url", &self.agents.retell.api_url, false);
+        url("mcp.oauth.issuer", &self.mcp.oauth.issuer, true);
+        url("mcp.oauth.jwks_url", &self.mcp.oauth.jwks_url, true);
         url("compliance.scrub.api_url", &self.compliance.scrub.api_url, false);
         if self.server.public_url.contains(['?', '#', ' ']) || self.server.public_url.starts_with("HTTP") {
             problems.push(("server.public_url", "must be a URL without query, fragment or blanks".to_owned()));
@@ -238,6 +294,16 @@ impl Config {
         if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
             problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
         }
+        let money = [
+            ("limits.cost_per_minute", self.limits.cost_per_minute),
+            ("limits.spend_per_day", self.limits.spend_per_day),
+        ];
+        problems.extend(
+            money
+                .into_iter()
+                .filter(|(_, amount)| !(amount.is_finite() && *amount >= 0.0))
+                .map(|(key, _)| (key, "must be 0 or more".to_owned())),
+        );
         let scrub = &self.compliance.scrub;
         if !(1..=ScrubConfig::LONGEST_AGE_H).contains(&scrub.max_age_h) {
             problems.push(("compliance.scrub.max_age_h", "must be 1 to 744, which is 31 days".to_owned()));
@@ -260,6 +326,9 @@ impl Config {
         }
         if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
             problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
+        }
+        if !(1..=720).contains(&self.console.session_hours) {
+            problems.push(("console.session_hours", "must be 1 to 720".to_owned()));
         }
         if (1..5).contains(&self.store.evidence_retention_years) {
             let text = "must be 0 (for ever) or at least 5: 16 CFR 310.5 asks for five years".to_owned();

@@ -37,6 +37,35 @@ pub enum Scope {
     Admin,
 }
 
+impl Scope {
+    pub const ALL: [Self; 9] = [
+        Self::CallsRead,
+        Self::CallsWrite,
+        Self::CallsControl,
+        Self::CallsEmergency,
+        Self::ComplianceRead,
+        Self::ComplianceWrite,
+        Self::NumbersRead,
+        Self::Metrics,
+        Self::Admin,
+    ];
+
+    /// As it is written in keys and tokens, `calls:read`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CallsRead => "calls:read",
+            Self::CallsWrite => "calls:write",
+            Self::CallsControl => "calls:control",
+            Self::CallsEmergency => "calls:emergency",
+            Self::ComplianceRead => "compliance:read",
+            Self::ComplianceWrite => "compliance:write",
+            Self::NumbersRead => "numbers:read",
+            Self::Metrics => "metrics",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
@@ -157,6 +186,13 @@ impl From<ClaimedPurpose> for Purpose {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scope_is_written_as_it_is_published() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.to_string(), scope.as_str());
+        }
+    }
 
     #[test]
     fn agents_place_calls_and_do_not_see_numbers() {

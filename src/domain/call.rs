@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event::{CallEvent, Created, OnMachine, StreamCounters, TransferStarted};
+use super::event::{Actor, CallEvent, Created, OnMachine, StreamCounters, TransferStarted};
 use super::ids::{AgentRef, CallId, CallSid, ConversationId, DecisionId, LeadId, RecordingSid};
 use super::{Disposition, Party, Purpose};
 
@@ -105,6 +105,9 @@ pub struct Call {
     pub purpose: Option<Purpose>,
     pub lead_id: Option<LeadId>,
     pub dynamic_variables: BTreeMap<String, serde_json::Value>,
+    /// None in records of versions that did not keep it.
+    #[serde(default)]
+    pub requested_by: Option<Actor>,
     pub state: CallState,
     /// Twilio's own status, the furthest one reported.
     pub carrier_status: Option<CallStatus>,
@@ -161,6 +164,7 @@ impl Call {
             purpose: created.purpose,
             lead_id: created.lead_id,
             dynamic_variables: created.dynamic_variables.clone(),
+            requested_by: Some(created.requested_by.clone()),
             state: CallState::Queued,
             carrier_status: None,
             call_sid: None,

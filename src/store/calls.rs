@@ -1,10 +1,11 @@
 //! Call records: written by the journal only, read and listed here.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::{Cursor, Listing, from_json, json, stamp, word};
 use super::{Store, StoreError};
+use crate::domain::event::Door;
 use crate::domain::{AgentRef, Call, CallId, CallSid, CallState, Direction, Disposition, E164, LeadId};
 
 /// Which calls to list. What is `None` does not matter.
@@ -24,7 +25,47 @@ pub struct CallFilter {
     pub until: Option<Timestamp>,
 }
 
+/// What one key has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyUsage {
+    /// Calls placed in the last minute, blocked ones not counted.
+    pub last_minute: u32,
+    /// Calls that have not ended.
+    pub live: u32,
+    /// Seconds of answered calls of the last 24 hours, running ones up to now.
+    pub answered_s: u64,
+}
+
 impl Store {
+    /// What a key has used up to now, over all doors.
+    pub async fn usage_of_key(&self, name: &str, now: Timestamp) -> Result<KeyUsage, StoreError> {
+        let name = name.to_owned();
+        let ago = |seconds| now.saturating_sub(SignedDuration::from_secs(seconds)).expect("seconds are a fixed length");
+        let (minute_ago, day_ago) = (ago(60), ago(24 * 60 * 60));
+        self.read(move |connection| {
+            Box::pin(async move {
+                let row: (i64, i64, i64) = sqlx::query_as(
+                    "SELECT count(*) FILTER (WHERE created_at > ?1), count(*) FILTER (WHERE state <> 'ended'),
+                         coalesce(sum(max(0, unixepoch(coalesce(ended_at, ?2))
+                             - unixepoch(json_extract(record, '$.answered_at')))), 0)
+                     FROM calls WHERE requester = ?3 AND created_at > ?4 AND disposition IS NOT 'blocked'",
+                )
+                .bind(stamp(minute_ago))
+                .bind(stamp(now))
+                .bind(name)
+                .bind(stamp(day_ago))
+                .fetch_one(connection)
+                .await?;
+                Ok(KeyUsage {
+                    last_minute: u32::try_from(row.0).unwrap_or(u32::MAX),
+                    live: u32::try_from(row.1).unwrap_or(u32::MAX),
+                    answered_s: u64::try_from(row.2).unwrap_or(0),
+                })
+            })
+        })
+        .await
+    }
+
     pub async fn call(&self, id: CallId) -> Result<Option<Call>, StoreError> {
         self.read(move |connection| Box::pin(load_call(connection, id))).await
     }
@@ -124,8 +165,8 @@ pub(super) async fn load_call(connection: &mut SqliteConnection, id: CallId) -> 
 pub(super) async fn save_call(connection: &mut SqliteConnection, call: &Call) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO calls (id, call_sid, direction, from_party, to_party, agent, state, disposition, lead_id, created_at,
-             ended_at, updated_at, record)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ended_at, updated_at, record, requester)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET call_sid = excluded.call_sid, state = excluded.state,
              disposition = excluded.disposition, ended_at = excluded.ended_at, updated_at = excluded.updated_at,
              record = excluded.record",
@@ -143,15 +184,23 @@ pub(super) async fn save_call(connection: &mut SqliteConnection, call: &Call) ->
     .bind(call.ended_at.map(stamp))
     .bind(stamp(call.updated_at))
     .bind(json(call))
+    .bind(requester(call))
     .execute(connection)
     .await?;
     Ok(())
 }
 
+/// The key that asked for this call, where one did: what a key uses counts at whichever door it came through.
+fn requester(call: &Call) -> Option<&str> {
+    let by = call.requested_by.as_ref().filter(|by| matches!(by.door, Door::Api | Door::Mcp))?;
+    (call.direction == Direction::Outbound).then_some(by.name.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::CallEvent;
+    use crate::domain::event::{Actor, Created};
+    use crate::domain::{CallEvent, CallStatus};
     use crate::store::testing::{at, call_id, created, number, store};
 
     async fn five_calls() -> Store {
@@ -169,6 +218,39 @@ mod tests {
 
     fn ids(calls: &[Call]) -> Vec<CallId> {
         calls.iter().map(|call| call.id).collect()
+    }
+
+    #[tokio::test]
+    async fn what_a_key_used_counts_over_all_doors() {
+        let store = store().await;
+        let by = |door, to: &str| match created(to) {
+            CallEvent::Created(call) => {
+                CallEvent::Created(Created { requested_by: Actor::new(door, "dialer"), ..call })
+            }
+            other => other,
+        };
+        let answered = CallEvent::CarrierStatus {
+            status: CallStatus::InProgress,
+            sequence: None,
+            sip_code: None,
+            duration_s: None,
+        };
+        let ended = |disposition| CallEvent::Ended { disposition, detail: String::new() };
+        let events = vec![
+            (call_id(1), at(0), by(Door::Mcp, "+12125550113")),
+            (call_id(1), at(10), answered.clone()),
+            (call_id(1), at(40), ended(Disposition::Completed)),
+            (call_id(2), at(100), by(Door::Api, "+12125550114")),
+            (call_id(2), at(110), answered),
+            (call_id(3), at(110), by(Door::Mcp, "+12125550115")),
+            (call_id(3), at(110), ended(Disposition::Blocked)),
+            (call_id(4), at(110), by(Door::Cli, "+12125550116")),
+        ];
+        store.append(events).await.unwrap();
+        let usage = store.usage_of_key("dialer", at(120)).await.unwrap();
+        assert_eq!(usage, KeyUsage { last_minute: 1, live: 1, answered_s: 30 + 10 });
+        assert_eq!(store.usage_of_key("another", at(120)).await.unwrap(), KeyUsage::default());
+        assert_eq!(store.usage_of_key("dialer", at(25 * 60 * 60 + 100)).await.unwrap(), KeyUsage::default());
     }
 
     #[tokio::test]

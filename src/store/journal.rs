@@ -56,6 +56,20 @@ impl Store {
         .await
     }
 
+    /// The place of a call's newest kept event, 0 for none.
+    pub async fn newest_seq_of(&self, call: CallId) -> Result<i64, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let newest: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM call_events WHERE call_id = ?")
+                    .bind(call.to_string())
+                    .fetch_one(connection)
+                    .await?;
+                Ok(newest.unwrap_or(0))
+            })
+        })
+        .await
+    }
+
     /// Up to `limit` events of any call after a place.
     pub async fn events_after(&self, seq: i64, limit: u32) -> Result<JournalSlice, StoreError> {
         self.read(move |connection| {
@@ -182,6 +196,8 @@ mod tests {
         assert_eq!(events.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(events[1].event, said("hello"));
         assert_eq!(events[1].at, at(2));
+        assert_eq!(store.newest_seq_of(call_id(1)).await.unwrap(), 2);
+        assert_eq!(store.newest_seq_of(call_id(9)).await.unwrap(), 0);
         assert!(store.events_of(call_id(9)).await.unwrap().is_empty());
     }
 

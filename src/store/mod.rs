@@ -3,6 +3,7 @@
 //! One task writes (`writer`), a few connections read. What a method that writes has answered is on disk.
 
 mod attempts;
+mod audit;
 mod books;
 mod calls;
 mod columns;
@@ -24,8 +25,10 @@ mod opt_outs;
 mod reservations;
 mod retention;
 mod rule_sets;
+mod sessions;
 mod settings;
 mod stored_facts;
+mod waits;
 mod webhooks;
 mod writer;
 
@@ -38,8 +41,9 @@ use tokio_util::task::TaskTracker;
 use writer::{Work, Writer};
 
 pub use attempts::{Attempt, AttemptState, Settlement};
+pub use audit::{AuditEntry, AuditOutcome};
 pub use books::Books;
-pub use calls::CallFilter;
+pub use calls::{CallFilter, KeyUsage};
 pub use columns::{Cursor, Listing};
 pub use consents::RecordedConsent;
 pub use conversations::StoredConversation;
@@ -58,8 +62,10 @@ pub use number_facts::{
 pub use operator_log::{ActionFilter, OperatorAction};
 pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
 pub use reservations::{Decided, GateRequest, LEASE, SlotRecord};
+pub use sessions::SignIn;
 pub use settings::OutboundStop;
 pub use stored_facts::{ATTEMPTS_KEPT_IN_VIEW, StoredFacts};
+pub use waits::{Until, Wait};
 
 /// The open database. Cheap to clone; `close`, or dropping the last clone, ends its task.
 #[derive(Debug, Clone)]

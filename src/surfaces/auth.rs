@@ -1,23 +1,36 @@
-//! API keys at the door: `Authorization: Bearer clk_…`, looked up by their SHA-256.
+//! Who asks: an API key (`Authorization: Bearer clk_…`), or a browser that is signed in to the console (its cookie).
+//!
+//! A cookie comes along with whatever any page makes the browser send. So a request that changes something must also carry the
+//! session's CSRF token, which only our own pages can read, and a WebSocket, for which a page cannot set headers, must come from
+//! our own origin.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::header;
 use http::request::Parts;
+use http::{HeaderMap, Method, header};
+use subtle::ConstantTimeEq as _;
 
-use crate::app::App;
+use crate::app::{App, Session};
 use crate::domain::Purpose;
 use crate::domain::access::{Access, ClaimedPurpose, Scope};
 use crate::domain::event::{Actor, Door};
 
 use super::problem::Problem;
 
-/// Who sent a request, by the key that came with it.
+/// The console's cookie.
+pub(super) const COOKIE: &str = "clearline_session";
+
+/// Carries the session's CSRF token.
+const CSRF_HEADER: &str = "x-csrf-token";
+
+/// Who sent a request.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub name: String,
     pub access: Access,
+    /// Signed in to the console, not with a key of its own.
+    at_console: bool,
 }
 
 impl Caller {
@@ -35,27 +48,106 @@ impl Caller {
         self.access.claim(purpose).map_err(|missing| Problem::forbidden(&missing.0.to_string()))
     }
 
+    /// The caller as the books name it. Whoever is signed in to the console came through that door, whatever the route.
     pub(super) fn actor(&self, door: Door) -> Actor {
-        Actor::new(door, self.name.clone())
+        Actor::new(if self.at_console { Door::Console } else { door }, self.name.clone())
     }
+
+    pub(super) fn of_session(session: &Session) -> Self {
+        Self { name: session.name.clone(), access: session.access.clone(), at_console: true }
+    }
+}
+
+/// The credential of `Authorization: Bearer …`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, text) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(text.trim())
 }
 
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let text = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, text)| text.trim())
-            .ok_or_else(Problem::unauthorized)?;
-        match app.find_key(text).await {
-            Ok(Some(key)) => Ok(Self { name: key.name, access: key.access }),
-            Ok(None) => Err(Problem::unauthorized()),
-            Err(error) => Err(Problem::internal(&error)),
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
         }
+        if let Some(text) = bearer(&parts.headers) {
+            return match app.find_key(text).await {
+                Ok(Some(key)) => Ok(Self { name: key.name, access: key.access, at_console: false }),
+                Ok(None) => Err(Problem::unauthorized()),
+                Err(error) => Err(Problem::internal(&error)),
+            };
+        }
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            return Err(Problem::unauthorized());
+        }
+        let cookie = cookie(&parts.headers).ok_or_else(Problem::unauthorized)?.to_owned();
+        let found = app.find_session(&cookie).await.map_err(|error| Problem::internal(&error))?;
+        let session = found.ok_or_else(Problem::unauthorized)?;
+        if is_forged(app, parts, &session) {
+            return Err(Problem::forged());
+        }
+        Ok(Self::of_session(&session))
+    }
+}
+
+/// The text of the console's cookie.
+pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, text)| text)
+}
+
+/// Whether the request asks for something to happen, rather than to be shown something.
+pub(super) fn is_action(method: &Method, headers: &HeaderMap) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) || headers.contains_key(header::UPGRADE)
+}
+
+/// Whether some other origin's page may have made the browser send this.
+fn is_forged(app: &App, parts: &Parts, session: &Session) -> bool {
+    if !is_action(&parts.method, &parts.headers) {
+        return false;
+    }
+    if parts.headers.contains_key(header::UPGRADE) {
+        return !is_own_origin(app, &parts.headers);
+    }
+    let sent = parts.headers.get(CSRF_HEADER).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    !bool::from(sent.ct_eq(session.csrf.as_bytes()))
+}
+
+/// Whether the page that sent this is ours: its origin has the host that was asked for, or is the public URL's.
+pub(super) fn is_own_origin(app: &App, headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = text(header::ORIGIN) else { return false };
+    let asked = origin.split_once("://").map(|(_, host)| host);
+    asked.is_some() && (asked == text(header::HOST) || app.urls.base() == origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), http::HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        let several = headers(&[(header::COOKIE, "a=1; clearline_session=abc; xclearline_session=d")]);
+        assert_eq!(cookie(&several), Some("abc"));
+        assert_eq!(cookie(&headers(&[(header::COOKIE, "clearline_sessions=abc")])), None);
+    }
+
+    #[test]
+    fn an_upgrade_is_an_action_and_a_look_is_none() {
+        let upgrade = headers(&[(header::UPGRADE, "websocket")]);
+        assert!(is_action(&Method::GET, &upgrade) && is_action(&Method::POST, &HeaderMap::new()));
+        assert!(!is_action(&Method::GET, &HeaderMap::new()));
     }
 }

@@ -1,11 +1,14 @@
-//! The doors: webhooks, REST, health, command line, later MCP and the console.
+//! The doors: webhooks, REST, health, command line, MCP, the console.
 
 pub mod api;
+mod audit;
 mod auth;
 pub mod cli;
+mod console;
 pub mod evidence;
 mod health;
 mod live_audio;
+mod mcp;
 mod problem;
 mod upgrade;
 mod webhooks;
@@ -26,7 +29,24 @@ fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
 
 /// Everything that the server answers.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new().merge(health::router()).merge(api::router()).merge(webhooks::router(&app)).with_state(app)
+    let audited = api::router()
+        .merge(console::router(&app))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), audit::record));
+    Router::new()
+        .merge(health::router())
+        .merge(audited)
+        .merge(mcp::router(&app))
+        .merge(webhooks::router(&app))
+        .with_state(app)
+}
+
+/// The way in to `/mcp` with another handler behind it: for the protocol's conformance suite, which asks for tools of its own
+/// (`examples/mcp_conformance`).
+pub fn mcp_with_handler<H: rmcp::ServerHandler>(
+    app: &Arc<App>,
+    handler: impl Fn() -> H + Send + Sync + 'static,
+) -> Router<Arc<App>> {
+    mcp::router_with(app, handler)
 }
 
 #[cfg(test)]

@@ -69,6 +69,16 @@ impl Problem {
         )
     }
 
+    /// A request that a page of another origin may have made the browser send.
+    pub(super) fn forged() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "csrf-token",
+            "This did not come from the console",
+            "Load the page again and try once more: the request lacked the token of your session, or came from another site.",
+        )
+    }
+
     pub(super) fn forbidden(scope: &str) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -104,6 +114,10 @@ impl Problem {
     }
 }
 
+/// Left in the response for the audit log: the `kind` of the problem.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProblemKind(pub(super) &'static str);
+
 /// What is wrong with one argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ArgumentProblem {
@@ -122,6 +136,7 @@ impl IntoResponse for Problem {
         body.extend(self.extensions);
         let mut response = (self.status, Json(Value::Object(body))).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.extensions_mut().insert(ProblemKind(self.kind));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -50,6 +50,12 @@ struct RefusalLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ToolLabels {
+    tool: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ListLabel {
     list: String,
 }
@@ -63,6 +69,8 @@ pub struct Metrics {
     decisions: Family<DecisionLabel, Counter>,
     denials: Family<RuleLabel, Counter>,
     refused_signatures: Family<RefusalLabel, Counter>,
+    /// The sum of the one above, for the console.
+    all_refused_signatures: Counter,
     vendor_seconds: Family<VendorLabels, Histogram>,
     call_seconds: Histogram,
     agent_ready_seconds: Histogram,
@@ -70,6 +78,7 @@ pub struct Metrics {
     dropped_bytes: Counter,
     barge_ins: Counter,
     malformed_messages: Counter,
+    tool_calls: Family<ToolLabels, Counter>,
     list_age_days: Family<ListLabel, Gauge>,
     lists_unreadable: Gauge,
     /// Calls that have not ended.
@@ -92,6 +101,7 @@ impl Default for Metrics {
             decisions: Family::default(),
             denials: Family::default(),
             refused_signatures: Family::default(),
+            all_refused_signatures: Counter::default(),
             vendor_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.005, 2.0, 14))),
             call_seconds: Histogram::new(exponential_buckets(1.0, 2.0, 13)),
             agent_ready_seconds: seconds(),
@@ -99,6 +109,7 @@ impl Default for Metrics {
             dropped_bytes: Counter::default(),
             barge_ins: Counter::default(),
             malformed_messages: Counter::default(),
+            tool_calls: Family::default(),
             list_age_days: Family::default(),
             lists_unreadable: Gauge::default(),
             live_calls: Gauge::default(),
@@ -144,6 +155,7 @@ impl Metrics {
         );
         registry.register("barge_ins", "Times a caller talked over the agent", self.barge_ins.clone());
         registry.register("malformed_messages", "Messages that could not be read", self.malformed_messages.clone());
+        registry.register("tool_calls", "MCP tools called, by outcome", self.tool_calls.clone());
         registry.register("list_age_days", "Age of each do-not-call list", self.list_age_days.clone());
         registry.register(
             "lists_unreadable",
@@ -178,9 +190,20 @@ impl Metrics {
         }
     }
 
+    /// `tool` is one of our own names, so that a stranger cannot make up labels.
+    pub fn tool_called(&self, tool: &'static str, worked: bool) {
+        self.tool_calls.get_or_create(&ToolLabels { tool, outcome: if worked { "ok" } else { "error" } }).inc();
+    }
+
     /// `route` is one of our own route patterns, so that a stranger cannot make up labels.
     pub fn signature_refused(&self, route: &'static str) {
         self.refused_signatures.get_or_create(&RefusalLabel { route }).inc();
+        self.all_refused_signatures.inc();
+    }
+
+    /// Webhooks refused for their signature since the start.
+    pub fn signatures_refused(&self) -> u64 {
+        self.all_refused_signatures.get()
     }
 
     pub fn vendor_request(&self, vendor: Vendor, operation: &'static str, seconds: f64) {

@@ -3,7 +3,7 @@
 pub mod metrics;
 
 use tracing::Level;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
@@ -32,7 +32,10 @@ pub enum LogFormat {
 /// Sends log lines to standard error, so that standard output stays for results. Fails if a subscriber is set already.
 /// `colours` are for a person at a terminal: in a file or a pipe their codes would be noise.
 pub fn init_logging(format: LogFormat, level: Level, colours: bool) -> Result<(), TryInitError> {
-    let registry = tracing_subscriber::registry().with(LevelFilter::from_level(level));
+    // The MCP library tells of every request at `info`, and of every stream that a client closed as an error.
+    let quiet = if level <= Level::INFO { LevelFilter::OFF } else { LevelFilter::from_level(level) };
+    let levels = Targets::new().with_default(level).with_target("rmcp", quiet);
+    let registry = tracing_subscriber::registry().with(levels);
     match format {
         LogFormat::Text => {
             let layer = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = ROOT / "target" / "release" / "clearline"
+BINARY = Path(os.environ.get("CLEARLINE_BINARY", ROOT / "target" / "release" / "clearline"))
 
 START_LIMIT_S = 30
 STOP_LIMIT_S = 20

@@ -16,6 +16,7 @@ use super::{ACCOUNT, AUTH_TOKEN, OFFICE, books, soon};
 pub(super) struct Server {
     child: Child,
     lines: watch::Receiver<Vec<String>>,
+    out: watch::Receiver<Vec<String>>,
     settings: Settings,
     /// Where the carrier reaches it, or did before it was started again.
     addresses: Vec<String>,
@@ -101,6 +102,12 @@ impl Settings {
         command
     }
 
+    /// A setting as the binary gets it.
+    pub(super) fn value(&self, key: &str) -> String {
+        let name = format!("CLEARLINE__{key}");
+        self.pairs.iter().rev().find(|(pair, _)| *pair == name).map(|(_, text)| text.clone()).unwrap()
+    }
+
     /// Runs a command of the binary to its end.
     pub(super) fn run(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().unwrap()
@@ -138,9 +145,9 @@ impl Server {
     pub(super) async fn start_with(settings: Settings) -> Self {
         // Emergencies may be called at any hour, which is what most tests need.
         let (key, _) = settings.create_key_with("admin", &["calls:emergency"]);
-        let (child, base, lines) = spawn(&settings).await;
+        let (child, base, lines, out) = spawn(&settings).await;
         let addresses = vec![books::note_address(&settings.public_url(&base))];
-        Self { child, lines, api: Api::new(&base, &key), base, settings, addresses }
+        Self { child, lines, out, api: Api::new(&base, &key), base, settings, addresses }
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -162,10 +169,10 @@ impl Server {
 
     /// Starts it again, on the same database and another free port.
     pub(super) async fn start_again(&mut self) {
-        let (child, base, lines) = spawn(&self.settings).await;
+        let (child, base, lines, out) = spawn(&self.settings).await;
         self.api.move_to(&base);
         self.addresses.push(books::note_address(&self.settings.public_url(&base)));
-        (self.child, self.base, self.lines) = (child, base, lines);
+        (self.child, self.base, self.lines, self.out) = (child, base, lines, out);
     }
 
     /// SIGTERM.
@@ -178,6 +185,14 @@ impl Server {
     pub(super) async fn logged(&mut self, text: &str) {
         let logged = self.lines.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
         assert!(soon(text, logged).await.is_ok(), "the server stopped before it logged: {text}");
+    }
+
+    /// The line in which the server printed this.
+    pub(super) async fn printed(&self, text: &str) -> String {
+        let mut out = self.out.clone();
+        let lines = soon(text, out.wait_for(|lines| lines.iter().any(|line| line.contains(text)))).await;
+        let lines = lines.unwrap_or_else(|_| panic!("the server stopped before it printed: {text}"));
+        lines.iter().find(|line| line.contains(text)).unwrap().clone()
     }
 
     /// Waits until no call is live and no media stream is open, by the server's own count.
@@ -222,7 +237,10 @@ impl Drop for Server {
     }
 }
 
-async fn spawn(settings: &Settings) -> (Child, String, watch::Receiver<Vec<String>>) {
+type Lines = watch::Receiver<Vec<String>>;
+
+/// The process, its address, its log and what it prints.
+async fn spawn(settings: &Settings) -> (Child, String, Lines, Lines) {
     let mut command = settings.command();
     command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -234,7 +252,7 @@ async fn spawn(settings: &Settings) -> (Child, String, watch::Receiver<Vec<Strin
     };
     let base = soon("the server's address", started).await;
     let base = base.unwrap_or_else(|| panic!("the server did not start:\n{}", lines.borrow().join("\n")));
-    (child, base, lines)
+    (child, base, lines, out)
 }
 
 /// The lines of a pipe as they come. The channel closes with the pipe.

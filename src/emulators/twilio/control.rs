@@ -16,7 +16,7 @@ use super::calls::{Command, StatusPlan};
 use super::interpreter::{self, Request};
 use super::phone_script::PhoneScript;
 use super::rest::{Shared, is_dialable};
-use super::{Emulation, LookupRecord, NumberConfig, TwilioFaults, locked};
+use super::{Emulation, LookupRecord, NumberConfig, TwilioFaults, hand, locked};
 
 type Refusal = (StatusCode, Json<Value>);
 
@@ -27,6 +27,7 @@ pub(super) fn router() -> Router<Arc<Emulation>> {
         .route("/_emulator/log", get(show_log))
         .route("/_emulator/reset", post(reset))
         .route("/_emulator/phones", post(set_phone))
+        .route("/_emulator/phone", get(hand::hold))
         .route("/_emulator/numbers", post(set_number))
         .route("/_emulator/lookups", post(set_lookup))
         .route("/_emulator/calls/{sid}/heard", get(heard))
@@ -48,21 +49,33 @@ struct Inbound {
 
 async fn inbound(State(emulation): Shared, body: Bytes) -> Result<Response, Refusal> {
     let wish: Inbound = read(&body)?;
-    if !is_dialable(&wish.to) {
-        return Err(refuse("`to` is no number: write it like +12125550100"));
-    }
     let phone = match &wish.script {
         Some(script) => PhoneScript::parse(script).map_err(|error| refuse(&error.to_string()))?,
         None => emulation.phone_at(&wish.from),
     };
-    let mut number = locked(&emulation.numbers).get(&wish.to).cloned().unwrap_or_default();
-    if let Some(url) = wish.voice_url {
+    let sid = ring_in(&emulation, &wish.from, &wish.to, phone, wish.voice_url).map_err(|why| refuse(&why))?;
+    Ok((StatusCode::CREATED, Json(json!({"call_sid": sid}))).into_response())
+}
+
+/// Has a phone call one of the account's numbers. Gives the call's SID, or why there is no call.
+pub(super) fn ring_in(
+    emulation: &Arc<Emulation>,
+    from: &str,
+    to: &str,
+    phone: PhoneScript,
+    voice_url: Option<String>,
+) -> Result<String, String> {
+    if !is_dialable(to) {
+        return Err("`to` is no number: write it like +12125550100".to_owned());
+    }
+    let mut number = locked(&emulation.numbers).get(to).cloned().unwrap_or_default();
+    if let Some(url) = voice_url {
         number.voice_url = url;
     }
     if interpreter::resolve(None, &number.voice_url).is_none() {
-        return Err(refuse(
-            "this number has no voice URL: POST /_emulator/numbers {\"number\", \"voice_url\"}, or give voice_url",
-        ));
+        let why =
+            "this number has no voice URL: POST /_emulator/numbers {\"number\", \"voice_url\"}, or give voice_url";
+        return Err(why.to_owned());
     }
     let request = |url: &str, get: bool| Request { url: url.to_owned(), get, params: Vec::new() };
     let first = request(&number.voice_url, number.voice_method == "GET");
@@ -72,8 +85,7 @@ async fn inbound(State(emulation): Shared, body: Bytes) -> Result<Response, Refu
         get: false,
         events: vec!["completed".to_owned()],
     });
-    let call = emulation.place_inbound((&wish.from, &wish.to), status_plan, phone, (first, fallback));
-    Ok((StatusCode::CREATED, Json(json!({"call_sid": call.sid}))).into_response())
+    Ok(emulation.place_inbound((from, to), status_plan, phone, (first, fallback)).sid.clone())
 }
 
 async fn show_faults(State(emulation): Shared) -> Json<TwilioFaults> {

@@ -94,7 +94,8 @@ impl Emulation {
         let script = self.phone_at(&dial.number);
         self.set_status(leg, Status::Initiated, None);
         self.set_status(leg, Status::Ringing, None);
-        match line.during(ring_out(&script, Duration::from_secs(dial.timeout_s.into()))).await? {
+        let from = leg.record().from;
+        match line.during(ring_out(&script, &from, Duration::from_secs(dial.timeout_s.into()))).await? {
             Ring::Answered { .. } => {}
             Ring::Unanswered(status, _) => return Ok((status, false)),
         }

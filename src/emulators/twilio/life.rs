@@ -51,7 +51,10 @@ pub(super) enum Ring {
 }
 
 /// Lets a phone ring, at most for `timeout`.
-pub(super) async fn ring_out(script: &PhoneScript, timeout: Duration) -> Ring {
+pub(super) async fn ring_out(script: &PhoneScript, from: &str, timeout: Duration) -> Ring {
+    if let Some(hand) = &script.hand {
+        return hand.ring(from, timeout).await;
+    }
     let never = Duration::from_secs(100_000);
     let wait = script.after.unwrap_or(if script.pickup == Pickup::NoAnswer { never } else { Duration::ZERO });
     if tokio::time::timeout(timeout, tokio::time::sleep(wait)).await.is_err() {
@@ -153,7 +156,8 @@ impl Emulation {
         }
         self.set_status(&call, Status::Initiated, None);
         self.set_status(&call, Status::Ringing, None);
-        let ring = ring_out(&phone, plan.timeout);
+        let from = call.record().from;
+        let ring = ring_out(&phone, &from, plan.timeout);
         tokio::pin!(ring);
         let outcome = loop {
             tokio::select! {
@@ -278,7 +282,7 @@ mod tests {
         ];
         for (script, expected) in cases {
             let script = PhoneScript::parse(script).unwrap();
-            assert_eq!(ring_out(&script, Duration::from_mins(1)).await, expected, "{script:?}");
+            assert_eq!(ring_out(&script, "+12125550100", Duration::from_mins(1)).await, expected, "{script:?}");
         }
     }
 }

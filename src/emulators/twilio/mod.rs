@@ -11,6 +11,7 @@ mod execute;
 mod faults;
 mod form;
 mod gather;
+mod hand;
 mod interpreter;
 mod life;
 mod line;
@@ -43,6 +44,7 @@ use uuid::Uuid;
 
 pub use config::{NumberConfig, TwilioEmulatorConfig};
 pub use faults::TwilioFaults;
+pub use hand::Hand;
 pub use lookups::{LookupFault, LookupRecord};
 pub use phone_script::{PhoneScript, PhoneScriptError};
 
@@ -87,6 +89,7 @@ impl TwilioEmulator {
             phones: Mutex::new(phones),
             lookups: Mutex::new(config.lookups),
             default_phone,
+            hands: Mutex::default(),
             say_percent: config.say_percent.clamp(1, 100),
             amd_delay: Duration::from_millis(config.amd_delay_ms),
             calls: Calls::default(),
@@ -112,6 +115,8 @@ struct Emulation {
     phones: Mutex<BTreeMap<String, PhoneScript>>,
     lookups: Mutex<BTreeMap<String, LookupRecord>>,
     default_phone: PhoneScript,
+    /// Phones that somebody holds at the moment: they ring there.
+    hands: Mutex<BTreeMap<String, Hand>>,
     say_percent: u32,
     amd_delay: Duration,
     calls: Calls,
@@ -126,6 +131,9 @@ struct Emulation {
 impl Emulation {
     /// Who is at this number.
     fn phone_at(&self, number: &str) -> PhoneScript {
+        if let Some(hand) = locked(&self.hands).get(number) {
+            return PhoneScript::held_by(hand.clone());
+        }
         locked(&self.phones).get(number).unwrap_or(&self.default_phone).clone()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::hand::{Hand, OnLine};
 use super::phone_script::{PhoneScript, Step};
 use crate::domain::audio::{FRAME, MULAW_SILENCE};
 use crate::emulators::mulaw;
@@ -29,6 +30,8 @@ pub(super) struct Said {
 /// A phone that was picked up.
 #[derive(Debug)]
 pub(super) struct Phone {
+    /// Somebody holds it: there is no script.
+    held: Option<OnLine>,
     steps: Vec<Step>,
     position: usize,
     /// Time spent in the current step.
@@ -48,6 +51,7 @@ pub(super) struct Phone {
 impl Phone {
     pub(super) fn new(script: &PhoneScript) -> Self {
         Self {
+            held: script.hand.as_ref().map(Hand::pick_up),
             steps: script.steps.clone(),
             position: 0,
             in_step: Duration::ZERO,
@@ -62,6 +66,9 @@ impl Phone {
 
     /// Hears one frame, says one.
     pub(super) fn tick(&mut self, heard: &[u8; FRAME]) -> Said {
+        if let Some(held) = &mut self.held {
+            return held.tick(heard);
+        }
         self.listen(heard);
         let mut said = Said { frame: [MULAW_SILENCE; FRAME], digit: None, hung_up: false };
         // Steps that take no time follow each other within the tick; a script that only repeats itself is cut off.

@@ -15,6 +15,7 @@
 
 use std::time::Duration;
 
+use super::hand::Hand;
 use crate::emulators::speech::{self, Voice};
 
 /// What happens when the phone rings.
@@ -57,6 +58,8 @@ pub struct PhoneScript {
     /// How long it rings first. `None`: for ever, where nobody answers; else not at all.
     pub after: Option<Duration>,
     pub steps: Vec<Step>,
+    /// Somebody holds this phone: pick-up and steps are that person's.
+    pub hand: Option<Hand>,
 }
 
 /// A line of a phone script that says nothing.
@@ -88,10 +91,14 @@ impl PhoneScript {
         SHIPPED.iter().map(|(name, _)| *name)
     }
 
+    pub(super) fn held_by(hand: Hand) -> Self {
+        Self { pickup: Pickup::Answer, after: None, steps: Vec::new(), hand: Some(hand) }
+    }
+
     /// Reads a script, or the name of a shipped one.
     pub fn parse(text: &str) -> Result<Self, PhoneScriptError> {
         let text = SHIPPED.iter().find(|(name, _)| *name == text.trim()).map_or(text, |(_, script)| script);
-        let mut script = Self { pickup: Pickup::Answer, after: None, steps: Vec::new() };
+        let mut script = Self { pickup: Pickup::Answer, after: None, steps: Vec::new(), hand: None };
         for (number, line) in text.lines().enumerate() {
             let line = line.split(" #").next().unwrap_or_default().trim();
             if line.is_empty() || line.starts_with('#') {

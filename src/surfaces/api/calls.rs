@@ -184,6 +184,12 @@ fn place_problem(error: PlaceCallError) -> Problem {
     match error {
         PlaceCallError::Store(error) => Problem::internal(&error),
         PlaceCallError::Journal(error) => Problem::internal(&error),
+        PlaceCallError::Limit(_) => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "limit-reached",
+            "This key has used what it may use",
+            error.to_string(),
+        ),
         PlaceCallError::ShuttingDown => Problem::unavailable(error.to_string()),
         PlaceCallError::PurposeNotAllowed(_) => Problem::new(
             StatusCode::FORBIDDEN,

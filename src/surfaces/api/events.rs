@@ -31,6 +31,9 @@ pub(super) struct EventsQuery {
     call_id: Option<String>,
     /// Like `Last-Event-ID`, for clients that cannot set headers.
     after_seq: Option<i64>,
+    /// Without what is only shown live: for whoever watches many calls at once.
+    #[serde(default)]
+    settled: bool,
 }
 
 pub(super) async fn stream(
@@ -55,7 +58,9 @@ pub(super) async fn stream(
     let events = follow(app, last_seen)
         .filter(move |item| {
             let wanted = match item {
-                Followed::Entry(entry) => only.is_none_or(|only| entry.call_id == only),
+                Followed::Entry(entry) => {
+                    only.is_none_or(|only| entry.call_id == only) && !(query.settled && entry.event.is_interim())
+                }
                 Followed::Reset => true,
             };
             std::future::ready(wanted)

@@ -163,5 +163,11 @@ pub fn invite(server: SocketAddr, twilio: &str, key: &Secret, paint: Paint) {
     ] {
         line(paint.cyan(format!("  {example}")));
     }
-    line(paint.dim("Ctrl-C ends it."));
+}
+
+/// A link that signs one browser in.
+pub fn show_console(link: &str, paint: Paint) {
+    line("");
+    line(format!("Watch it in the console: {}", paint.bold(link)));
+    line(paint.dim("The link signs one browser in, once, within 15 minutes. Ctrl-C ends the demo."));
 }

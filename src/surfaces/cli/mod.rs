@@ -4,6 +4,7 @@ pub mod calls;
 pub mod client;
 pub mod demo;
 pub mod explain;
+pub mod mcp;
 pub mod out;
 pub mod records;
 pub mod show;
@@ -74,6 +75,8 @@ pub enum Command {
     Say(SayArgs),
     /// Let a call go on with a colleague or another number
     Transfer(TransferArgs),
+    /// Speak MCP on standard input and output, as a bridge to a running server
+    Mcp(McpArgs),
     /// Ask the gate whether a number may be called (exit code 0 allow, 3 deny), or print the rules in force
     Check(CheckArgs),
     /// Stop every outbound call, and let them through again
@@ -131,6 +134,12 @@ pub struct ServerArgs {
     /// The server's URL; default: the listen address of the settings
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct McpArgs {
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,0 +1,55 @@
+//! What one API key may use: dials a minute, calls at once, money a day. Counted from the store, so that a restart forgets nothing,
+//! and over all doors that take keys.
+
+use tokio::sync::MutexGuard;
+
+use crate::domain::event::{Actor, Door};
+use crate::store::{KeyUsage, StoreError};
+
+use super::App;
+
+/// Which limit of a key was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LimitReached {
+    #[error("this key may place {0} calls a minute (limits.dials_per_minute)")]
+    DialsPerMinute(u32),
+    #[error("this key may have {0} calls at once (limits.concurrent_calls)")]
+    ConcurrentCalls(u32),
+    #[error("this key has spent what it may spend in 24 hours (limits.spend_per_day)")]
+    SpendPerDay,
+}
+
+impl App {
+    /// Lets a key place one more call, or says which limit stands against it. While the answer is held no other call is let
+    /// through, so that two at once cannot both be the last one.
+    pub(super) async fn within_limits(
+        &self,
+        actor: &Actor,
+    ) -> Result<Result<Option<MutexGuard<'_, ()>>, LimitReached>, StoreError> {
+        let limits = &self.config.limits;
+        let any = limits.dials_per_minute > 0 || limits.concurrent_calls > 0 || limits.spend_per_day > 0.0;
+        if !any || !matches!(actor.door, Door::Api | Door::Mcp) {
+            return Ok(Ok(None));
+        }
+        let turn = self.limited.lock().await;
+        let usage = self.store.usage_of_key(&actor.name, self.clock.now()).await?;
+        Ok(self.check(usage).map(|()| Some(turn)))
+    }
+
+    fn check(&self, usage: KeyUsage) -> Result<(), LimitReached> {
+        let limits = &self.config.limits;
+        let reached = |limit: u32, used: u32| limit > 0 && used >= limit;
+        if reached(limits.dials_per_minute, usage.last_minute) {
+            return Err(LimitReached::DialsPerMinute(limits.dials_per_minute));
+        }
+        if reached(limits.concurrent_calls, usage.live) {
+            return Err(LimitReached::ConcurrentCalls(limits.concurrent_calls));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "seconds of a day's calls are far below 2^52")]
+        let spent = usage.answered_s as f64 / 60.0 * limits.cost_per_minute;
+        if limits.spend_per_day > 0.0 && spent >= limits.spend_per_day {
+            return Err(LimitReached::SpendPerDay);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+// One call: the conversation as it is spoken, the decision behind it, where the time went, and afterwards its recording.
+
+import { $, agent_name, ask, attempt, can, clock, el, length, micros, now_ms, other_party, set_clock, state_chip } from "./base.js";
+import { Conversation } from "./conversation.js";
+import { whole } from "./decision.js";
+import { follow } from "./feed.js";
+import { apply, duration } from "./record.js";
+import { forget_steps, note_step, offer } from "./step_in.js";
+import { latency } from "./time_split.js";
+import { describe } from "./timeline.js";
+
+const id = $("call").dataset.id;
+const talk = new Conversation($("lines"), $("interim"));
+let call = null;
+let events = [];
+let decided = null;
+let dirty = false;
+
+async function snapshot() {
+  const state = await ask(`/console/data/calls/${id}`);
+  set_clock(state.now);
+  call = state.call;
+  events = [];
+  talk.clear();
+  forget_steps();
+  $("timeline").replaceChildren();
+  for (const entry of state.events) add(entry);
+  // A call that is over is read from its beginning.
+  if (call.state === "ended") $("timeline").scrollTop = 0;
+  if (state.events.length === 0) $("timeline").append(el("li", {}, `Events of calls are kept for ${state.events_kept_days} days.`));
+  draw();
+  return state;
+}
+
+function event(entry) {
+  if (entry.seq > 0) apply(call, entry);
+  add(entry);
+  if (!dirty) requestAnimationFrame(draw);
+  dirty = true;
+}
+
+function add(entry) {
+  talk.add(entry);
+  if (entry.seq === 0) return;
+  events.push(entry);
+  note_step(entry);
+  const told = describe(entry.event);
+  if (told) {
+    const list = $("timeline");
+    const at_end = list.scrollHeight - list.scrollTop - list.clientHeight < 30;
+    list.append(el("li", {}, el("span", { class: "at" }, clock(entry.at)), el("span", { class: told[1] ?? "" }, told[0])));
+    if (at_end) list.scrollTop = list.scrollHeight;
+  }
+}
+
+function draw() {
+  dirty = false;
+  const party = other_party(call);
+  $("party").textContent = `${call.direction === "inbound" ? "From" : "To"} ${party}`;
+  document.title = `${party} · Clearline`;
+  $("state").replaceChildren(state_chip(call));
+  tick();
+  offer(call);
+  $("quiet").hidden = !(call.state === "ended" && talk.is_empty());
+  latency(events, call, $("latency"));
+  if (call.decision_id && decided !== call.decision_id) show_decision(call.decision_id);
+  if (call.state === "ended") { show_recordings(); talk.interim(""); }
+  show_exports();
+  if ($("raw").parentElement.open) show_raw();
+}
+
+function tick() {
+  if (!call) return;
+  const seconds = duration(call, now_ms());
+  const facts = [agent_name(call), call.purpose, seconds === null ? null : length(seconds), call.answered_by ? `answered by ${call.answered_by.replaceAll("_", " ")}` : null,
+    call.counters?.relay_p99_us ? `Clearline added ${micros(call.counters.relay_p50_us)} (p99 ${micros(call.counters.relay_p99_us)})` : null, call.summary];
+  $("facts").textContent = facts.filter(Boolean).join(" · ");
+}
+
+async function show_decision(decision) {
+  decided = decision;
+  if (!can("compliance:read")) return;
+  const detail = await attempt(() => ask(`/console/data/decisions/${decision}`));
+  if (!detail) return;
+  $("decision").replaceChildren(...whole(detail));
+  $("decision-box").hidden = false;
+}
+
+function show_recordings() {
+  const player = $("player");
+  const ready = (call.recordings || []).filter((recording) => recording.status === "completed");
+  const key = ready.map((recording) => recording.sid).join();
+  if (player.dataset.shown === key) return;
+  player.dataset.shown = key;
+  if (!can("numbers:read") || ready.length === 0) return player.replaceChildren();
+  player.replaceChildren(...ready.map((recording) => el("p", {}, el("button", { type: "button", onclick: (click) => play(recording, click.target) },
+    `▶ Play the recording${recording.duration_s ? ` (${length(recording.duration_s)})` : ""}`))));
+}
+
+async function play(recording, button) {
+  button.disabled = true;
+  const sound = await attempt(async () => {
+    const response = await fetch(`/console/data/calls/${id}/recordings/${recording.sid}`);
+    if (!response.ok) throw new Error((await response.json()).detail);
+    return response.blob();
+  });
+  button.disabled = false;
+  if (!sound) return;
+  const audio = el("audio", { controls: true, src: URL.createObjectURL(sound), "aria-label": "Recording of the call" });
+  $("player").replaceChildren(audio);
+  // The carrier records from the answer on.
+  talk.play_along(audio, Date.parse(call.answered_at ?? call.created_at));
+  audio.play().catch(() => {});
+}
+
+function show_exports() {
+  if ($("exports").childElementCount > 0) return;
+  const link = (text, href, download) => el("li", {}, el("a", { href, download }, text));
+  $("exports").append(
+    el("li", {}, el("button", { type: "button", onclick: save_json }, "Call and events as JSON")),
+    link("Events as CSV", `/console/data/calls/${id}/events.csv`, `${id}-events.csv`),
+    link("Transcript as JSON", `/api/v1/calls/${id}/transcript`, `${id}-transcript.json`));
+}
+
+async function save_json() {
+  const state = await attempt(() => ask(`/console/data/calls/${id}`));
+  if (!state) return;
+  const decision = call.decision_id ? await attempt(() => ask(`/console/data/decisions/${call.decision_id}`)) : null;
+  const text = JSON.stringify({ call: state.call, decision, events: state.events }, null, 2);
+  const link = el("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: `${id}.json` });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function show_raw() {
+  $("raw").textContent = events.map((entry) => JSON.stringify(entry)).join("\n");
+}
+
+$("raw").parentElement.addEventListener("toggle", show_raw);
+setInterval(tick, 1000);
+follow({ snapshot, event, query: { call_id: id } });

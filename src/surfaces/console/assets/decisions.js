@@ -1,0 +1,65 @@
+// What the gate refused and allowed, by rule, with the next permissible times.
+
+import { $, ask, attempt, day, el, readable, set_clock } from "./base.js";
+import { basis, reasons, verdict } from "./decision.js";
+
+let loaded = [];
+let cursor = null;
+
+async function load(again) {
+  const query = new URLSearchParams({ hours: $("hours").value });
+  if (!again && cursor) query.set("cursor", cursor);
+  const page = await attempt(() => ask(`/console/data/decisions?${query}`));
+  if (!page) return;
+  set_clock(page.now);
+  loaded = again ? page.decisions : loaded.concat(page.decisions);
+  cursor = page.next_cursor;
+  if (page.counts) count(page.counts);
+  draw();
+}
+
+function count({ allowed, denied, inquiries, by_reason: by, complete }) {
+  const more = complete ? "" : "+";
+  const total = (number, text) => el("div", { class: "total" }, el("b", {}, `${number}${more}`), el("span", {}, text));
+  $("counts").replaceChildren(total(denied, "calls refused"), total(allowed, "calls allowed"), total(inquiries, "inquiries"),
+    ...by.map(({ code, count: number }) => el("button", { type: "button", "data-code": code, "aria-pressed": "false", onclick: () => choose(code) },
+      el("b", {}, `${number}${more}`), el("span", {}, readable(code)))));
+  const chosen = $("reason").value;
+  $("reason").replaceChildren(el("option", { value: "" }, "Any reason"), ...by.map(({ code }) => el("option", { value: code }, readable(code))));
+  $("reason").value = by.some(({ code }) => code === chosen) ? chosen : "";
+}
+
+function choose(code) {
+  $("reason").value = $("reason").value === code ? "" : code;
+  draw();
+}
+
+function draw() {
+  const [answer, reason] = [$("answer").value, $("reason").value];
+  for (const button of document.querySelectorAll("[data-code]")) button.setAttribute("aria-pressed", String(button.dataset.code === reason));
+  const fits = (one) => (!answer || one.decision === answer) && (!reason || (one.reasons || []).some(({ code }) => code === reason));
+  const list = loaded.filter(fits);
+  $("rows").replaceChildren(...list.map(item));
+  $("none").hidden = list.length > 0;
+  $("more").hidden = !cursor;
+}
+
+function item(decision) {
+  const more = el("details", { class: "more", ontoggle: () => open(more, decision.decision_id) }, el("summary", {}, "Every rule and input"));
+  return el("li", {},
+    el("div", { class: "line" }, verdict(decision), el("b", {}, decision.number ?? "number erased"), el("span", {}, decision.purpose),
+      decision.intent === "inquiry" ? el("span", { class: "chip" }, "Inquiry") : null, el("span", { class: "who-asked" }, `${day(decision.recorded_at)} · ${decision.actor.name} (${decision.actor.door})`)),
+    ...reasons(decision), more);
+}
+
+async function open(details, id) {
+  if (!details.open || details.dataset.filled) return;
+  details.dataset.filled = "yes";
+  const detail = await attempt(() => ask(`/console/data/decisions/${id}`));
+  if (detail) details.append(...basis(detail));
+}
+
+$("hours").addEventListener("change", () => load(true));
+for (const id of ["answer", "reason"]) $(id).addEventListener("change", draw);
+$("more").addEventListener("click", () => load(false));
+load(true);

@@ -1,0 +1,48 @@
+// A call's record as the fold over its events: the same that the server keeps, for what the pages show.
+
+const ORDER = ["queued", "dialing", "ringing", "in_progress", "ended"];
+
+export function apply(call, { at, event }) {
+  call.updated_at = at;
+  switch (event.type) {
+    case "decided": call.decision_id = event.decision_id; break;
+    case "dialing": advance(call, "dialing"); break;
+    case "carrier_accepted": call.call_sid ??= event.call_sid; advance(call, "dialing"); break;
+    case "carrier_status":
+      call.carrier_status = event.status;
+      if (event.status === "ringing") advance(call, "ringing");
+      if (event.status === "in-progress") { call.answered_at ??= at; advance(call, "in_progress"); }
+      break;
+    case "answered_by": call.answered_by ??= event.answered_by; break;
+    case "stream_started": call.answered_at ??= at; advance(call, "in_progress"); break;
+    case "agent_connected": call.conversation_id = event.conversation_id; break;
+    case "stream_ended": call.counters = event.counters; break;
+    case "recording_stored":
+      call.recordings = [...(call.recordings || []).filter((one) => one.sid !== event.recording_sid),
+        { sid: event.recording_sid, status: event.status, duration_s: event.duration_s }];
+      break;
+    case "conversation_analysed": call.summary = event.summary; break;
+    case "ended": call.disposition = event.disposition; call.ended_at ??= at; advance(call, "ended"); break;
+    default: break;
+  }
+}
+
+export function created({ call_id: id, at, event }) {
+  return { id, direction: event.direction, from: event.from, to: event.to, agent: event.agent, purpose: event.purpose,
+    state: "queued", created_at: at, updated_at: at, counters: {}, recordings: [] };
+}
+
+function advance(call, state) {
+  if (ORDER.indexOf(state) > ORDER.indexOf(call.state)) call.state = state;
+}
+
+/** In seconds, from the answer on. */
+export function duration(call, now) {
+  if (!call.answered_at) return null;
+  return ((call.ended_at ? Date.parse(call.ended_at) : now) - Date.parse(call.answered_at)) / 1000;
+}
+
+/** What the call has cost so far at the operator's rate, which covers carrier and agent; null where no rate is set. */
+export function cost(call, per_minute, now) {
+  return per_minute > 0 ? ((duration(call, now) ?? 0) / 60) * per_minute : null;
+}

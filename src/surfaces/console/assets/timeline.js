@@ -1,0 +1,52 @@
+// Events in words, and how they weigh. Nothing for what the conversation shows already.
+
+import { DISPOSITIONS, micros } from "./base.js";
+
+const STREAM_ENDS = {
+  carrier_stop: "the carrier ended it", carrier_closed: "the carrier's socket closed", carrier_fault: "the carrier stopped reading",
+  agent_ended: "the agent said goodbye", agent_failed: "the agent was lost", silence: "no audio came", max_duration: "the longest duration was reached",
+  hung_up: "it was hung up", journal_full: "it could not be recorded any more",
+};
+
+export function describe(event) {
+  switch (event.type) {
+    case "created": return [`${event.direction === "inbound" ? "Call came in" : "Call was asked for"} (${event.requested_by.name}, ${event.requested_by.door})`];
+    case "decided": return event.allowed ? ["The gate allowed it", "good"] : [`The gate refused it: ${event.reasons.join(", ")}`, "bad"];
+    case "queued": return ["Waits for a slot of the carrier"];
+    case "dialing": return ["Dialling"];
+    case "carrier_accepted": return [`The carrier took it (${event.call_sid})`];
+    case "carrier_refused": return [`The carrier refused: ${event.message}`, "bad"];
+    case "carrier_uncertain": return [`Unknown whether it left: ${event.message}`, "warn"];
+    case "carrier_status": return [`Carrier: ${event.status}${event.sip_code ? ` (SIP ${event.sip_code})` : ""}`];
+    case "answered_by": return [`Answered by ${event.answered_by.replaceAll("_", " ")}`];
+    case "stream_started": return ["Audio connected"];
+    case "agent_connected": return [`Agent ready after ${event.ready_ms} ms${event.warmed ? ", socket opened ahead" : ""}`, "good"];
+    case "agent_lost": return [`Agent lost: ${event.reason}${event.will_retry ? ", trying again" : ""}`, "bad"];
+    case "barge_in": return ["The caller talked over the agent", "warn"];
+    case "tool_called": return [`Tool ${event.name} called`];
+    case "tool_answered": return [`Tool ${event.name} ${event.is_error ? "failed" : "answered"} after ${event.elapsed_ms} ms`, event.is_error ? "bad" : ""];
+    case "opted_out": return [`Asked not to be called again (${event.channel})`, "warn"];
+    case "recording_stored": return [`Recording ${event.status}`];
+    case "conversation_analysed": return [`Summary: ${event.summary ?? "none"}`];
+    case "stream_ended": return [`Audio ended: ${STREAM_ENDS[event.cause] ?? event.cause}. Clearline added ${micros(event.counters.relay_p50_us)} at the median, ${micros(event.counters.relay_p99_us)} at p99`];
+    case "resume_awaited": return ["The server came back; the call waits for the carrier", "warn"];
+    case "hang_up_requested": return [`End asked for by ${event.by.name} (${event.by.door})`];
+    case "ended": { const [text, kind] = DISPOSITIONS[event.disposition] ?? [event.disposition]; return [`Ended: ${text}${event.detail ? ` (${event.detail})` : ""}`, kind]; }
+    case "agent_messaged": return [`${event.by.name} ${event.kind === "context" ? "whispered to the agent" : "spoke in the caller's place"}: ${event.text}`];
+    case "agent_muted": return [`Agent muted by ${event.by.name}`, "warn"];
+    case "agent_unmuted": return [`Agent unmuted by ${event.by.name}`];
+    case "house_spoke": return [`Our voice says, for ${event.by.name}: ${event.text}`];
+    case "keys_sent": return [`Keys sent by ${event.by.name}: ${event.keys}`];
+    case "held": return [`Put on hold by ${event.by.name}`, "warn"];
+    case "resumed": return [`Taken off hold by ${event.by.name}`];
+    case "taken_over": return [`Taken over by ${event.by.name}`, "warn"];
+    case "handed_back": return [`Handed back by ${event.by.name}`];
+    case "transfer_started": return [`On its way to ${event.name ?? event.to} (${event.by.name})`];
+    case "transfer_blocked": return [`The gate refused the transfer: ${event.reasons.join(", ")}`, "bad"];
+    case "transfer_connected": return ["The other one took the call", "good"];
+    case "transfer_failed": return [`Nobody took the transfer: ${event.reason.replaceAll("_", " ")}`, "warn"];
+    case "own_audio_heard": case "keys_collected": case "turn_withheld":
+    case "caller_said": case "caller_saying": case "agent_said": case "agent_corrected": case "turn_heard": case "dtmf_received": return null;
+    default: return [event.type.replaceAll("_", " ")];
+  }
+}

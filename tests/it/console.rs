@@ -1,0 +1,218 @@
+//! The console's door: who gets in, what a browser may be made to do, who may act, and what is written down.
+
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+
+use super::server::Server;
+use super::vendors::Vendors;
+use super::{SELLER, VISITOR, soon};
+
+/// A browser, as far as cookies and origins go.
+struct Browser {
+    http: Client,
+    base: String,
+    cookie: String,
+    csrf: String,
+}
+
+impl Browser {
+    fn new(server: &Server) -> Self {
+        let http = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        Self { http, base: server.base.clone(), cookie: String::new(), csrf: String::new() }
+    }
+
+    async fn sign_in(&mut self, field: &str, secret: &str) -> Response {
+        let form = [(field, secret), ("next", "/console/health")];
+        let request = self.http.post(format!("{}/console/sign-in", self.base)).header("origin", &self.base).form(&form);
+        let answer = soon("the door", request.send()).await.unwrap();
+        if let Some(cookie) = answer.headers().get(SET_COOKIE) {
+            cookie.to_str().unwrap().split(';').next().unwrap().clone_into(&mut self.cookie);
+            let page = self.get("/console").await.text().await.unwrap();
+            page.split("data-csrf=\"").nth(1).unwrap().split('"').next().unwrap().clone_into(&mut self.csrf);
+        }
+        answer
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        let request = self.http.get(format!("{}{path}", self.base)).header(COOKIE, &self.cookie);
+        soon(path, request.send()).await.unwrap()
+    }
+
+    async fn json(&self, path: &str) -> Value {
+        self.get(path).await.json().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> u16 {
+        self.post_with(path, body, &self.csrf).await
+    }
+
+    async fn post_with(&self, path: &str, body: &Value, csrf: &str) -> u16 {
+        let request = self.http.post(format!("{}{path}", self.base)).header(COOKIE, &self.cookie);
+        let request = if csrf.is_empty() { request } else { request.header("x-csrf-token", csrf) };
+        soon(path, request.json(body).send()).await.unwrap().status().as_u16()
+    }
+}
+
+async fn signed_in(server: &Server, role: &str) -> Browser {
+    let mut browser = Browser::new(server);
+    let answer = browser.sign_in("key", &server.settings().create_key(role).0).await;
+    assert_eq!(answer.status(), 303);
+    browser
+}
+
+#[tokio::test]
+async fn a_key_opens_the_door_until_it_is_revoked_or_signed_out() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let mut browser = Browser::new(&server);
+    for path in ["/console", "/console/calls", "/console/audit"] {
+        let answer = browser.get(path).await;
+        let to = answer.headers()[LOCATION].to_str().unwrap();
+        assert_eq!((answer.status().as_u16(), to.starts_with("/console/sign-in?next=")), (303, true), "{path}");
+    }
+    for path in ["/console/data/live", "/console/data/health", "/console/data/audit", "/console/data/decisions"] {
+        assert_eq!(browser.get(path).await.status(), 401, "{path}");
+    }
+    assert_eq!(browser.sign_in("key", "clk_guess").await.status(), 401);
+    assert_eq!(browser.sign_in("token", "guess").await.status(), 401);
+
+    let (key, id) = server.settings().create_key("operator");
+    let answer = browser.sign_in("key", &key).await;
+    assert_eq!((answer.status().as_u16(), &answer.headers()[LOCATION]), (303, &"/console/health".parse().unwrap()));
+    let cookie = answer.headers()[SET_COOKIE].to_str().unwrap();
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict") && !cookie.contains(&key), "{cookie}");
+    let page = browser.get("/console").await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.headers()["cache-control"], "no-store");
+    let page = page.text().await.unwrap();
+    assert!(!page.contains("style=") && !page.contains("onclick="), "{page}");
+
+    let mut other = Browser::new(&server);
+    other.sign_in("key", &key).await;
+    assert_eq!(other.post("/console/sign-out", &json!({})).await, 204);
+    assert_eq!(other.get("/console/data/live").await.status(), 401, "signed out");
+    assert_eq!(browser.get("/console/data/live").await.status(), 200, "the other browser is not");
+    assert!(server.settings().run(&["keys", "revoke", &id]).status.success());
+    assert_eq!(browser.get("/console/data/live").await.status(), 401, "the key was revoked");
+    assert!(!server.log().contains(&key));
+}
+
+#[tokio::test]
+async fn a_printed_link_signs_one_browser_in_once() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let link = server.printed("/console/sign-in?token=").await;
+    let token = link.split("token=").nth(1).unwrap();
+    let mut browser = Browser::new(&server);
+    // Looking at the link, as a mail scanner or a preview does, does not use it up.
+    assert!(browser.get(&format!("/console/sign-in?token={token}")).await.text().await.unwrap().contains(token));
+    assert_eq!(browser.sign_in("token", token).await.status(), 303);
+    assert_eq!(browser.get("/console/data/live").await.status(), 200);
+    let mut second = Browser::new(&server);
+    assert_eq!(second.sign_in("token", token).await.status(), 401);
+    assert!(!server.log().contains(token));
+}
+
+#[tokio::test]
+async fn another_sites_page_cannot_act_through_the_browser() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let browser = signed_in(&server, "admin").await;
+    let dnc = json!({"number": SELLER});
+    assert_eq!(browser.post_with("/api/v1/dnc", &dnc, "").await, 403);
+    assert_eq!(browser.post_with("/api/v1/dnc", &dnc, "0000").await, 403);
+    assert_eq!(browser.post_with("/api/v1/outbound/stop", &json!({"reason": "x"}), "").await, 403);
+    let other = signed_in(&server, "admin").await;
+    assert_eq!(browser.post_with("/api/v1/dnc", &dnc, &other.csrf).await, 403, "another session's token");
+    assert_eq!(browser.post("/api/v1/dnc", &dnc).await, 201);
+    // Signing a browser in from elsewhere would show its user's doings to whoever holds the key.
+    let key = server.settings().create_key("admin").0;
+    for origin in [Some("https://evil.example"), Some("null"), None] {
+        let request = browser.http.post(format!("{}/console/sign-in", server.base)).form(&[("key", key.as_str())]);
+        let request = origin.into_iter().fold(request, |request, origin| request.header("origin", origin));
+        assert_eq!(soon("the door", request.send()).await.unwrap().status(), 403, "{origin:?}");
+    }
+    assert_eq!(browser.json("/console/data/status").await["stop"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name_in_the_log() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    let viewer = signed_in(&server, "viewer").await;
+    let live = viewer.json("/console/data/live").await;
+    assert_eq!(live["calls"][0]["id"], call.as_str());
+    for path in ["/console/data/live", "/console/data/decisions", &format!("/console/data/calls/{call}")] {
+        let text = viewer.get(path).await.text().await.unwrap();
+        assert!(!text.contains(VISITOR), "{path}: {text}");
+    }
+    let (end, mark) = (format!("/api/v1/calls/{call}/end"), format!("/console/actions/calls/{call}/do-not-call"));
+    for path in [end.as_str(), &mark, "/api/v1/outbound/stop", "/api/v1/outbound/release"] {
+        assert_eq!(viewer.post(path, &json!({})).await, 403, "{path}");
+    }
+    assert_eq!(viewer.get("/console/data/audit").await.status(), 403);
+
+    let operator = signed_in(&server, "operator").await;
+    let live = operator.json("/console/data/live").await;
+    assert_eq!(live["calls"][0]["from"], VISITOR);
+    assert_eq!(operator.post(&mark, &json!({})).await, 200);
+    let known = server.settings().run(&["check", VISITOR, "--json"]);
+    assert!(String::from_utf8(known.stdout).unwrap().contains("INTERNAL_DNC"));
+    assert_eq!(operator.post(&end, &json!({})).await, 202);
+    server.api.ended(&call).await;
+
+    let log = operator.json("/console/data/audit").await;
+    let entries = log["entries"].as_array().unwrap();
+    let told = |action: &str, outcome: &str| {
+        let fits = |entry: &&Value| entry["action"].as_str().unwrap().contains(action) && entry["outcome"] == outcome;
+        entries.iter().filter(fits).map(|entry| entry["by"]["door"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("/end", "refused"), ["console"]);
+    assert_eq!(told("/end", "done"), ["console"]);
+    assert_eq!(told("/do-not-call", "done"), ["console"]);
+    assert_eq!(told("/stop", "refused"), ["console"]);
+    assert_eq!(told("sign in", "done").len(), 2);
+    assert!(entries.iter().any(|entry| entry["call_id"] == call.as_str() && entry["code"] == "missing-scope"));
+}
+
+#[tokio::test]
+async fn stop_all_holds_across_a_restart_until_it_is_released() {
+    let vendors = Vendors::start().await;
+    let mut server = Server::start(&vendors, &[]).await;
+    let operator = signed_in(&server, "operator").await;
+    assert_eq!(operator.post("/api/v1/outbound/stop", &json!({"reason": "a complaint"})).await, 200);
+    server.kill();
+    server.start_again().await;
+    let moved = Browser { base: server.base.clone(), ..operator };
+    let status = moved.json("/console/data/status").await;
+    assert_eq!(status["stop"]["by"]["door"], "console", "the session holds too: {status}");
+    let asked = json!({"number": SELLER});
+    let check = server.api.post("/api/v1/check", &asked).await.body;
+    assert_eq!(check["reason_code"], "OUTBOUND_STOPPED");
+    assert_eq!(moved.post("/api/v1/outbound/release", &json!({"reason": "settled"})).await, 200);
+    let check = server.api.post("/api/v1/check", &asked).await.body;
+    assert_ne!(check["reason_code"], "OUTBOUND_STOPPED");
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_good_under_their_digest() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let browser = Browser::new(&server);
+    let page = browser.get("/console/sign-in").await.text().await.unwrap();
+    let style = page.split("href=\"").find(|rest| rest.contains("console.css")).unwrap();
+    let style = style.split('"').next().unwrap();
+    let answer = browser.get(style).await;
+    assert!(answer.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    let etag = answer.headers()["etag"].clone();
+    let again = browser.http.get(format!("{}{style}", server.base)).header("if-none-match", etag);
+    assert_eq!(soon("the style", again.send()).await.unwrap().status(), 304);
+    let old = browser.get("/console/assets/0123456789abcdef/console.css").await;
+    assert_eq!((old.status().as_u16(), &old.headers()["cache-control"]), (200, &"no-cache".parse().unwrap()));
+    assert_eq!(browser.get("/console/assets/0123456789abcdef/../secret").await.status(), 404);
+}
