@@ -10,17 +10,17 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 /// A socket that a client opened to us.
-pub(super) type ServerSocket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
+pub(crate) type ServerSocket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 /// An upgrade that has been answered and whose socket is about to come.
-pub(super) struct Upgrade {
+pub(crate) struct Upgrade {
     on_upgrade: hyper::upgrade::OnUpgrade,
     config: WebSocketConfig,
 }
 
 impl Upgrade {
     /// Reads the handshake. The response must be sent for [`Upgrade::socket`] to come; no extension is ever agreed to.
-    pub(super) fn accept(mut request: Request, config: WebSocketConfig) -> Result<(Self, Response), Response> {
+    pub(crate) fn accept(mut request: Request, config: WebSocketConfig) -> Result<(Self, Response), Response> {
         let headers = request.headers();
         let wanted = has_token(headers, header::CONNECTION, "upgrade")
             && has_token(headers, header::UPGRADE, "websocket")
@@ -42,7 +42,7 @@ impl Upgrade {
     }
 
     /// The socket, once the response has gone out.
-    pub(super) async fn socket(self) -> Result<ServerSocket, hyper::Error> {
+    pub(crate) async fn socket(self) -> Result<ServerSocket, hyper::Error> {
         let upgraded = self.on_upgrade.await?;
         Ok(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(self.config)).await)
     }
