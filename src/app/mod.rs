@@ -34,6 +34,7 @@ use crate::agents::elevenlabs::ElevenLabsClient;
 use crate::carrier::{Pacer, TwilioClient};
 use crate::config::Config;
 use crate::protocol::twilio::signature::SignatureKeys;
+use crate::relay::MediaThreads;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
@@ -65,6 +66,7 @@ pub struct App {
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
+    pub media_threads: MediaThreads,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use futures_util::{SinkExt as _, StreamExt as _};
+use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_tungstenite::connect_async;
@@ -17,8 +18,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_util::task::TaskTracker;
 
+use crate::emulators::upgrade::{Handshake, ServerSocket};
 use crate::surfaces::cli::out::line;
-use crate::surfaces::upgrade::{ServerSocket, Upgrade};
 
 struct Bridge {
     to: SocketAddr,
@@ -33,21 +34,21 @@ pub(super) async fn run(to: SocketAddr) -> anyhow::Result<()> {
     Ok(axum::serve(listener, Router::new().route("/media", get(media)).with_state(bridge)).await?)
 }
 
-async fn media(State(bridge): State<Arc<Bridge>>, request: Request) -> Response {
-    match Upgrade::accept(request, WebSocketConfig::default()) {
-        Ok((upgrade, response)) => {
-            let tasks = bridge.tasks.clone();
-            tasks.spawn(async move {
-                if let Ok(carrier) = upgrade.socket().await
-                    && let Err(error) = relay(carrier, &bridge).await
-                {
-                    tracing::warn!(%error, "a call of the plain bridge broke");
-                }
-            });
-            response
+async fn media(State(bridge): State<Arc<Bridge>>, mut request: Request) -> Response {
+    let handshake = match Handshake::read(&mut request) {
+        Ok(handshake) => handshake,
+        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    let (response, upgrade) = handshake.accept("", WebSocketConfig::default());
+    let tasks = bridge.tasks.clone();
+    tasks.spawn(async move {
+        if let Ok(carrier) = upgrade.await
+            && let Err(error) = relay(carrier, &bridge).await
+        {
+            tracing::warn!(%error, "a call of the plain bridge broke");
         }
-        Err(refusal) => refusal,
-    }
+    });
+    response
 }
 
 async fn relay(carrier: ServerSocket, bridge: &Bridge) -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ mod ends;
 mod histogram;
 mod load;
 mod process;
+mod replay;
 mod report;
 mod round;
 mod splice;
@@ -44,6 +45,7 @@ pub(crate) fn run(command: &BenchCommand, paint: Paint) -> anyhow::Result<ExitCo
     match command {
         BenchCommand::Relay(args) => one_thread()?.block_on(relay(args, paint)),
         BenchCommand::Splice(args) => one_thread()?.block_on(splice::run(args.to)).map(|()| ExitCode::SUCCESS),
+        BenchCommand::Replay(args) => one_thread()?.block_on(replay::run(args)).map(|()| ExitCode::SUCCESS),
         BenchCommand::Bridge(args) => all_threads()?.block_on(bridge::run(args.to)).map(|()| ExitCode::SUCCESS),
     }
 }

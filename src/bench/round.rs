@@ -34,6 +34,9 @@ const SET_UP_LIMIT: Duration = Duration::from_secs(60);
 /// How late the load may be, µs, for one frame in a hundred: a quarter of a frame.
 const SLIP_LIMIT_US: f64 = 5_000.0;
 
+/// Both directions together.
+const FRAMES_A_MINUTE: f64 = 6_000.0;
+
 /// What others may take of the machine, in cores.
 const OTHERS_LIMIT: f64 = 0.1;
 
@@ -52,7 +55,7 @@ pub(super) struct Stage {
 pub(super) struct Outcome {
     pub(super) contender: Contender,
     pub(super) calls: usize,
-    /// CPU seconds for a minute of a call.
+    /// CPU seconds for a minute of a call, by the frames that were really carried.
     pub(super) cpu_per_call_minute: f64,
     /// KiB, beyond what it held without calls.
     pub(super) memory_per_call: f64,
@@ -238,14 +241,15 @@ struct Window {
 impl Window {
     #[expect(clippy::cast_precision_loss, reason = "calls are counted in thousands")]
     fn outcome(self, contender: Contender, idle: Usage, set_up_rate: f64, load: Arc<Load>) -> Outcome {
-        let Self { before, after, seconds } = self;
+        let Self { before, after, .. } = self;
         let calls = load.calls.len();
+        let carried = (load.to_agent.len() + load.to_carrier.len()).max(1);
         let cpu = after.usage.cpu - before.usage.cpu;
         let per_call = |kib: f64| kib / calls as f64;
         Outcome {
             contender,
             calls,
-            cpu_per_call_minute: cpu / seconds * 60.0 / calls as f64,
+            cpu_per_call_minute: cpu * FRAMES_A_MINUTE / carried as f64,
             memory_per_call: per_call(after.usage.rss - idle.rss),
             memory_growth: per_call(after.usage.rss - before.usage.rss),
             threads: after.usage.threads,

@@ -13,6 +13,7 @@ use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
 use crate::config::{Config, TwilioConfig};
 use crate::domain::{AccountSid, Secret};
 use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
+use crate::relay::MediaThreads;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
@@ -39,9 +40,12 @@ pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Ar
         rules = gate.rule_set(),
         "the decision ledger and the rules"
     );
+    let media_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Arc::new(App {
         urls: Urls::new(config.public_url()),
         signature_keys: signature_keys(&config.carrier.twilio),
+        media_threads: MediaThreads::start(media_threads)
+            .context("the threads for the calls' audio could not start")?,
         media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
         config,
         clock,

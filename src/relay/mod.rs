@@ -36,9 +36,12 @@ mod lane;
 mod outlet;
 mod pace;
 mod recorder;
+mod threads;
 
 #[cfg(test)]
 mod tests;
+
+pub use threads::MediaThreads;
 
 /// A WebSocket, either leg's, on the wire or in memory.
 pub trait Socket:

@@ -5,7 +5,7 @@ mod auth;
 pub mod cli;
 mod health;
 mod problem;
-pub(crate) mod upgrade;
+mod upgrade;
 mod webhooks;
 
 use std::net::IpAddr;

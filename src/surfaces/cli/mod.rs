@@ -372,6 +372,9 @@ pub enum BenchCommand {
     /// A bridge as one writes it first
     #[command(hide = true)]
     Bridge(BenchContenderArgs),
+    /// One stream between pipes in memory, to count its instructions
+    #[command(hide = true)]
+    Replay(BenchReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -403,4 +406,20 @@ pub struct BenchContenderArgs {
     /// Where the agents are
     #[arg(long)]
     pub to: std::net::SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchReplayArgs {
+    pub direction: ReplayDirection,
+    /// What the agent speaks, as `ulaw_8000`
+    pub format: String,
+    pub frames: u32,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ReplayDirection {
+    #[value(name = "to_agent")]
+    ToAgent,
+    #[value(name = "to_carrier")]
+    ToCarrier,
 }
