@@ -161,7 +161,7 @@ impl ElevenLabsClient {
         let host = request.uri().host().unwrap_or_default().to_owned();
         // Frames are some hundred bytes to some ten kilobytes, and each call has a socket.
         let config = WebSocketConfig::default()
-            .read_buffer_size(4 << 10)
+            .read_buffer_size(2 << 10)
             .write_buffer_size(4 << 10)
             .max_write_buffer_size(1 << 20)
             .max_message_size(Some(MESSAGE_LIMIT))

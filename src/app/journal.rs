@@ -30,7 +30,7 @@ const LISTENER_LAG: usize = 8_192;
 
 /// How long events of streams may wait for others to share their commit. A commit costs some hundred times what an event costs;
 /// nothing that a caller or an agent could notice waits for it.
-const GATHER: Duration = Duration::from_millis(25);
+const GATHER: Duration = Duration::from_millis(50);
 
 /// How long the writer waits before it tries a failed commit again.
 const RETRY: Duration = Duration::from_millis(250);

@@ -147,8 +147,8 @@ pub(super) async fn open_carrier(
     ensure!(load.calls[index].carrier.set(line).is_ok(), "a call has one carrier");
     let load = Arc::clone(load);
     tasks.spawn(async move {
-        let heard = listen(&socket, rest, |message| carrier_hears(&load, index, message)).await;
-        if let Err(error) = heard {
+        let end = listen(&socket, rest, |message| carrier_hears(&load, index, message)).await;
+        if let Err(error) = end {
             tracing::debug!(%error, "a carrier's end");
         }
     });

@@ -285,7 +285,7 @@ impl Load {
                 let due = start + FRAME * tick + gap * u32::try_from(end).expect("as above");
                 let mut now = self.epoch.elapsed();
                 if due > now + NO_SLEEP {
-                    std::thread::sleep(due - now);
+                    std::thread::sleep(due.saturating_sub(now));
                     now = self.epoch.elapsed();
                 }
                 self.slip.record(u64::try_from(now.saturating_sub(due).as_nanos()).unwrap_or(u64::MAX));

@@ -76,7 +76,9 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
     }
     let doubts = report::doubts(&outcomes);
     if !doubts.is_empty() {
-        doubts.iter().for_each(|doubt| eprintln!("clearline: {doubt}"));
+        for doubt in &doubts {
+            eprintln!("clearline: {doubt}");
+        }
         ensure!(
             args.even_if_busy,
             "these figures would not mean anything: make the machine quiet or the load smaller (--calls), and measure again"

@@ -47,7 +47,7 @@ async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyh
         admit: Box::new(move |_| {
             Ok(Admission {
                 call_id: CallId::from_uuid(uuid::Uuid::from_u128(1)),
-                terms: Terms { max_duration: Duration::from_secs(3600), ..Terms::default() },
+                terms: Terms { max_duration: Duration::from_hours(1), ..Terms::default() },
                 warmed: Some(
                     std::future::ready(Ok(AgentSocket { socket: agent_side, dialect: Dialect::elevenlabs() })).boxed(),
                 ),

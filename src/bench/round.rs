@@ -29,7 +29,7 @@ const FIRST_CALLS: usize = 50;
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// How long all calls together may take to be set up.
-const SET_UP_LIMIT: Duration = Duration::from_secs(60);
+const SET_UP_LIMIT: Duration = Duration::from_mins(1);
 
 /// How late the load may be, µs, for one frame in a hundred: a quarter of a frame.
 const SLIP_LIMIT_US: f64 = 5_000.0;
@@ -140,7 +140,7 @@ impl Stage {
             )
         })??;
         #[expect(clippy::cast_precision_loss, reason = "calls are counted in thousands")]
-        let rate = traffic.calls as f64 / (self.epoch.elapsed() - begun).as_secs_f64();
+        let rate = traffic.calls as f64 / self.epoch.elapsed().saturating_sub(begun).as_secs_f64();
         Ok(SetUp { load, rate })
     }
 
@@ -207,13 +207,13 @@ impl Stage {
             std::thread::spawn(move || load.speak(&stop))
         };
         sleep(settle).await;
-        let begun = begin();
+        let started = begin();
         sleep(window).await;
         let ended = end();
         stop.store(true, Ordering::Release);
         let spoken = tokio::task::spawn_blocking(move || speaker.join()).await?;
         ensure!(spoken.is_ok(), "the load's thread broke");
-        begun?;
+        started?;
         sleep(SETTLE).await;
         ended
     }

@@ -42,11 +42,11 @@ fn put_frame(out: &mut Vec<u8>, side: Side, first: u8, payload: &[u8]) {
     match u16::try_from(payload.len()) {
         Ok(length @ 0..=125) => out.push(mask_bit | u8::try_from(length).expect("at most 125")),
         Ok(length) => {
-            out.push(mask_bit | 126);
+            out.push(mask_bit | 0x7e);
             out.extend_from_slice(&length.to_be_bytes());
         }
         Err(_) => {
-            out.push(mask_bit | 127);
+            out.push(mask_bit | 0x7f);
             out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
         }
     }

@@ -37,11 +37,12 @@ mod outlet;
 mod pace;
 mod recorder;
 mod threads;
+mod wakes;
 
 #[cfg(test)]
 mod tests;
 
-pub use threads::MediaThreads;
+pub use threads::{MediaPlace, MediaThreads};
 
 /// A WebSocket, either leg's, on the wire or in memory.
 pub trait Socket:

@@ -378,6 +378,7 @@ pub enum BenchCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "a command line's switches")]
 pub struct BenchRelayArgs {
     /// How many calls at once; each number is measured on its own
     #[arg(long, value_delimiter = ',', default_value = "100,300,1000", value_parser = clap::value_parser!(u32).range(1..=50_000))]

@@ -44,15 +44,16 @@ pub(super) async fn media(
         Err(refusal) => return refusal,
     };
     let tracker = app.tracker.clone();
-    let thread = app.media_threads.pick().clone();
+    let thread = app.media_threads.place();
+    let runtime = thread.runtime.clone();
     let stream = async move {
         match upgrade.socket().await {
             Ok(socket) => app.run_media_stream(socket).await,
             Err(error) => tracing::debug!(%error, "a media socket broke in its handshake"),
         }
-        drop(place);
+        drop((place, thread));
     };
-    tracker.spawn_on(stream, &thread);
+    tracker.spawn_on(stream, &runtime);
     response
 }
 
