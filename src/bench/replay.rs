@@ -38,8 +38,8 @@ pub(super) async fn run(args: &BenchReplayArgs) -> anyhow::Result<()> {
 async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyhow::Result<usize> {
     let (mut carrier, carrier_side) = duplex(PIPE);
     let (mut agent, agent_side) = duplex(PIPE);
-    let carrier_side = WebSocketStream::from_raw_socket(carrier_side, Role::Server, Some(config(1024))).await;
-    let agent_side = WebSocketStream::from_raw_socket(agent_side, Role::Client, Some(config(4096))).await;
+    let carrier_side = WebSocketStream::from_raw_socket(carrier_side, Role::Server, Some(config())).await;
+    let agent_side = WebSocketStream::from_raw_socket(agent_side, Role::Client, Some(config())).await;
     let (recorder, mut journal) = mpsc::channel(1000);
     let (requests, _requests) = mpsc::channel(8);
     let (commands, inbox) = mpsc::channel(8);
@@ -72,8 +72,9 @@ async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyh
     passed
 }
 
-fn config(read: usize) -> WebSocketConfig {
-    WebSocketConfig::default().read_buffer_size(read).write_buffer_size(4 << 10).max_write_buffer_size(1 << 20)
+/// As both legs' sockets have it.
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(2 << 10).write_buffer_size(4 << 10).max_write_buffer_size(1 << 20)
 }
 
 async fn start(carrier: &mut DuplexStream, agent: &mut DuplexStream, format: &str) -> anyhow::Result<()> {

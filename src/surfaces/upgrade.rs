@@ -49,8 +49,13 @@ impl Upgrade {
     pub(super) async fn socket(self) -> Result<ServerSocket, UpgradeError> {
         let parts = downcast::<TokioIo<TcpStream>>(self.on_upgrade.await?).map_err(|_| UpgradeError::NotTcp)?;
         let socket = TcpStream::from_std(parts.io.into_inner().into_std()?)?;
-        let early = parts.read_buf.to_vec();
-        Ok(WebSocketStream::from_partially_read(socket, early, Role::Server, Some(self.config)).await)
+        let (early, role, config) = (parts.read_buf, Role::Server, Some(self.config));
+        // A socket that begins with bytes read before, even with none, never gets a buffer of the configured size.
+        Ok(if early.is_empty() {
+            WebSocketStream::from_raw_socket(socket, role, config).await
+        } else {
+            WebSocketStream::from_partially_read(socket, early.to_vec(), role, config).await
+        })
     }
 }
 
