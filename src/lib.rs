@@ -29,5 +29,6 @@ pub mod app;
 // 5. The doors.
 pub mod surfaces;
 
-// The composition root.
+// The composition root, and what measures the product from outside.
+mod bench;
 pub mod boot;

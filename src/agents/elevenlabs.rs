@@ -33,6 +33,9 @@ const MESSAGE_LIMIT: usize = 16 << 20;
 /// Larger than any transcript.
 const ANSWER_LIMIT: usize = 32 << 20;
 
+/// Connections for requests that are kept for the next ones.
+const IDLE_CONNECTIONS: usize = 16;
+
 /// How often a reading request is tried in all.
 const TRIES: u32 = 3;
 
@@ -107,6 +110,8 @@ impl ElevenLabsClient {
         let http = reqwest::Client::builder()
             .default_headers(headers)
             .timeout(limits.request)
+            // A burst of calls leaves as many connections behind; what a few of them save is enough.
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
             // A redirect would carry the key elsewhere, and the environment's proxies are boot's to read.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -202,7 +207,7 @@ impl ElevenLabsClient {
         let host = request.uri().host().unwrap_or_default().to_owned();
         // Frames are some hundred bytes to some ten kilobytes, and each call has a socket.
         let config = WebSocketConfig::default()
-            .read_buffer_size(16 << 10)
+            .read_buffer_size(2 << 10)
             .write_buffer_size(4 << 10)
             .max_write_buffer_size(1 << 20)
             .max_message_size(Some(MESSAGE_LIMIT))

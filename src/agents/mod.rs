@@ -1,5 +1,7 @@
 //! Dials an agent's socket or REST API and hands back a socket with its dialect.
 
+use std::io;
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -19,6 +21,21 @@ pub struct AgentSocket<S> {
 
 /// What dialling gives: TLS, or plain TCP to an emulator. Nagle's algorithm is off.
 pub type DialledSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Moves a socket to the runtime on which this is called: from then on that one's thread is woken when something comes.
+///
+/// To be used where a socket was opened on one runtime and is to be served on another, whatever is in its buffers.
+pub fn move_here(socket: &mut DialledSocket) -> io::Result<()> {
+    let tcp = match socket.get_mut() {
+        MaybeTlsStream::Plain(tcp) => tcp,
+        MaybeTlsStream::Rustls(tls) => tls.get_mut().0,
+        _ => return Ok(()),
+    };
+    // A second handle to the same connection takes the first one's place, which leaves its runtime as it is dropped.
+    let same = std::net::TcpStream::from(tcp.as_fd().try_clone_to_owned()?);
+    *tcp = TcpStream::from_std(same)?;
+    Ok(())
+}
 
 /// Why an agent could not be reached, or refused. Texts hold no key, no signed URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -28,6 +28,10 @@ const BATCH: usize = 1_000;
 /// How many events a slow listener may lag behind before it must read the journal itself.
 const LISTENER_LAG: usize = 8_192;
 
+/// How long events of streams may wait for others to share their commit. A commit costs some hundred times what an event costs;
+/// nothing that a caller or an agent could notice waits for it.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// How long the writer waits before it tries a failed commit again.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -124,16 +128,26 @@ impl Writer {
                 taken = self.jobs.recv_many(&mut jobs, BATCH), if jobs_open => jobs_open = taken > 0,
                 else => return,
             }
-            if !jobs.is_empty() {
-                // A stream may have written its last words between the look at its lane and the look at the other one.
-                while let Ok(event) = self.from_streams.try_recv() {
-                    events.push(event);
-                }
+            if jobs.is_empty() && events.len() < BATCH {
+                self.gather(&mut jobs).await;
+            }
+            // What streams wrote meanwhile: it may be the last words of one whose call ends with these jobs.
+            while let Ok(event) = self.from_streams.try_recv() {
+                events.push(event);
             }
             let waiting = self.jobs.len() + self.from_streams.len();
             self.metrics.journal_depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
             let of_streams = events.drain(..).map(|entry| Job { entry: Some(entry), written: None });
             self.write(of_streams.chain(jobs.drain(..))).await;
+        }
+    }
+
+    /// Streams have written. Waits for more of it, but not when a job comes: somebody may wait for that one.
+    async fn gather(&mut self, jobs: &mut Vec<Job>) {
+        tokio::select! {
+            biased;
+            _ = self.jobs.recv_many(jobs, BATCH) => {}
+            () = tokio::time::sleep(GATHER) => {}
         }
     }
 

@@ -55,6 +55,7 @@ use crate::agents::elevenlabs::ElevenLabsClient;
 use crate::carrier::{Pacer, TwilioClient};
 use crate::config::Config;
 use crate::protocol::twilio::signature::SignatureKeys;
+use crate::relay::MediaThreads;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
@@ -107,6 +108,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
     pub environment_key: Option<EnvironmentKey>,
+    pub media_threads: MediaThreads,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
-use crate::agents::{AgentError, AgentSocket, DialledSocket};
+use crate::agents::{AgentError, AgentSocket, DialledSocket, move_here};
 use crate::domain::{AgentRef, AgentVendor};
 use crate::relay::{DialFailure, Dialing};
 
@@ -52,11 +52,14 @@ impl App {
 }
 
 impl WarmAgent {
-    /// The socket, when it is there.
+    /// The socket, when it is there; on the thread that waits for it.
     pub(super) fn dialing(self) -> Dialing<DialledSocket> {
         async move {
-            let gone = || DialFailure { reason: "the agent's socket was given up".to_owned(), retryable: true };
-            self.0.await.unwrap_or_else(|_| Err(gone()))
+            let gone = |reason: String| DialFailure { reason, retryable: true };
+            let mut agent = self.0.await.unwrap_or_else(|_| Err(gone("the agent's socket was given up".to_owned())))?;
+            move_here(&mut agent.socket)
+                .map_err(|error| gone(format!("the agent's socket could not be moved: {error}")))?;
+            Ok(agent)
         }
         .boxed()
     }

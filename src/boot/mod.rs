@@ -41,6 +41,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outside = look_outside(&cli)?;
     init_logging(&cli, &outside.settings.config)?;
+    if let Command::Bench(command) = &cli.command {
+        return crate::bench::run(command, outside.paint);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -138,6 +141,7 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
         Command::Keys(command) => local::keys(config, command, paint).await,
         Command::Doctor(args) => doctor::run(&args, &outside.settings, paint).await,
         Command::Emulate(command) => local::emulate(command).await,
+        Command::Bench(_) => unreachable!("a bench has runtimes of its own and never comes here"),
         Command::Config => Ok(print_config(&outside.settings, paint)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "clearline", &mut std::io::stdout());

@@ -16,6 +16,7 @@ use crate::config::{Config, ScrubVendor, TwilioConfig};
 use crate::domain::{AccountSid, Secret};
 use crate::lists::{self, Lists};
 use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
+use crate::relay::MediaThreads;
 use crate::scrub::{self, ScrubClient, Vendor};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
@@ -47,10 +48,13 @@ pub(super) async fn build(
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
     // To be noted elsewhere: `clearline ledger verify --expect-head` proves the ledger against it.
     tracing::info!(%head, rules = gate.rule_set(), "the decision ledger and the rules");
+    let media_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Arc::new(App {
         urls: Urls::new(config.public_url()),
         signature_keys: signature_keys(&config.carrier.twilio),
         environment_key,
+        media_threads: MediaThreads::start(media_threads)
+            .context("the threads for the calls' audio could not start")?,
         media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
         config,
         clock,

@@ -2,6 +2,7 @@
 //! know is an error. Reading files and the environment is boot's affair.
 
 mod layers;
+mod problems;
 mod sections;
 mod transfers;
 

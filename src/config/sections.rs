@@ -12,7 +12,7 @@ use super::transfers::TransfersConfig;
 
 /// How long a phone may ring. 47 CFR 64.1200(a)(6): an unanswered telemarketing call may not be disconnected before 15 seconds or
 /// four rings; Twilio's `Timeout` (Calls resource) takes 600 seconds at most.
-const RING_TIMEOUT_S: RangeInclusive<u32> = 15..=600;
+pub(super) const RING_TIMEOUT_S: RangeInclusive<u32> = 15..=600;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -245,103 +245,6 @@ impl Config {
     pub fn agent_for(&self, called: &str) -> Option<AgentRef> {
         self.agents.route(called).or_else(|| self.agents.default.parse().ok())
     }
-
-    /// What is wrong with values that have the right type: the key and a sentence for each.
-    pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
-        let mut problems = Vec::new();
-        let mut number = |key, text: &str| {
-            if let (false, Err(error)) = (text.is_empty(), text.parse::<E164>()) {
-                problems.push((key, error.to_string()));
-            }
-        };
-        number("carrier.twilio.from", &self.carrier.twilio.from);
-        number("seller.callback_number", &self.seller.callback_number);
-        number("seller.opt_out_number", &self.seller.opt_out_number);
-        let mut url = |key, text: &str, may_be_empty: bool| {
-            let fine =
-                url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-            let excused = may_be_empty && text.is_empty();
-            if !(fine || excused) {
-                problems.push((key, "must be a URL like https://voice.example.com".to_owned()));
-            }
-        };
-        url("server.public_url", &self.server.public_url, true);
-        url("carrier.twilio.api_url", &self.carrier.twilio.api_url, false);
-        url("agents.elevenlabs.api_url", &self.agents.elevenlabs.api_url, false);
-        url("agents.retell.api_url", &self.agents.retell.api_url, false);
-        url("mcp.oauth.issuer", &self.mcp.oauth.issuer, true);
-        url("mcp.oauth.jwks_url", &self.mcp.oauth.jwks_url, true);
-        url("compliance.scrub.api_url", &self.compliance.scrub.api_url, false);
-        if self.server.public_url.contains(['?', '#', ' ']) || self.server.public_url.starts_with("HTTP") {
-            problems.push(("server.public_url", "must be a URL without query, fragment or blanks".to_owned()));
-        }
-        if !self.agents.default.is_empty()
-            && let Err(error) = self.agents.default.parse::<AgentRef>()
-        {
-            problems.push(("agents.default", error.to_string()));
-        }
-        if let Some(bad) = self.agents.routes.iter().find(|route| parse_route(route).is_none()) {
-            problems.push(("agents.routes", format!("`{bad}` is not like +12125550100=elevenlabs:agent_123")));
-        }
-        if self.carrier.twilio.machine_detection == MachineDetection::Message
-            && self.carrier.twilio.voicemail.trim().is_empty()
-        {
-            problems.push(("carrier.twilio.voicemail", "machine_detection = \"message\" needs a message".to_owned()));
-        }
-        if let Some(bad) = self.transfers.bad_target() {
-            problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
-        }
-        if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
-            problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
-        }
-        let money = [
-            ("limits.cost_per_minute", self.limits.cost_per_minute),
-            ("limits.spend_per_day", self.limits.spend_per_day),
-        ];
-        problems.extend(
-            money
-                .into_iter()
-                .filter(|(_, amount)| !(amount.is_finite() && *amount >= 0.0))
-                .map(|(key, _)| (key, "must be 0 or more".to_owned())),
-        );
-        let scrub = &self.compliance.scrub;
-        if !(1..=ScrubConfig::LONGEST_AGE_H).contains(&scrub.max_age_h) {
-            problems.push(("compliance.scrub.max_age_h", "must be 1 to 744, which is 31 days".to_owned()));
-        }
-        if !(100..=30_000).contains(&scrub.time_limit_ms) {
-            problems.push(("compliance.scrub.time_limit_ms", "must be 100 to 30000".to_owned()));
-        }
-        if !RING_TIMEOUT_S.contains(&self.carrier.twilio.ring_timeout_s) {
-            problems.push((
-                "carrier.twilio.ring_timeout_s",
-                format!(
-                    "must be from {} (the law asks for 15 seconds at least, 47 CFR 64.1200(a)(6)) to {} (Twilio's longest)",
-                    RING_TIMEOUT_S.start(),
-                    RING_TIMEOUT_S.end()
-                ),
-            ));
-        }
-        if self.carrier.twilio.queue_limit_s == 0 {
-            problems.push(("carrier.twilio.queue_limit_s", "must be 1 or more".to_owned()));
-        }
-        if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
-            problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
-        }
-        if !(1..=720).contains(&self.console.session_hours) {
-            problems.push(("console.session_hours", "must be 1 to 720".to_owned()));
-        }
-        if (1..5).contains(&self.store.evidence_retention_years) {
-            let text = "must be 0 (for ever) or at least 5: 16 CFR 310.5 asks for five years".to_owned();
-            problems.push(("store.evidence_retention_years", text));
-        }
-        if !matches!(self.log.format.as_str(), "text" | "json") {
-            problems.push(("log.format", "must be text or json".to_owned()));
-        }
-        if self.log.level.parse::<tracing::Level>().is_err() {
-            problems.push(("log.level", "must be error, warn, info, debug or trace".to_owned()));
-        }
-        problems
-    }
 }
 
 impl AgentsConfig {
@@ -366,7 +269,7 @@ impl AgentsConfig {
     }
 }
 
-fn parse_route(text: &str) -> Option<(E164, AgentRef)> {
+pub(super) fn parse_route(text: &str) -> Option<(E164, AgentRef)> {
     let (number, agent) = text.split_once('=')?;
     Some((number.trim().parse().ok()?, agent.trim().parse().ok()?))
 }

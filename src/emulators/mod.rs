@@ -13,7 +13,7 @@ pub mod twilio;
 
 mod mulaw;
 mod signature;
-mod upgrade;
+pub(crate) mod upgrade;
 mod vad;
 
 pub use clock::Clock;

@@ -15,11 +15,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 /// A socket to a client.
-pub(super) type ServerSocket = WebSocketStream<TokioIo<Upgraded>>;
+pub(crate) type ServerSocket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// A request that asks for a WebSocket and may be granted one.
 #[derive(Debug)]
-pub(super) struct Handshake {
+pub(crate) struct Handshake {
     key: Vec<u8>,
     offered: Vec<String>,
     upgrade: OnUpgrade,
@@ -28,11 +28,11 @@ pub(super) struct Handshake {
 /// The request asks for no WebSocket, or not by the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this address speaks WebSocket: the request lacks {0}")]
-pub(super) struct NotAHandshake(&'static str);
+pub(crate) struct NotAHandshake(&'static str);
 
 impl Handshake {
     /// Reads the request's side.
-    pub(super) fn read(request: &mut Request) -> Result<Self, NotAHandshake> {
+    pub(crate) fn read(request: &mut Request) -> Result<Self, NotAHandshake> {
         let headers = request.headers();
         if request.method() != Method::GET {
             return Err(NotAHandshake("method GET"));
@@ -49,7 +49,7 @@ impl Handshake {
     }
 
     /// Grants it. The answer names the subprotocol only if the client offered it; the socket is ready when the future is.
-    pub(super) fn accept(
+    pub(crate) fn accept(
         self,
         protocol: &'static str,
         config: WebSocketConfig,

@@ -17,6 +17,7 @@ use super::agent_leg::AgentLeg;
 use super::carrier_leg::CarrierLeg;
 use super::pace::Pace;
 use super::recorder::Recorder;
+use super::wakes::{Source, Wakes};
 use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary, Tap};
 use crate::domain::audio::mulaw_bytes;
 use crate::domain::carrier_stream::{CarrierEvent, StreamStart};
@@ -80,7 +81,8 @@ impl<C: Socket, A: Socket> Relay<C, A> {
     }
 
     pub(super) async fn run(mut self) -> StreamSummary {
-        let code = poll_fn(|cx| self.poll(cx)).await;
+        let wakes = Wakes::new();
+        let code = poll_fn(|cx| self.poll(cx, &wakes)).await;
         let (ended, interim_dropped) = (self.session.ended(), self.recorder.interim_dropped);
         let call_id = self.owner.known().map(|known| known.call_id);
         let (unrecorded, (), ()) = tokio::join!(self.recorder.finish(), self.carrier.close(code), self.agent.finish());
@@ -88,19 +90,20 @@ impl<C: Socket, A: Socket> Relay<C, A> {
     }
 
     /// One wake-up. Ready with the code to close the carrier's socket with.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<u16> {
+    fn poll(&mut self, cx: &mut Context<'_>, wakes: &Wakes) -> Poll<u16> {
         let now = clock();
+        wakes.belong_to(cx);
         if self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.handle(now, Input::Timeout);
         }
-        self.poll_commands(cx, now);
-        let has_more = [self.poll_agent(cx, now), self.poll_carrier(cx, now)].contains(&true);
-        if let Some(input) = self.agent.poll_write(cx, now) {
+        self.poll_commands(wakes, now);
+        let has_more = [self.poll_agent(wakes, now), self.poll_carrier(wakes, now)].contains(&true);
+        if let Some(input) = self.agent.poll_write(&mut wakes.context(Source::Agent), now) {
             self.handle(now, input);
         }
         if self.close_code.is_none()
             && let Owner::Known(known) = &self.owner
-            && let Some(input) = self.carrier.poll_write(cx, now, &known.stream_sid)
+            && let Some(input) = self.carrier.poll_write(&mut wakes.context(Source::Carrier), now, &known.stream_sid)
         {
             self.handle(now, input);
         }
@@ -108,17 +111,23 @@ impl<C: Socket, A: Socket> Relay<C, A> {
         if let Some(code) = self.close_code {
             return Poll::Ready(code);
         }
-        if std::mem::take(&mut self.agent_is_new) || has_more || self.poll_timer(cx) {
+        let agent_is_new = std::mem::take(&mut self.agent_is_new);
+        if agent_is_new {
+            wakes.mark(Source::Agent);
+        }
+        if agent_is_new || has_more || self.poll_timer(wakes) {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
     }
 
-    fn poll_commands(&mut self, cx: &mut Context<'_>, now: Instant) {
+    fn poll_commands(&mut self, wakes: &Wakes, now: Instant) {
         // Before admission nobody has the other end.
+        if !matches!(self.owner, Owner::Known(_)) || !wakes.take(Source::Commands) {
+            return;
+        }
         while self.close_code.is_none()
-            && matches!(self.owner, Owner::Known(_))
-            && let Poll::Ready(command) = self.commands.poll_recv(cx)
+            && let Poll::Ready(command) = self.commands.poll_recv(&mut wakes.context(Source::Commands))
         {
             let is_dropped = command.is_none();
             let command = command.unwrap_or_else(|| Command::HangUp {
@@ -133,37 +142,46 @@ impl<C: Socket, A: Socket> Relay<C, A> {
     }
 
     /// `true` when there may be more to read.
-    fn poll_agent(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+    fn poll_agent(&mut self, wakes: &Wakes, now: Instant) -> bool {
+        if !wakes.take(Source::Agent) {
+            return false;
+        }
         for _ in 0..READS_PER_WAKE {
-            let Poll::Ready(input) = self.agent.poll_read(cx) else { return false };
+            let Poll::Ready(input) = self.agent.poll_read(&mut wakes.context(Source::Agent)) else { return false };
             self.handle(now, input);
         }
+        wakes.mark(Source::Agent);
         true
     }
 
     /// `true` when there may be more to read.
-    fn poll_carrier(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+    fn poll_carrier(&mut self, wakes: &Wakes, now: Instant) -> bool {
+        if !wakes.take(Source::Carrier) {
+            return false;
+        }
         for _ in 0..READS_PER_WAKE {
             if self.close_code.is_some() {
                 return false;
             }
-            let Poll::Ready(input) = self.carrier.poll_read(cx) else { return false };
+            let Poll::Ready(input) = self.carrier.poll_read(&mut wakes.context(Source::Carrier)) else { return false };
             if let (Some(tap), Input::Carrier(CarrierEvent::Media(chunk))) = (&self.tap, &input) {
                 tap.caller_said(chunk);
             }
             self.handle(now, input);
         }
+        wakes.mark(Source::Carrier);
         true
     }
 
     /// Sleeps until the next deadline. `true` when it is here already.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_timer(&mut self, wakes: &Wakes) -> bool {
         let deadlines = [self.session.poll_timeout(), self.carrier.stalls_at(), self.agent.stalls_at()];
         let Some(next) = deadlines.into_iter().flatten().min() else { return false };
         if self.timer.deadline().into_std() != next {
             self.timer.as_mut().reset(next.into());
+            wakes.mark(Source::Timer);
         }
-        self.timer.as_mut().poll(cx).is_ready()
+        wakes.take(Source::Timer) && self.timer.as_mut().poll(&mut wakes.context(Source::Timer)).is_ready()
     }
 
     /// Hands an input to the session and does all that comes of it.

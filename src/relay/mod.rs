@@ -39,11 +39,14 @@ mod outlet;
 mod pace;
 mod recorder;
 mod tap;
+mod threads;
+mod wakes;
 
 #[cfg(test)]
 mod tests;
 
 pub use tap::{Tap, Tapped};
+pub use threads::{MediaPlace, MediaThreads};
 
 /// A WebSocket, either leg's, on the wire or in memory.
 pub trait Socket:

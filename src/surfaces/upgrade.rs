@@ -5,12 +5,14 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 /// A socket that a client opened to us.
-pub(super) type ServerSocket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
+pub(super) type ServerSocket = WebSocketStream<TcpStream>;
 
 /// An upgrade that has been answered and whose socket is about to come.
 pub(super) struct Upgrade {
@@ -41,11 +43,31 @@ impl Upgrade {
         Ok((Self { on_upgrade, config }, response))
     }
 
-    /// The socket, once the response has gone out.
-    pub(super) async fn socket(self) -> Result<ServerSocket, hyper::Error> {
-        let upgraded = self.on_upgrade.await?;
-        Ok(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(self.config)).await)
+    /// The socket, once the response has gone out. It lives on the runtime on which this is awaited.
+    ///
+    /// What HTTP needed is left behind: the connection's buffers, its layers and the runtime that served it.
+    pub(super) async fn socket(self) -> Result<ServerSocket, UpgradeError> {
+        let parts = downcast::<TokioIo<TcpStream>>(self.on_upgrade.await?).map_err(|_| UpgradeError::NotTcp)?;
+        let socket = TcpStream::from_std(parts.io.into_inner().into_std()?)?;
+        let (early, role, config) = (parts.read_buf, Role::Server, Some(self.config));
+        // A socket that begins with bytes read before, even with none, never gets a buffer of the configured size.
+        Ok(if early.is_empty() {
+            WebSocketStream::from_raw_socket(socket, role, config).await
+        } else {
+            WebSocketStream::from_partially_read(socket, early.to_vec(), role, config).await
+        })
     }
+}
+
+/// Why an upgrade that was granted gave no socket.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UpgradeError {
+    #[error("the connection ended in its handshake")]
+    Ended(#[from] hyper::Error),
+    #[error("the connection is not one of TCP")]
+    NotTcp,
+    #[error("the socket could not be taken over")]
+    Socket(#[from] std::io::Error),
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {

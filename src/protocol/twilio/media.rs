@@ -64,6 +64,12 @@ pub fn encode(out: &mut BytesMut, stream_sid: &StreamSid, command: &CarrierComma
 
 /// A JSON string with its quotes and escapes.
 fn put_json_text(out: &mut BytesMut, text: &str) {
+    // A stream's id is of this kind, and goes with every frame.
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        out.put_u8(b'"');
+        out.put_slice(text.as_bytes());
+        return out.put_u8(b'"');
+    }
     serde_json::to_writer(out.writer(), text).expect("a string is always JSON and a buffer always takes it");
 }
 

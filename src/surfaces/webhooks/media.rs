@@ -44,20 +44,23 @@ pub(super) async fn media(
         Err(refusal) => return refusal,
     };
     let tracker = app.tracker.clone();
-    tracker.spawn(async move {
+    let thread = app.media_threads.place();
+    let runtime = thread.runtime.clone();
+    let stream = async move {
         match upgrade.socket().await {
             Ok(socket) => app.run_media_stream(socket).await,
             Err(error) => tracing::debug!(%error, "a media socket broke in its handshake"),
         }
-        drop(place);
-    });
+        drop((place, thread));
+    };
+    tracker.spawn_on(stream, &runtime);
     response
 }
 
 /// Buffers for frames of about 300 bytes, and no more trust than a carrier needs.
 fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(4 * 1024)
+        .read_buffer_size(2 * 1024)
         .write_buffer_size(16 * 1024)
         .max_write_buffer_size(256 * 1024)
         .max_message_size(Some(MESSAGE_LIMIT))
