@@ -230,8 +230,7 @@ impl Config {
         number("seller.callback_number", &self.seller.callback_number);
         number("seller.opt_out_number", &self.seller.opt_out_number);
         let mut url = |key, text: &str, may_be_empty: bool| {
-            let fine =
-                url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            let fine = is_web_address(text);
             let excused = may_be_empty && text.is_empty();
             if !(fine || excused) {
                 problems.push((key, "must be a URL like https://voice.example.com".to_owned()));
@@ -241,8 +240,6 @@ impl Config {
         url("carrier.twilio.api_url", &self.carrier.twilio.api_url, false);
         url("agents.elevenlabs.api_url", &self.agents.elevenlabs.api_url, false);
         url("agents.retell.api_url", &self.agents.retell.api_url, false);
-        url("mcp.oauth.issuer", &self.mcp.oauth.issuer, true);
-        url("mcp.oauth.jwks_url", &self.mcp.oauth.jwks_url, true);
         if self.server.public_url.contains(['?', '#', ' ']) || self.server.public_url.starts_with("HTTP") {
             problems.push(("server.public_url", "must be a URL without query, fragment or blanks".to_owned()));
         }
@@ -265,16 +262,8 @@ impl Config {
         if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
             problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
         }
-        let money = [
-            ("limits.cost_per_minute", self.limits.cost_per_minute),
-            ("limits.spend_per_day", self.limits.spend_per_day),
-        ];
-        problems.extend(
-            money
-                .into_iter()
-                .filter(|(_, amount)| !(amount.is_finite() && *amount >= 0.0))
-                .map(|(key, _)| (key, "must be 0 or more".to_owned())),
-        );
+        problems.extend(self.limits.problems());
+        problems.extend(self.mcp.oauth.problems());
         if !RING_TIMEOUT_S.contains(&self.carrier.twilio.ring_timeout_s) {
             problems.push((
                 "carrier.twilio.ring_timeout_s",
@@ -295,12 +284,7 @@ impl Config {
             let text = "must be 0 (for ever) or at least 5: 16 CFR 310.5 asks for five years".to_owned();
             problems.push(("store.evidence_retention_years", text));
         }
-        if !matches!(self.log.format.as_str(), "text" | "json") {
-            problems.push(("log.format", "must be text or json".to_owned()));
-        }
-        if self.log.level.parse::<tracing::Level>().is_err() {
-            problems.push(("log.level", "must be error, warn, info, debug or trace".to_owned()));
-        }
+        problems.extend(self.log.problems());
         problems
     }
 }
@@ -337,6 +321,43 @@ impl SellerConfig {
     pub fn complete(&self) -> Option<(&str, E164)> {
         let number = self.callback_number.parse().ok()?;
         (!self.name.trim().is_empty()).then_some((self.name.as_str(), number))
+    }
+}
+
+impl OauthConfig {
+    fn problems(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let urls = [("mcp.oauth.issuer", &self.issuer), ("mcp.oauth.jwks_url", &self.jwks_url)];
+        urls.into_iter()
+            .filter(|(_, text)| !text.is_empty() && !is_web_address(text))
+            .map(|(key, _)| (key, "must be a URL like https://auth.example.com".to_owned()))
+    }
+}
+
+impl LogConfig {
+    fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if !matches!(self.format.as_str(), "text" | "json") {
+            problems.push(("log.format", "must be text or json".to_owned()));
+        }
+        if self.level.parse::<tracing::Level>().is_err() {
+            problems.push(("log.level", "must be error, warn, info, debug or trace".to_owned()));
+        }
+        problems
+    }
+}
+
+/// An address of the web, with or without TLS.
+fn is_web_address(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+impl LimitsConfig {
+    fn problems(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let money = [("limits.cost_per_minute", self.cost_per_minute), ("limits.spend_per_day", self.spend_per_day)];
+        money
+            .into_iter()
+            .filter(|(_, amount)| !(amount.is_finite() && *amount >= 0.0))
+            .map(|(key, _)| (key, "must be 0 or more".to_owned()))
     }
 }
 

@@ -102,6 +102,7 @@ async fn every_door_is_refused_without_clearance_and_on_record() {
             purpose: Access::from(Role::Admin).claim(Purpose::Telemarketing).unwrap(),
             lead_id: None,
             dynamic_variables: BTreeMap::new(),
+            on_machine: None,
         };
         let placed = soon("the gate", app.place_call(request, Actor::new(door, "knocker"))).await.unwrap();
         assert!(!placed.decision.is_allowed(), "{door}");
