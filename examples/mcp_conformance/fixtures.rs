@@ -1,4 +1,5 @@
 //! The tools, resources and prompts that the conformance suite asks for.
+#![expect(deprecated, reason = "the suite checks logging and sampling for as long as the specification has them")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -364,7 +365,6 @@ async fn with_progress(context: &RequestContext<RoleServer>) -> Result<CallToolR
     text("done")
 }
 
-#[expect(deprecated, reason = "the suite checks logging for as long as the specification has it")]
 async fn with_logging(context: &RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
     for step in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
         let line = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(step));
@@ -382,7 +382,6 @@ fn needs_sampling(context: &RequestContext<RoleServer>) -> Result<CallToolRespon
     Err(ErrorData::missing_required_client_capability(needed))
 }
 
-#[expect(deprecated, reason = "the suite checks sampling for as long as the specification has it")]
 async fn sample(
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,

@@ -28,7 +28,7 @@ const SIZE: usize = 256 * 1024;
 /// One authorization server.
 #[derive(Debug)]
 pub struct Issuer {
-    issuer: String,
+    name: String,
     audience: String,
     jwks_url: String,
     http: reqwest::Client,
@@ -56,11 +56,12 @@ impl Issuer {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self { issuer: issuer.to_owned(), audience: audience.to_owned(), jwks_url, http, keys: Mutex::new(None) })
+        Ok(Self { name: issuer.to_owned(), audience: audience.to_owned(), jwks_url, http, keys: Mutex::new(None) })
     }
 
-    pub fn issuer(&self) -> &str {
-        &self.issuer
+    /// Its identifier, a URL.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What the token says, once everything about it has been checked.
@@ -90,7 +91,7 @@ impl Issuer {
         let keys = &kept.as_ref().ok_or(TokenError::NoKeys)?.keys;
         let missing = if keys.is_empty() { TokenError::NoKeys } else { TokenError::UnknownKey };
         let key = keys.find(&token).ok_or(missing)?;
-        token.verify(key, &self.issuer, &self.audience, now)
+        token.verify(key, &self.name, &self.audience, now)
     }
 
     async fn fetch(&self) -> Result<Jwks, String> {

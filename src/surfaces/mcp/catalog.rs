@@ -71,7 +71,7 @@ impl Catalog {
     }
 
     /// The name that was probably meant.
-    pub(super) fn nearest(&self, name: &str) -> Option<&'static str> {
+    pub(super) fn nearest(name: &str) -> Option<&'static str> {
         nearest(name, TOOLS.iter().map(|tool| tool.name))
     }
 }
@@ -163,9 +163,8 @@ mod tests {
 
     #[test]
     fn a_misspelt_tool_is_guessed() {
-        let catalog = Catalog::new();
-        assert_eq!(catalog.nearest("initiate_call"), Some("initiate_call_with_compliance"));
-        assert_eq!(catalog.nearest("get_status_call"), Some("get_call_status"));
-        assert_eq!(catalog.nearest("zzz"), None);
+        assert_eq!(Catalog::nearest("initiate_call"), Some("initiate_call_with_compliance"));
+        assert_eq!(Catalog::nearest("get_status_call"), Some("get_call_status"));
+        assert_eq!(Catalog::nearest("zzz"), None);
     }
 }

@@ -149,7 +149,7 @@ fn metadata_url(shared: &Shared) -> String {
 
 /// `GET /.well-known/oauth-protected-resource/mcp`
 pub(super) async fn resource_metadata(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let issuers: Vec<_> = shared.issuer.iter().map(|issuer| issuer.issuer().to_owned()).collect();
+    let issuers: Vec<_> = shared.issuer.iter().map(|issuer| issuer.name().to_owned()).collect();
     let mut document = json!({
         "resource": shared.audience,
         "resource_name": "Clearline",

@@ -13,7 +13,7 @@ use super::args::Problem;
 /// Why a tool did not do what it was asked.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// Stable, snake_case.
+    /// Stable, in lower case with underscores.
     pub code: &'static str,
     pub message: String,
     /// An object.

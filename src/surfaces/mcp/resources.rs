@@ -87,16 +87,16 @@ pub(super) fn transcript_link(call: CallId) -> Resource {
         .with_mime_type(JSON)
 }
 
-pub(super) fn list(principal: &Principal) -> Result<ListResourcesResult, ErrorData> {
+pub(super) fn list(principal: &Principal) -> ListResourcesResult {
     let active = Resource::new(ACTIVE, "active_calls")
         .with_title("Active calls")
         .with_description("Every call that has not ended.")
         .with_mime_type(JSON);
     let resources = if principal.may(Scope::CallsRead) { vec![active] } else { Vec::new() };
-    Ok(ListResourcesResult::with_all_items(resources).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+    ListResourcesResult::with_all_items(resources).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
 }
 
-pub(super) fn list_templates(principal: &Principal) -> Result<ListResourceTemplatesResult, ErrorData> {
+pub(super) fn list_templates(principal: &Principal) -> ListResourceTemplatesResult {
     let template = |uri: &str, name: &str, title: &str, description: &str| {
         ResourceTemplate::new(uri, name).with_title(title).with_description(description).with_mime_type(JSON)
     };
@@ -119,7 +119,7 @@ pub(super) fn list_templates(principal: &Principal) -> Result<ListResourceTempla
         ));
     }
     let all = ListResourceTemplatesResult::with_all_items(templates);
-    Ok(all.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+    all.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
 }
 
 pub(super) async fn read(app: &Arc<App>, principal: &Principal, uri: &str) -> Result<ReadResourceResult, ErrorData> {

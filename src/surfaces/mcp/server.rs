@@ -23,6 +23,7 @@ use crate::store::{AuditEntry, AuditOutcome};
 
 use super::Shared;
 use super::args::Args;
+use super::catalog::Catalog;
 use super::failure::Failure;
 use super::follow::Subscriptions;
 use super::principal::Principal;
@@ -92,7 +93,7 @@ impl ServerHandler for McpServer {
     ) -> Result<CallToolResponse, ErrorData> {
         let principal = principal_of(&context)?;
         let Some(tool) = self.shared.catalog.find(&request.name) else {
-            return Err(unknown_tool(&self.shared, &request.name));
+            return Err(unknown_tool(&request.name));
         };
         let digest = digest(request.arguments.as_ref());
         let by = principal.clone();
@@ -110,7 +111,7 @@ impl ServerHandler for McpServer {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        resources::list(&principal_of(&context)?)
+        Ok(resources::list(&principal_of(&context)?))
     }
 
     async fn list_resource_templates(
@@ -118,7 +119,7 @@ impl ServerHandler for McpServer {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        resources::list_templates(&principal_of(&context)?)
+        Ok(resources::list_templates(&principal_of(&context)?))
     }
 
     async fn read_resource(
@@ -331,9 +332,9 @@ pub(super) fn complete(body: Value, link: Option<ContentBlock>) -> CallToolResul
     result
 }
 
-fn unknown_tool(shared: &Shared, name: &str) -> ErrorData {
+fn unknown_tool(name: &str) -> ErrorData {
     let shown: String = name.chars().take(64).collect();
-    let near = shared.catalog.nearest(name);
+    let near = Catalog::nearest(name);
     let hint = near.map_or_else(|| "List the tools.".to_owned(), |near| format!("Did you mean {near}?"));
     let data = near.map(|near| json!({ "nearest": near }));
     ErrorData::invalid_params(format!("There is no tool {shown:?}. {hint}"), data)

@@ -44,6 +44,7 @@ pub(super) struct ToolSpec {
 pub(super) type Run = for<'a> fn(&'a Asked) -> BoxFuture<'a, Result<Answer, Failure>>;
 
 /// What clients are told about a tool's effects. Always all four.
+#[expect(clippy::struct_excessive_bools, reason = "the specification has these four, each true or false")]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hints {
     pub read_only: bool,

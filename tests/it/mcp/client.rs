@@ -116,10 +116,10 @@ impl Stream {
     pub(super) async fn next(&mut self) -> Option<Value> {
         let read = async {
             loop {
-                while let Some((line, rest)) = self.text.split_once('\n') {
+                while let Some(end) = self.text.find('\n') {
+                    let line: String = self.text.drain(..=end).collect();
                     let message: Option<Value> =
                         line.strip_prefix("data:").and_then(|data| serde_json::from_str(data).ok());
-                    self.text = rest.to_owned();
                     if message.is_some() {
                         return message;
                     }
