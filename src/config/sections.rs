@@ -294,6 +294,22 @@ impl Config {
         if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
             problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
         }
+        problems.extend(self.out_of_range());
+        if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
+            problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
+        }
+        if !matches!(self.log.format.as_str(), "text" | "json") {
+            problems.push(("log.format", "must be text or json".to_owned()));
+        }
+        if self.log.level.parse::<tracing::Level>().is_err() {
+            problems.push(("log.level", "must be error, warn, info, debug or trace".to_owned()));
+        }
+        problems
+    }
+
+    /// Amounts, times and counts that no house can mean.
+    fn out_of_range(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
         let money = [
             ("limits.cost_per_minute", self.limits.cost_per_minute),
             ("limits.spend_per_day", self.limits.spend_per_day),
@@ -324,21 +340,12 @@ impl Config {
         if self.carrier.twilio.queue_limit_s == 0 {
             problems.push(("carrier.twilio.queue_limit_s", "must be 1 or more".to_owned()));
         }
-        if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
-            problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
-        }
         if !(1..=720).contains(&self.console.session_hours) {
             problems.push(("console.session_hours", "must be 1 to 720".to_owned()));
         }
         if (1..5).contains(&self.store.evidence_retention_years) {
             let text = "must be 0 (for ever) or at least 5: 16 CFR 310.5 asks for five years".to_owned();
             problems.push(("store.evidence_retention_years", text));
-        }
-        if !matches!(self.log.format.as_str(), "text" | "json") {
-            problems.push(("log.format", "must be text or json".to_owned()));
-        }
-        if self.log.level.parse::<tracing::Level>().is_err() {
-            problems.push(("log.level", "must be error, warn, info, debug or trace".to_owned()));
         }
         problems
     }
