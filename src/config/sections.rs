@@ -227,39 +227,16 @@ impl Config {
         if let Some(bad) = self.agents.routes.iter().find(|route| parse_route(route).is_none()) {
             problems.push(("agents.routes", format!("`{bad}` is not like +12125550100=elevenlabs:agent_123")));
         }
-        if self.carrier.twilio.machine_detection == MachineDetection::Message
-            && self.carrier.twilio.voicemail.trim().is_empty()
-        {
-            problems.push(("carrier.twilio.voicemail", "machine_detection = \"message\" needs a message".to_owned()));
-        }
         if let Some(bad) = self.transfers.bad_target() {
             problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
         }
-        if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
-            problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
-        }
+        problems.extend(self.carrier.twilio.problems());
         let scrub = &self.compliance.scrub;
         if !(1..=ScrubConfig::LONGEST_AGE_H).contains(&scrub.max_age_h) {
             problems.push(("compliance.scrub.max_age_h", "must be 1 to 744, which is 31 days".to_owned()));
         }
         if !(100..=30_000).contains(&scrub.time_limit_ms) {
             problems.push(("compliance.scrub.time_limit_ms", "must be 100 to 30000".to_owned()));
-        }
-        if !RING_TIMEOUT_S.contains(&self.carrier.twilio.ring_timeout_s) {
-            problems.push((
-                "carrier.twilio.ring_timeout_s",
-                format!(
-                    "must be from {} (the law asks for 15 seconds at least, 47 CFR 64.1200(a)(6)) to {} (Twilio's longest)",
-                    RING_TIMEOUT_S.start(),
-                    RING_TIMEOUT_S.end()
-                ),
-            ));
-        }
-        if self.carrier.twilio.queue_limit_s == 0 {
-            problems.push(("carrier.twilio.queue_limit_s", "must be 1 or more".to_owned()));
-        }
-        if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
-            problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
         }
         if (1..5).contains(&self.store.evidence_retention_years) {
             let text = "must be 0 (for ever) or at least 5: 16 CFR 310.5 asks for five years".to_owned();
@@ -270,6 +247,35 @@ impl Config {
         }
         if self.log.level.parse::<tracing::Level>().is_err() {
             problems.push(("log.level", "must be error, warn, info, debug or trace".to_owned()));
+        }
+        problems
+    }
+}
+
+impl TwilioConfig {
+    fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if self.machine_detection == MachineDetection::Message && self.voicemail.trim().is_empty() {
+            problems.push(("carrier.twilio.voicemail", "machine_detection = \"message\" needs a message".to_owned()));
+        }
+        if !(self.calls_per_second > 0.0 && self.calls_per_second <= 1000.0) {
+            problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
+        }
+        if !RING_TIMEOUT_S.contains(&self.ring_timeout_s) {
+            problems.push((
+                "carrier.twilio.ring_timeout_s",
+                format!(
+                    "must be from {} (the law asks for 15 seconds at least, 47 CFR 64.1200(a)(6)) to {} (Twilio's longest)",
+                    RING_TIMEOUT_S.start(),
+                    RING_TIMEOUT_S.end()
+                ),
+            ));
+        }
+        if self.queue_limit_s == 0 {
+            problems.push(("carrier.twilio.queue_limit_s", "must be 1 or more".to_owned()));
+        }
+        if self.shared_keys.iter().any(|key| !key.expose().contains('=')) {
+            problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
         }
         problems
     }
