@@ -14,7 +14,8 @@ use crate::domain::call::Transfer;
 use crate::domain::decision::Voice;
 use crate::domain::event::{Actor, TransferFailure, TransferStarted};
 use crate::domain::{
-    AttemptId, CallEvent, CallSid, CallStatus, Decision, DecisionId, Disposition, E164, Party, Purpose, transcript,
+    AttemptId, CallEvent, CallSid, CallStatus, Decision, DecisionId, Disposition, E164, Party, Purpose, ReservationId,
+    transcript,
 };
 use crate::protocol::twilio::twiml::{Briefing, HangUp, Say, TakeCall, TransferRequest, render};
 use crate::store::{Intent, Settlement, StoreError};
@@ -177,7 +178,8 @@ impl App {
         }
         // A briefing is spoken by a machine; without one they hear the caller, a person.
         let voice = if is_briefed { Voice::Ai } else { Voice::Human };
-        let question = GateQuestion { voice, ..GateQuestion::about(number.as_str(), purpose, by) };
+        let question =
+            GateQuestion { voice, call_id: Some(call.id), ..GateQuestion::about(number.as_str(), purpose, by) };
         let decided = self.gate.decide(&self.store, &question, Intent::Dial, self.clock.now()).await?;
         let (decision_id, decision) = (decided.decision_id, decided.decision);
         let reasons: Vec<_> = decision.reasons().iter().map(|reason| reason.code).collect();
@@ -189,8 +191,31 @@ impl App {
             return Ok(Gated::Blocked { decision_id, decision: Box::new(decision) });
         };
         let attempt_id = order.attempt_id();
-        self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
-        Ok(Gated::Cleared { callee: Callee::Outside(order), decision_id, attempt_id })
+        match self.store.begin_attempt(&order, call.id, self.clock.now()).await {
+            Ok(()) => Ok(Gated::Cleared { callee: Callee::Outside(order), decision_id, attempt_id }),
+            Err(StoreError::Overtaken(reservation)) => self.overtaken(call, &question, reservation).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Calls were stopped, or the number opted out, since the gate allowed it. Its answer now goes on record.
+    async fn overtaken(
+        &self,
+        call: &LiveCall,
+        question: &GateQuestion,
+        reservation: ReservationId,
+    ) -> Result<Gated, TransferError> {
+        let now = self.clock.now();
+        self.store.release(reservation, now).await?;
+        let decided = self.gate.decide(&self.store, question, Intent::Inquiry, now).await?;
+        if decided.decision.is_allowed() {
+            // Whatever it was is gone already: they may ask again.
+            return Err(StoreError::Overtaken(reservation).into());
+        }
+        let (decision_id, decision) = (decided.decision_id, Box::new(decided.decision));
+        let reasons = decision.reasons().iter().map(|reason| reason.code).collect();
+        self.journal.record_durably(call.id, CallEvent::TransferBlocked { decision_id, reasons }).await?;
+        Ok(Gated::Blocked { decision_id, decision })
     }
 
     async fn send_on(

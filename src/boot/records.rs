@@ -247,6 +247,7 @@ fn tell_erasure(erasure: &Erasure, paint: Paint) {
         (erased.call_events, "journal entries of ended calls (what was said, keys pressed, tools)"),
         (erased.conversations, "accounts of conversations from the agents' vendors"),
         (erased.calls_stripped, "call records: variables, summary, links to recordings"),
+        (erased.memories, "things that agents were asked to remember"),
         (erased.vendor_answers, "vendors' answers about the number"),
         (erased.expired.decisions, "decisions from before the retention: number and facts"),
         (erased.expired.attempts, "dial attempts from before the retention"),

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use clearline::app::PlaceCall;
+use clearline::app::{PlaceCall, TransferCall, TransferTo, Transferring};
 use clearline::domain::access::{Access, Role};
 use clearline::domain::event::{Actor, Door};
 use clearline::domain::{Purpose, ReasonCode};
+use clearline::emulators::Entry;
 use clearline::store::DecisionFilter;
 use serde_json::json;
 
@@ -19,12 +20,16 @@ use super::{SELLER, soon};
 
 /// Every source file that names the one use case which dials, or redeems a clearance for an order to dial, and the test that shows
 /// it refusing.
-const PLACES: [(&str, &str); 4] = [
+const PLACES: [(&str, &str); 8] = [
     ("src/app/place_call.rs", "every_door_is_refused_without_clearance_and_on_record"),
-    ("src/app/transfer_call.rs", "an_outside_number_needs_the_gates_clearance"),
+    ("src/app/run_tool.rs", "no_door_transfers_to_an_outside_number_without_clearance"),
+    ("src/app/transfer_call.rs", "no_door_transfers_to_an_outside_number_without_clearance"),
     ("src/surfaces/api/calls.rs", "the_doors_that_are_built_refuse"),
+    ("src/surfaces/api/transfer.rs", "no_door_transfers_to_an_outside_number_without_clearance"),
     // Plays its calls in front of everybody; its second one is blocked, and `demo --once` fails if it is not.
     ("src/surfaces/cli/demo.rs", "every_door_is_refused_without_clearance_and_on_record"),
+    ("src/surfaces/mcp/tools/placing.rs", "mcp::tools::twilio_make_call_is_gated_like_every_other_door"),
+    ("src/surfaces/mcp/tools/transfer_call.rs", "no_door_transfers_to_an_outside_number_without_clearance"),
 ];
 
 /// How calls may come from a door.
@@ -43,9 +48,11 @@ fn way(door: Door) -> Way {
         Door::Api => Way::Places("src/surfaces/api/calls.rs"),
         Door::Demo => Way::Places("src/surfaces/cli/demo.rs"),
         Door::Cli => Way::Through(Door::Api),
-        Door::Mcp | Door::Console => Way::Never("no such door is built yet"),
+        Door::Mcp => Way::Places("src/surfaces/mcp/tools/placing.rs"),
+        Door::Console => Way::Through(Door::Api),
         Door::Carrier => Way::Never("it brings calls in; an answer needs no order to dial"),
-        Door::Agent => Way::Never("an agent talks in calls that there are"),
+        // It talks in calls that there are, and may send them on.
+        Door::Agent => Way::Places("src/app/run_tool.rs"),
         Door::System => Way::Never("restarts and retries reconcile, they never dial again"),
     }
 }
@@ -74,7 +81,7 @@ fn files_with(words: &[&str]) -> BTreeMap<String, usize> {
 
 #[test]
 fn every_place_that_dials_has_a_row() {
-    let dialling = files_with(&[".place_call(", ".place_call_once(", ".redeem("]);
+    let dialling = files_with(&[".place_call(", ".place_call_once(", ".transfer_call(", ".redeem("]);
     let rows: BTreeMap<_, _> = PLACES.into_iter().collect();
     let named: Vec<_> = dialling.keys().map(String::as_str).collect();
     assert_eq!(named, rows.keys().copied().collect::<Vec<_>>(), "a door was added or taken away: give it a row");
@@ -114,6 +121,30 @@ async fn every_door_is_refused_without_clearance_and_on_record() {
     let all = app.store.list_decisions(DecisionFilter::default(), None, 100).await.unwrap().items;
     assert_eq!(all.len(), Door::ALL.len());
     assert_eq!(stage.vendors.dials(), 0);
+}
+
+#[tokio::test]
+async fn no_door_transfers_to_an_outside_number_without_clearance() {
+    let stage = Morning::start_paced(100.0).await;
+    let app = &stage.server.app;
+    let sid = stage.vendors.ring("silent").await;
+    let call_id = stage.api.call_of(&sid).await;
+    stage.api.conversing(&call_id, 1).await;
+    let call = app.live.by_id(call_id.parse().unwrap()).unwrap();
+    for door in Door::ALL {
+        let request = TransferCall { to: TransferTo::Number(SELLER.parse().unwrap()), briefing: None, purpose: None };
+        let briefed = TransferCall { briefing: Some("A lead.".to_owned()), ..request.clone() };
+        for request in [request, briefed] {
+            let transferring = app.transfer_call(&call, Actor::new(door, "knocker"), request).await.unwrap();
+            let Transferring::Blocked { decision_id, .. } = transferring else { panic!("{door}: {transferring:?}") };
+            let recorded = app.store.decision(decision_id).await.unwrap().unwrap();
+            assert_eq!((recorded.actor, recorded.call_id), (Actor::new(door, "knocker"), Some(call.id)));
+        }
+    }
+    stage.vendors.end_at_carrier(&sid).await;
+    stage.api.ended(&call_id).await;
+    let rung = |entry: &Entry| entry.text("direction") == Some("outbound-dial");
+    assert!(!stage.vendors.twilio.log().since(0).iter().any(rung) && stage.vendors.dials() == 0);
 }
 
 #[tokio::test]

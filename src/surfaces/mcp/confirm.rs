@@ -48,7 +48,7 @@ impl Confirmations {
     }
 
     /// Whether this was sealed about the same thing not long ago and is used for the first time.
-    fn redeem(&self, sealed: &str, about: &str, now: Timestamp) -> bool {
+    fn is_good_for_once(&self, sealed: &str, about: &str, now: Timestamp) -> bool {
         let Ok(nonce) = self.codec.open_with(sealed, about.as_bytes()) else { return false };
         let nonce = String::from_utf8_lossy(&nonce).into_owned();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +69,7 @@ pub(super) async fn confirm(asked: &Asked, message: String) -> Result<Option<Inp
     let confirmations = &asked.shared.confirmations;
     if let Some(token) = asked.args.text("confirm_token") {
         if app.config.mcp.confirm_fallback == ConfirmFallback::Token
-            && confirmations.redeem(token, &about, app.clock.now())
+            && confirmations.is_good_for_once(token, &about, app.clock.now())
         {
             return Ok(None);
         }
@@ -80,7 +80,7 @@ pub(super) async fn confirm(asked: &Asked, message: String) -> Result<Option<Inp
         ));
     }
     if let (Some(state), Some(responses)) = (&asked.request_state, &asked.input_responses) {
-        if !confirmations.redeem(state, &about, app.clock.now()) {
+        if !confirmations.is_good_for_once(state, &about, app.clock.now()) {
             return Ok(Some(question(confirmations.seal(&about), message)));
         }
         let answer = responses.get(QUESTION).and_then(|answer| serde_json::from_value(answer.clone()).ok());
@@ -164,11 +164,11 @@ mod tests {
     fn a_seal_opens_once_and_for_what_it_was_made() {
         let (confirmations, now) = (Confirmations::new(), Timestamp::UNIX_EPOCH);
         let sealed = confirmations.seal("dialer\nab");
-        assert!(!confirmations.redeem(&sealed, "dialer\ncd", now), "other arguments");
-        assert!(!confirmations.redeem(&sealed, "other\nab", now), "another key");
-        assert!(!Confirmations::new().redeem(&sealed, "dialer\nab", now), "another server");
-        assert!(confirmations.redeem(&sealed, "dialer\nab", now));
-        assert!(!confirmations.redeem(&sealed, "dialer\nab", now), "twice");
-        assert!(!confirmations.redeem("rs1.x.y", "dialer\nab", now));
+        assert!(!confirmations.is_good_for_once(&sealed, "dialer\ncd", now), "other arguments");
+        assert!(!confirmations.is_good_for_once(&sealed, "other\nab", now), "another key");
+        assert!(!Confirmations::new().is_good_for_once(&sealed, "dialer\nab", now), "another server");
+        assert!(confirmations.is_good_for_once(&sealed, "dialer\nab", now));
+        assert!(!confirmations.is_good_for_once(&sealed, "dialer\nab", now), "twice");
+        assert!(!confirmations.is_good_for_once("rs1.x.y", "dialer\nab", now));
     }
 }
