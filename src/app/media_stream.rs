@@ -103,7 +103,7 @@ impl App {
         variables.insert("call_sid".to_owned(), start.call_sid.as_str().into());
         variables.insert("call_id".to_owned(), call.id.to_string().into());
         Terms {
-            initiation: Initiation { dynamic_variables: variables, first_message: None },
+            initiation: Initiation { dynamic_variables: variables, ..Initiation::default() },
             max_duration: self.time_left(call),
             warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
             hold_back,

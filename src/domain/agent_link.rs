@@ -30,6 +30,8 @@ pub enum AgentEvent {
     ToolCall(ToolCall),
     /// An MCP tool of the agent's own awaits approval.
     ApprovalWanted { tool_call_id: String, service: String, tool: String },
+    /// The agent is at work (a tool of its own runs, or it chose to say nothing): it has not lost the caller's words.
+    Working,
     /// The agent decided to end the call. Its last words may still be on the way to the caller's ear.
     EndCall,
     /// The agent reports trouble; a close usually follows.
@@ -85,4 +87,6 @@ pub struct Initiation {
     pub dynamic_variables: BTreeMap<String, serde_json::Value>,
     /// Only where the operator enabled the override on the agent: sending it elsewhere ends the session.
     pub first_message: Option<String>,
+    /// What was said before, where the agent takes a conversation over from another one.
+    pub so_far: Option<String>,
 }

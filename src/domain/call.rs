@@ -205,6 +205,7 @@ impl Call {
                 self.streams += 1;
                 self.advance(CallState::InProgress, at);
             }
+            CallEvent::AgentReplaced { by } => self.agent = by.clone(),
             CallEvent::AgentConnected { conversation_id, .. } => {
                 self.conversation_id = Some(conversation_id.clone());
             }

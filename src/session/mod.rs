@@ -18,6 +18,7 @@ use crate::domain::{CallEvent, Disposition};
 mod agent_side;
 mod config;
 mod control;
+mod failover;
 mod playout;
 mod stream;
 mod timer;

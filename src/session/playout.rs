@@ -278,6 +278,11 @@ impl Playout {
         Cut { playing: interruption, unheard }
     }
 
+    /// Whoever was speaking has no more to say.
+    pub(super) fn end_turns(&mut self) {
+        self.turns.iter_mut().filter(|turn| turn.speaker == Speaker::Agent).for_each(|turn| turn.complete = true);
+    }
+
     /// A new conversation counts its turns anew.
     pub(super) fn forget_turns(&mut self) {
         self.void_through = None;

@@ -190,8 +190,9 @@ impl ElevenLabs {
             "agent_tool_response" | "agent_tool_response_full_payload" => {
                 let event = read::<wire::AgentToolResponse>(text, "agent_tool_response")?.agent_tool_response;
                 let ends = event.tool_name == "end_call" && event.is_called && !event.is_error;
-                if ends { AgentEvent::EndCall } else { AgentEvent::Other }
+                if ends { AgentEvent::EndCall } else { AgentEvent::Working }
             }
+            "agent_tool_request" => AgentEvent::Working,
             "mcp_tool_call" => mcp_tool_call(read(text, "mcp_tool_call")?),
             _ => AgentEvent::Other,
         })
@@ -586,9 +587,9 @@ mod tests {
             dialect.decode(message.to_string().into()).unwrap()
         };
         assert_eq!(answer("end_call", true, false), AgentEvent::EndCall);
-        assert_eq!(answer("end_call", false, false), AgentEvent::Other);
-        assert_eq!(answer("end_call", true, true), AgentEvent::Other);
-        assert_eq!(answer("skip_turn", true, false), AgentEvent::Other);
+        assert_eq!(answer("end_call", false, false), AgentEvent::Working);
+        assert_eq!(answer("end_call", true, true), AgentEvent::Working);
+        assert_eq!(answer("skip_turn", true, false), AgentEvent::Working);
     }
 
     #[test]

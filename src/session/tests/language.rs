@@ -264,7 +264,7 @@ fn parse_agent(words: &[&str]) -> Input {
 fn describe(output: &Output) -> String {
     match output {
         Output::Admit(start) => format!("admit {}?", start.stream_sid),
-        Output::DialAgent { attempt } => format!("dial agent, attempt {attempt}"),
+        Output::DialAgent { attempt, .. } => format!("dial agent, attempt {attempt}"),
         Output::ToCarrier(CarrierCommand::Media(chunk)) => format!("→ carrier: media {}", chunk.len()),
         Output::ToCarrier(CarrierCommand::Mark(name)) => format!("→ carrier: mark {name}"),
         Output::ToCarrier(CarrierCommand::Clear) => "→ carrier: clear".to_owned(),
