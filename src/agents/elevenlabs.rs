@@ -1,19 +1,21 @@
 //! The `ElevenLabs` API: opens conversations, and manages agents and voices.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use reqwest::{Method, StatusCode};
+use rustls_platform_verifier::ConfigVerifierExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 use url::Url;
 
 use crate::domain::Secret;
@@ -76,6 +78,9 @@ pub struct ElevenLabsClient {
     api: Url,
     has_key: bool,
     limits: Limits,
+    /// For the sockets: trusts whom the REST requests trust (the system's certificates), and is shared by all calls, so that their
+    /// handshakes are resumed ones.
+    tls: Arc<rustls::ClientConfig>,
 }
 
 impl ElevenLabsClient {
@@ -97,6 +102,8 @@ impl ElevenLabsClient {
             value.set_sensitive(true);
             headers.insert("xi-api-key", value);
         }
+        let unreachable = |reason| AgentError::Unreachable { host: host_of(&api), reason };
+        let tls = rustls::ClientConfig::with_platform_verifier().map_err(|error| unreachable(error.to_string()))?;
         let http = reqwest::Client::builder()
             .default_headers(headers)
             .timeout(limits.request)
@@ -104,8 +111,8 @@ impl ElevenLabsClient {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
-            .map_err(|error| AgentError::Unreachable { host: host_of(&api), reason: innermost(&error) })?;
-        Ok(Self { http, api, has_key: key.is_some(), limits })
+            .map_err(|error| unreachable(innermost(&error)))?;
+        Ok(Self { http, api, has_key: key.is_some(), limits, tls: Arc::new(tls) })
     }
 
     /// Opens a conversation's socket: by a signed URL where there is a key, else as a public agent.
@@ -201,7 +208,8 @@ impl ElevenLabsClient {
             .max_message_size(Some(MESSAGE_LIMIT))
             .max_frame_size(Some(MESSAGE_LIMIT));
         let disable_nagle = true;
-        match connect_async_with_config(request, Some(config), disable_nagle).await {
+        let connector = Connector::Rustls(Arc::clone(&self.tls));
+        match connect_async_tls_with_config(request, Some(config), disable_nagle, Some(connector)).await {
             Ok((socket, _)) => Ok(socket),
             Err(tungstenite::Error::Http(answer)) => {
                 let body = answer.body().as_deref().unwrap_or_default();

@@ -11,23 +11,25 @@ use crate::domain::{Call, CallEvent, Direction, Disposition, Purpose};
 use crate::protocol::twilio::rest::MachineDetectionMode;
 use crate::session::Steer;
 
-use super::App;
 use super::live_calls::{LiveCall, Next};
 use super::steer_call::steer;
+use super::{App, JournalFull};
 
 impl App {
-    /// The first result counts; the carrier sends one at most, but deliveries repeat.
+    /// The first result counts; the carrier sends one at most, but deliveries repeat. One that could not be written down may come
+    /// again.
     pub async fn answered_by(
         self: &Arc<Self>,
         call: &Arc<LiveCall>,
         answered_by: AnsweredBy,
         detection_ms: Option<u32>,
-    ) {
-        let record = call.record();
-        if record.answered_by.is_some() {
-            return;
+    ) -> Result<(), JournalFull> {
+        if !call.answered_by.make() {
+            return Ok(());
         }
-        let _ = self.journal.record_durably(call.id, CallEvent::AnsweredBy { answered_by, detection_ms }).await;
+        let written = self.journal.record(call.id, CallEvent::AnsweredBy { answered_by, detection_ms });
+        written.inspect_err(|_| call.answered_by.give_back())?;
+        let record = call.record();
         let by = Actor::new(Door::System, "machine detection");
         match self.on_machine(&record).filter(|_| answered_by.is_machine()) {
             Some(OnMachine::Message { text }) if answered_by != AnsweredBy::Fax => {
@@ -41,6 +43,7 @@ impl App {
                 let _ = steer(call, by, Steer::Release).await;
             }
         }
+        Ok(())
     }
 
     /// What is done if a machine picks up this call; none where nobody listens for machines.
@@ -64,8 +67,9 @@ impl App {
     }
 
     /// How long the agent of a stream is held back at most.
-    pub(super) fn hold_back(&self, record: &Call) -> Option<Duration> {
-        let is_open = record.direction == Direction::Outbound && record.answered_by.is_none() && record.streams == 0;
+    pub(super) fn hold_back(&self, call: &LiveCall, record: &Call) -> Option<Duration> {
+        // The claim is ahead of the record: a result that came just before the stream lets nobody wait.
+        let is_open = record.direction == Direction::Outbound && !call.answered_by.is_made() && record.streams == 0;
         match self.on_machine(record).filter(|_| is_open)? {
             OnMachine::HangUp | OnMachine::Message { .. } => {
                 Some(Duration::from_millis(self.config.calls.machine_wait_ms))

@@ -103,7 +103,7 @@ impl App {
                 }
             }
             // The far side hung up, or we replaced the document: the carrier will say.
-            StreamEnd::CarrierStop | StreamEnd::CarrierClosed => {}
+            StreamEnd::CarrierStop | StreamEnd::CarrierClosed | StreamEnd::ServerLost => {}
         }
         let (app, call) = (Arc::clone(self), Arc::clone(call));
         self.tracker.spawn(async move { app.confirm_end(&call).await });
@@ -135,7 +135,7 @@ impl App {
                 _ => {}
             }
         }
-        // The record may count a stream as open that a crash cut off, so the lane is asked instead.
+        // A stream that has just been opened may not be in the record yet, so the lane is asked too.
         if call.commands().is_none() && call.record().streams == streams {
             self.end_at_carrier(call).await;
             let disposition = call.ending_as().unwrap_or(Disposition::Completed);

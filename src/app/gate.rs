@@ -276,7 +276,7 @@ impl App {
     pub async fn what_if(&self, request: &PlaceCall, actor: Actor) -> Result<GateAnswer, StoreError> {
         let question = GateQuestion {
             lead_id: request.lead_id,
-            ..GateQuestion::about(request.to.as_str(), request.purpose, actor)
+            ..GateQuestion::about(request.to.as_str(), request.purpose.into(), actor)
         };
         self.inquire(&question).await
     }

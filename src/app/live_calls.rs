@@ -36,11 +36,16 @@ pub struct LiveCall {
     sid: OnceLock<CallSid>,
     /// The carrier's furthest word, ahead of the record, which the journal brings up to date a little later.
     status: Mutex<Option<CallStatus>>,
-    ended: AtomicBool,
+    ended: Claim,
+    /// Whether the journal was told that the carrier has the call; and who or what picked up.
+    pub(super) accepted: Claim,
+    pub(super) answered_by: Claim,
     resumes: AtomicU32,
     attempt: OnceLock<AttemptId>,
     /// The answer to the voice webhook: a replayed webhook gets the same text, never a new token.
     document: OnceLock<String>,
+    /// The last delivery of the resume webhook and its answer.
+    resumed: Mutex<Option<(String, String)>>,
     token: Mutex<Option<StreamToken>>,
     warm: Mutex<Option<WarmAgent>>,
     commands: Mutex<Option<mpsc::Sender<Command>>>,
@@ -145,13 +150,16 @@ impl LiveCall {
     fn new(record: Call) -> Self {
         Self {
             id: record.id,
+            accepted: Claim::made_if(record.call_sid.is_some()),
+            answered_by: Claim::made_if(record.answered_by.is_some()),
             status: Mutex::new(record.carrier_status),
             record: Mutex::new(record),
             sid: OnceLock::new(),
-            ended: AtomicBool::new(false),
+            ended: Claim::default(),
             resumes: AtomicU32::new(0),
             attempt: OnceLock::new(),
             document: OnceLock::new(),
+            resumed: Mutex::new(None),
             token: Mutex::new(None),
             warm: Mutex::new(None),
             commands: Mutex::new(None),
@@ -195,7 +203,7 @@ impl LiveCall {
 
     /// True for exactly one caller: the one that may write the `Ended` event.
     pub(super) fn claim_end(&self) -> bool {
-        let first = !self.ended.swap(true, Ordering::AcqRel);
+        let first = self.ended.make();
         if first {
             self.over.cancel();
         }
@@ -203,7 +211,7 @@ impl LiveCall {
     }
 
     pub fn is_over(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.ended.is_made()
     }
 
     /// How often the stream was taken up again, this time included.
@@ -223,6 +231,15 @@ impl LiveCall {
     /// The answer to the voice webhook, made by `make` on the first request and repeated on every other one.
     pub(super) fn document(&self, make: impl FnOnce() -> String) -> String {
         self.document.get_or_init(make).clone()
+    }
+
+    /// The answer to the last delivery of the resume webhook, if this is it again.
+    pub(super) fn resumed_with(&self, delivery: &str) -> Option<String> {
+        lock(&self.resumed).as_ref().filter(|(known, _)| known == delivery).map(|(_, document)| document.clone())
+    }
+
+    pub(super) fn keep_resumed(&self, delivery: String, document: String) {
+        *lock(&self.resumed) = Some((delivery, document));
     }
 
     /// Makes `text` the token of the call's next stream. An older one is void from now on.
@@ -335,6 +352,30 @@ impl LiveCall {
     /// The disposition that the call will end with, if somebody asked for its end.
     pub fn ending_as(&self) -> Option<Disposition> {
         lock(&self.record).ending_as
+    }
+}
+
+/// Something that is done once for a call, by whoever comes first. The record cannot tell: the journal brings it up to date later.
+#[derive(Debug, Default)]
+pub(super) struct Claim(AtomicBool);
+
+impl Claim {
+    fn made_if(made: bool) -> Self {
+        Self(AtomicBool::new(made))
+    }
+
+    /// Whether this is the first to claim it.
+    pub(super) fn make(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// What was claimed came to nothing: the next one may.
+    pub(super) fn give_back(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    pub(super) fn is_made(&self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }
 

@@ -95,7 +95,7 @@ impl App {
 
     fn terms(&self, call: &LiveCall, start: &StreamStart) -> Terms {
         let record = call.record();
-        let hold_back = self.hold_back(&record);
+        let hold_back = self.hold_back(call, &record);
         let mut variables = record.dynamic_variables;
         // ElevenLabs fills its own caller variables only for calls it carries itself, so these are ours.
         variables.insert("caller_number".to_owned(), record.from.as_str().into());

@@ -30,6 +30,7 @@ mod transfer_call;
 mod urls;
 mod warm_agent;
 mod watch_calls;
+mod withdraw_queued;
 
 use std::sync::Arc;
 
@@ -47,8 +48,9 @@ use crate::telemetry::metrics::Metrics;
 pub use answer_call::AnswerOrder;
 pub use clock::WallClock;
 pub use gate::{Gate, GateAnswer, GateQuestion};
+pub use ids::fingerprint;
 pub use journal::{Journal, JournalFull};
-pub use keys::create_key;
+pub use keys::{EnvironmentKey, WeakKey, create_key};
 pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
@@ -57,7 +59,7 @@ pub use record_consent::{NewConsent, record_consent};
 pub use say::SENTENCE_MAX;
 pub use steer_call::{ControlError, MESSAGE_MAX};
 pub use take_over::TakeOver;
-pub use transfer_call::{BRIEFING_MAX, TransferCall, TransferError, TransferTo, Transferring};
+pub use transfer_call::{BRIEFING_MAX, LegEnded, TransferCall, TransferError, TransferTo, Transferring};
 pub use urls::Urls;
 
 /// Everything that the use cases work with. Boot builds one and shares it.
@@ -78,6 +80,7 @@ pub struct App {
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
+    pub environment_key: Option<EnvironmentKey>,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crate::carrier::Callee;
 use crate::compliance::clearance::Clearance;
+use crate::domain::access::ClaimedPurpose;
+use crate::domain::call::Transfer;
 use crate::domain::decision::Voice;
 use crate::domain::event::{Actor, TransferFailure, TransferStarted};
 use crate::domain::{
@@ -42,8 +44,8 @@ pub struct TransferCall {
     pub to: TransferTo,
     /// What they hear before they take the call with a key. None: they are connected at once.
     pub briefing: Option<String>,
-    /// What an outside number is called for; none: what the call is for, else information.
-    pub purpose: Option<Purpose>,
+    /// What an outside number is called for; none: what the call is for, but never an emergency, else information.
+    pub purpose: Option<ClaimedPurpose>,
 }
 
 #[derive(Debug, Clone)]
@@ -61,8 +63,18 @@ pub enum Transferring {
     /// The gate said no. The conversation goes on.
     Blocked {
         decision_id: DecisionId,
-        decision: Decision,
+        decision: Box<Decision>,
     },
+}
+
+/// How the other leg ended, as the carrier tells it.
+#[derive(Debug, Clone)]
+pub struct LegEnded {
+    pub status: Option<CallStatus>,
+    /// Whether the two were connected.
+    pub bridged: Option<bool>,
+    /// None where it never came about.
+    pub call_sid: Option<CallSid>,
 }
 
 /// Why a call was not sent on. It goes on as it was.
@@ -158,7 +170,8 @@ impl App {
         request: &TransferCall,
         is_briefed: bool,
     ) -> Result<Gated, TransferError> {
-        let purpose = request.purpose.or(call.record().purpose).unwrap_or(Purpose::Informational);
+        let own = call.record().purpose.filter(|purpose| *purpose != Purpose::Emergency);
+        let purpose = request.purpose.map(Purpose::from).or(own).unwrap_or(Purpose::Informational);
         if !self.config.compliance.purposes.contains(&purpose) {
             return Err(TransferError::PurposeNotAllowed(purpose));
         }
@@ -248,14 +261,25 @@ impl App {
         render(&HangUp)
     }
 
-    /// The other leg is over, or never came about: the call ends with it, or the caller comes back to an agent.
+    /// The other leg is over, or never came about: the call ends with it, or the caller comes back to an agent. A repetition of the
+    /// same `delivery` is told the same.
     pub async fn transfer_ended(
         self: &Arc<Self>,
         call: &Arc<LiveCall>,
-        status: Option<CallStatus>,
-        bridged: Option<bool>,
-        leg: Option<&CallSid>,
+        leg: LegEnded,
+        delivery: Option<String>,
     ) -> String {
+        if let Some(document) = delivery.as_deref().and_then(|delivery| call.resumed_with(delivery)) {
+            return document;
+        }
+        let document = self.document_after_transfer(call, leg).await;
+        if let Some(delivery) = delivery {
+            call.keep_resumed(delivery, document.clone());
+        }
+        document
+    }
+
+    async fn document_after_transfer(self: &Arc<Self>, call: &Arc<LiveCall>, leg: LegEnded) -> String {
         if tokio::time::timeout(BOOKS_CLOSE_LIMIT, call.stream_closed()).await.is_err() {
             tracing::warn!(call.id = %call.id, "the carrier left a stream that is still open here");
         }
@@ -264,19 +288,15 @@ impl App {
         let Some(transfer) = record.transfer.filter(|_| !call.is_over()) else {
             // A repeated webhook, or a transfer that the carrier had refused: whatever comes next in this call comes now.
             drop(turn);
-            return self.resume(call).await;
+            return self.resume(call, None).await;
         };
-        if let Some(leg) = leg {
-            self.settle_transfer(transfer.to.attempt_id, Settlement::Accepted(leg.clone())).await;
-        }
-        if self.was_taken(call, &transfer, status, bridged).await {
+        let settlement = leg.call_sid.clone().map_or(Settlement::Absent, Settlement::Accepted);
+        self.settle_transfer(transfer.to.attempt_id, settlement).await;
+        if self.was_taken(call, &transfer, &leg).await {
             self.request_end(call, &transfer.to.by, Disposition::Transferred);
             return render(&HangUp);
         }
-        let reason = failure(status);
-        if leg.is_none() {
-            self.settle_transfer(transfer.to.attempt_id, Settlement::Absent).await;
-        }
+        let reason = failure(leg.status);
         if self.journal.record_durably(call.id, CallEvent::TransferFailed { reason }).await.is_err() {
             return self.apology_document();
         }
@@ -289,18 +309,13 @@ impl App {
     }
 
     /// A call without a status callback of its leg is known to be taken only now.
-    async fn was_taken(
-        &self,
-        call: &LiveCall,
-        transfer: &crate::domain::call::Transfer,
-        status: Option<CallStatus>,
-        bridged: Option<bool>,
-    ) -> bool {
+    async fn was_taken(&self, call: &LiveCall, transfer: &Transfer, leg: &LegEnded) -> bool {
         if transfer.is_connected {
             return true;
         }
-        let talked = transfer.to.briefing.is_none() && status == Some(CallStatus::Completed) && bridged != Some(false);
-        talked && self.journal.record_durably(call.id, CallEvent::TransferConnected).await.is_ok()
+        let talked = leg.status == Some(CallStatus::Completed) && leg.bridged != Some(false);
+        let taken = talked && transfer.to.briefing.is_none();
+        taken && self.journal.record_durably(call.id, CallEvent::TransferConnected).await.is_ok()
     }
 
     /// What was said in the call before, for an agent that is to go on.

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{GateQuestion, NewConsent, WallClock, create_key, record_consent};
 use crate::config::Config;
-use crate::domain::access::Role;
+use crate::domain::access::{Access, Role};
 use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::{Actor, Door};
@@ -274,15 +274,17 @@ pub(super) async fn ledger(config: &Config, command: LedgerCommand, paint: Paint
 pub(super) async fn keys(config: &Config, command: KeysCommand, paint: Paint) -> anyhow::Result<ExitCode> {
     let open = OpenStore::open(config).await?;
     match command {
-        KeysCommand::Create { name, role } => {
-            let (id, text) = create_key(&open.store, WallClock::real(), &name, parse_role(role)).await?;
+        KeysCommand::Create { name, role, granted } => {
+            let access = Access { role: parse_role(role), granted };
+            let (id, text) = create_key(&open.store, WallClock::real(), &name, access).await?;
             line(text.expose());
             line(paint.dim(format!("{id}; this text is shown once, keep it safe")));
         }
         KeysCommand::List => {
             for key in open.store.list_keys().await? {
                 let state = key.revoked_at.map_or_else(String::new, |at| format!("revoked {at}"));
-                line(format!("{}  {:10} {:20} made {}  {state}", key.id, key.role, key.name, key.created_at));
+                let access = [&[key.role], key.scopes.as_slice()].concat().join("+");
+                line(format!("{}  {access:10} {:20} made {}  {state}", key.id, key.name, key.created_at));
             }
         }
         KeysCommand::Revoke { id } => {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
-use crate::app::{App, Gate, Journal, LiveCalls, Urls, WallClock};
+use crate::app::{App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
 use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
 use crate::config::{Config, TwilioConfig};
 use crate::domain::{AccountSid, Secret};
@@ -16,7 +16,11 @@ use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
-pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Arc<App>> {
+pub(super) async fn build(
+    config: Config,
+    clock: WallClock,
+    environment_key: Option<EnvironmentKey>,
+) -> anyhow::Result<Arc<App>> {
     let tracker = TaskTracker::new();
     let store = open_store(&config, &tracker).await?;
     let live = Arc::new(LiveCalls::default());
@@ -42,6 +46,7 @@ pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Ar
     Ok(Arc::new(App {
         urls: Urls::new(config.public_url()),
         signature_keys: signature_keys(&config.carrier.twilio),
+        environment_key,
         media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
         config,
         clock,

@@ -13,6 +13,7 @@ mod pacer;
 #[cfg(test)]
 mod test_server;
 
+pub use account::AccountAnswer;
 pub use calls::{Callee, NextDocument, transfer_document};
 pub use client::{Account, Credentials, Patience, TwilioClient};
 pub use error::{CarrierError, ClientError, DialError, Doubt};

@@ -1,6 +1,7 @@
 //! The sections of the settings as types. What each key means is written in `config/default.toml`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,6 +9,10 @@ use serde::Deserialize;
 use crate::domain::{AgentRef, E164, Purpose, Secret};
 
 use super::transfers::TransfersConfig;
+
+/// How long a phone may ring. 47 CFR 64.1200(a)(6): an unanswered telemarketing call may not be disconnected before 15 seconds or
+/// four rings; Twilio's `Timeout` (Calls resource) takes 600 seconds at most.
+const RING_TIMEOUT_S: RangeInclusive<u32> = 15..=600;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,6 +215,19 @@ impl Config {
         if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
             problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
         }
+        if !RING_TIMEOUT_S.contains(&self.carrier.twilio.ring_timeout_s) {
+            problems.push((
+                "carrier.twilio.ring_timeout_s",
+                format!(
+                    "must be from {} (the law asks for 15 seconds at least, 47 CFR 64.1200(a)(6)) to {} (Twilio's longest)",
+                    RING_TIMEOUT_S.start(),
+                    RING_TIMEOUT_S.end()
+                ),
+            ));
+        }
+        if self.carrier.twilio.queue_limit_s == 0 {
+            problems.push(("carrier.twilio.queue_limit_s", "must be 1 or more".to_owned()));
+        }
         if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
             problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
         }
@@ -224,6 +242,18 @@ impl Config {
 }
 
 impl AgentsConfig {
+    /// Every agent that may answer or place calls, each once: the default one first.
+    pub fn all(&self) -> Vec<AgentRef> {
+        let routed = self.routes.iter().filter_map(|route| Some(parse_route(route)?.1));
+        let mut agents: Vec<AgentRef> = Vec::new();
+        for agent in self.default.parse().into_iter().chain(routed) {
+            if !agents.contains(&agent) {
+                agents.push(agent);
+            }
+        }
+        agents
+    }
+
     fn route(&self, called: &str) -> Option<AgentRef> {
         self.routes
             .iter()
@@ -258,10 +288,23 @@ mod tests {
 
     #[test]
     fn a_route_wins_over_the_default_agent() {
-        let text = "[agents]\ndefault = \"a1\"\nroutes = [\"+12125550100=elevenlabs:a2\"]";
+        let text = "[agents]\ndefault = \"a1\"\nroutes = [\"+12125550100=elevenlabs:a2\", \"+12125550102=a1\"]";
         let config = Effective::from_layers(vec![Layer::from_file("f", text).unwrap()]).unwrap().config;
         assert_eq!(config.agent_for("+12125550100").unwrap().id, "a2");
         assert_eq!(config.agent_for("+12125550101").unwrap().id, "a1");
+        let all: Vec<_> = config.agents.all().into_iter().map(|agent| agent.id).collect();
+        assert_eq!(all, ["a1", "a2"]);
+    }
+
+    #[test]
+    fn a_phone_rings_no_shorter_than_the_law_and_no_longer_than_twilio_allows() {
+        for (seconds, fine) in [(0, false), (14, false), (15, true), (600, true), (601, false)] {
+            let text = format!("[carrier.twilio]\nring_timeout_s = {seconds}");
+            let result = Effective::from_layers(vec![Layer::from_file("f", &text).unwrap()]);
+            assert_eq!(result.is_ok(), fine, "{seconds}");
+            let said = result.err().map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!(said.contains("carrier.twilio.ring_timeout_s") && said.contains("600"), !fine, "{said}");
+        }
     }
 
     #[test]

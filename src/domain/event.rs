@@ -395,6 +395,8 @@ pub enum StreamEnd {
     HungUp,
     /// The journal could not take a life-cycle event.
     JournalFull,
+    /// Our server stopped in the middle of it. Written by the next one, which does not know what the stream had carried by then.
+    ServerLost,
 }
 
 /// What one media stream carried. Bytes are µ-law bytes (8,000 a second).

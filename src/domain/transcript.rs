@@ -88,7 +88,7 @@ mod tests {
         ]);
         let texts: Vec<_> = lines(&entries).into_iter().map(|line| line.text).collect();
         assert_eq!(texts, ["Hello there.", "Hi.", "One"]);
-        assert_eq!(summary(&entries, 22), "caller: Hi.\nagent: One");
+        assert_eq!(summary(&entries, 23), "caller: Hi.\nagent: One");
         assert_eq!(summary(&entries, 5), "");
     }
 }

@@ -206,7 +206,7 @@ impl Session {
 
     fn end(&mut self, cause: StreamEnd, now: Instant) {
         let code = match cause {
-            StreamEnd::AgentFailed | StreamEnd::JournalFull => CLOSE_BROKEN,
+            StreamEnd::AgentFailed | StreamEnd::JournalFull | StreamEnd::ServerLost => CLOSE_BROKEN,
             StreamEnd::CarrierStop
             | StreamEnd::CarrierClosed
             | StreamEnd::CarrierFault

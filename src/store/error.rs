@@ -9,7 +9,7 @@ use sqlx::migrate::MigrateError;
 
 use super::attempts::AttemptState;
 use super::ledger::LedgerFault;
-use crate::domain::{AttemptId, ConsentId, ReservationId};
+use crate::domain::{AttemptId, ConsentId, DecisionId, ReservationId};
 
 /// Why the store could not do what was asked. Cloneable, since one failed commit answers many callers.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -63,6 +63,8 @@ pub enum StoreError {
     ReservationInUse(ReservationId),
     #[error("decision or reservation of attempt {0} was already used by another attempt")]
     AlreadyRedeemed(AttemptId),
+    #[error("a call rests on decision {0}, which is not in the ledger")]
+    NoSuchDecision(DecisionId),
     #[error("there is no attempt {0}")]
     NoSuchAttempt(AttemptId),
     #[error("attempt {id} is {state}: it cannot become what was asked")]

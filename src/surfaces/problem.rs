@@ -60,7 +60,7 @@ impl Problem {
             StatusCode::FORBIDDEN,
             "missing-scope",
             "This key may not do that",
-            format!("The key lacks the scope `{scope}`. Use a key whose role has it (`clearline keys list`)."),
+            format!("The key lacks the scope `{scope}`. Use a key whose role has it, or to which it was granted (`clearline keys list`)."),
         )
         .with("scope", scope.into())
     }

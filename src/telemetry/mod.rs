@@ -23,10 +23,14 @@ pub enum LogFormat {
 }
 
 /// Sends log lines to standard error, so that standard output stays for results. Fails if a subscriber is set already.
-pub fn init_logging(format: LogFormat, level: Level) -> Result<(), TryInitError> {
+/// `colours` are for a person at a terminal: in a file or a pipe their codes would be noise.
+pub fn init_logging(format: LogFormat, level: Level, colours: bool) -> Result<(), TryInitError> {
     let registry = tracing_subscriber::registry().with(LevelFilter::from_level(level));
     match format {
-        LogFormat::Text => registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init(),
+        LogFormat::Text => {
+            let layer = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
+            registry.with(layer).try_init()
+        }
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
     }
 }

@@ -133,6 +133,20 @@ impl Api {
         self.event("the call in the journal", is_it).await["call_id"].as_str().unwrap().to_owned()
     }
 
+    /// Everything that happened to a call, up to its end.
+    pub(super) async fn story(&self, call_id: &str) -> Vec<Value> {
+        let mut told = Vec::new();
+        self.event("the end of the call", |entry| {
+            let of_call = entry["call_id"] == call_id;
+            if of_call {
+                told.push(entry["event"].clone());
+            }
+            of_call && entry["event"]["type"] == "ended"
+        })
+        .await;
+        told
+    }
+
     /// The call, once it has ended.
     pub(super) async fn ended(&self, call_id: &str) -> Value {
         let is_it = |entry: &Value| entry["event"]["type"] == "ended" && entry["call_id"] == call_id;

@@ -33,9 +33,21 @@ pub(super) fn signature_of(url: &str) -> String {
 
 /// Posts a form, signed with this token. Status and text of the answer.
 pub(super) async fn post_signed(token: &str, base: &str, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+    deliver(signed(token, base, path, form)).await
+}
+
+/// Posts a form as a delivery with this idempotency token.
+pub(super) async fn post_as(delivery: &str, base: &str, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+    deliver(signed(AUTH_TOKEN, base, path, form).header("i-twilio-idempotency-token", delivery)).await
+}
+
+fn signed(token: &str, base: &str, path: &str, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let url = format!("{base}{path}");
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = http.post(&url).header("x-twilio-signature", signature(token, &url, form)).form(form);
+    http.post(&url).header("x-twilio-signature", signature(token, &url, form)).form(form)
+}
+
+async fn deliver(request: reqwest::RequestBuilder) -> (u16, String) {
     let answer = soon("an answer to a webhook", request.send()).await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }

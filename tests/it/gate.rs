@@ -4,13 +4,15 @@ use clearline::app::WallClock;
 use clearline::boot;
 use clearline::config::{Effective, Layer};
 use clearline::domain::access::Role;
-use clearline::domain::{CallSid, E164};
-use clearline::store::{AttemptState, DecisionFilter, Intent, ReassignedAnswer, Reassignment};
+use clearline::domain::event::{Actor, Created, Door};
+use clearline::domain::{CallEvent, CallId, CallSid, Direction, E164, Party, Purpose};
+use clearline::store::{AttemptState, DecisionFilter, Intent, ReassignedAnswer, Reassignment, Store};
 use jiff::civil::date;
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use super::api::Api;
-use super::server::Server;
+use super::server::{Server, Settings};
 use super::vendors::Vendors;
 use super::{ACCOUNT, AUTH_TOKEN, OFFICE, SELLER};
 
@@ -74,6 +76,11 @@ struct Morning {
 
 impl Morning {
     async fn start() -> Self {
+        Self::start_paced(100.0).await
+    }
+
+    /// With an account that may start so many calls a second.
+    async fn start_paced(calls_per_second: f64) -> Self {
         let vendors = Vendors::start().await;
         let clock = WallClock::starting_at("2026-10-14T15:00:00Z".parse().unwrap());
         let (twilio, agents) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
@@ -91,7 +98,7 @@ impl Morning {
             account_sid = "{ACCOUNT}"
             auth_token = "{AUTH_TOKEN}"
             from = "{OFFICE}"
-            calls_per_second = 100
+            calls_per_second = {calls_per_second}
             [agents]
             default = "elevenlabs:agent_echo"
             [agents.elevenlabs]
@@ -209,4 +216,72 @@ async fn a_repeated_idempotency_key_is_the_same_call() {
     assert_eq!((late.status, &late.body["call_id"]), (202, &one.body["call_id"]));
     assert_eq!(stage.vendors.dials(), 1);
     stage.check_books(&[SELLER, "+12125550114"]).await;
+}
+
+#[tokio::test]
+async fn a_repeated_idempotency_key_tells_the_decision_that_counted() {
+    // So slow that a clearance has grown old when the second call's turn comes, and the gate is asked again.
+    let stage = Morning::start_paced(0.08).await;
+    let second = "+12125550114";
+    stage.permit(SELLER).await;
+    stage.permit(second).await;
+    assert_eq!(stage.api.post("/api/v1/calls", &json!({"to": SELLER})).await.status, 202);
+    let body = json!({"to": second});
+    let placed = stage.api.place_once(&body, "order-1").await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    let waiting = stage.api.place_once(&body, "order-1").await;
+    assert_eq!((waiting.status, &waiting.body), (202, &placed.body), "it waits for its turn");
+
+    assert_eq!(stage.api.post("/api/v1/dnc", &json!({"number": second})).await.status, 201);
+    let call = stage.api.ended(placed.body["call_id"].as_str().unwrap()).await;
+    assert_eq!(call["disposition"], "blocked");
+    assert_ne!(call["decision_id"], placed.body["decision_id"]);
+    let late = stage.api.place_once(&body, "order-1").await;
+    assert_eq!((late.status, &late.body["call_id"]), (403, &placed.body["call_id"]), "{}", late.body);
+    let details = &late.body["error"]["details"];
+    assert_eq!(details["decision_id"], call["decision_id"]);
+    assert!(codes(&details["reasons"]).contains(&"INTERNAL_DNC"), "{details}");
+    assert_eq!(stage.vendors.dials(), 1);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_good_again_where_its_request_was_cut_short_before_the_gate_answered() {
+    let vendors = Vendors::start().await;
+    let body = json!({"to": SELLER});
+    // The first call of this key and actor has the same id on every server.
+    let elsewhere = Server::start(&vendors, &[]).await.api.place_once(&body, "order-1").await;
+    let first: CallId = elsewhere.body["call_id"].as_str().unwrap().parse().unwrap();
+
+    // What a crash leaves that comes between the call and the gate's answer: a call of which nothing more is known.
+    let settings = Settings::new(&vendors, &[]);
+    let tasks = TaskTracker::new();
+    let store = Store::open(&settings.store_url(), &tasks).await.unwrap();
+    let created = CallEvent::Created(Created {
+        direction: Direction::Outbound,
+        from: Party::from(OFFICE),
+        to: Party::from(SELLER),
+        agent: "elevenlabs:agent_echo".parse().unwrap(),
+        purpose: Some(Purpose::Telemarketing),
+        lead_id: None,
+        dynamic_variables: std::collections::BTreeMap::default(),
+        requested_by: Actor::new(Door::Api, "tests"),
+    });
+    store.append(vec![(first, WallClock::real().now(), created)]).await.unwrap();
+    store.close().await;
+    let server = Server::start_with(settings).await;
+
+    let again = server.api.place_once(&body, "order-1").await;
+    assert_eq!(again.status, 403, "the gate answered: {}", again.body);
+    assert_ne!(again.body["call_id"], elsewhere.body["call_id"]);
+    let repeated = server.api.place_once(&body, "order-1").await;
+    assert_eq!((repeated.status, repeated.body), (403, again.body.clone()));
+    for other in [json!({"to": "+12125550114"}), json!({"to": SELLER, "agent": "elevenlabs:agent_reception"})] {
+        let other = server.api.place_once(&other, "order-1").await;
+        assert_eq!(other.status, 409, "{}", other.body);
+        assert!(other.body["detail"].as_str().unwrap().contains("used for a different call"), "{}", other.body);
+    }
+    let abandoned = server.api.ended(&first.to_string()).await;
+    assert_eq!((&abandoned["disposition"], &abandoned["decision_id"]), (&json!("canceled"), &Value::Null));
+    assert_eq!(server.api.get("/api/v1/calls").await.body["calls"].as_array().unwrap().len(), 2);
+    assert_eq!(vendors.dials(), 0);
 }

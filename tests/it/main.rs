@@ -2,18 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
+mod agent_events;
 mod api;
 mod audio;
 mod carrier;
 mod control;
+mod doctor;
 mod faults;
 mod gate;
 mod keys;
+mod lists;
 mod media;
 mod proxy;
 mod restart;
 mod server;
 mod shutdown;
+mod tls;
 mod transfer;
 mod vendors;
 mod voicemail;

@@ -22,6 +22,10 @@ pub struct TwilioFaults {
     pub rate_limit_creates: u32,
     /// So many `POST Calls.json` fail with 503, and no call is made.
     pub fail_creates: u32,
+    /// Calls stay queued so long before they are dialled, as when the account starts more than its calls per second.
+    pub hold_queued_ms: u64,
+    /// `POST Calls.json` waits so long before it makes the call. One whose client goes away meanwhile makes none.
+    pub delay_creates_ms: u64,
     /// So many `POST Calls.json` make the call and never answer (504 after a minute).
     pub lose_create_answers: u32,
     /// The next stream's socket is cut, without `stop` or close frame, so long after its start.

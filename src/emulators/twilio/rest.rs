@@ -87,6 +87,11 @@ async fn create(
 ) -> Result<Response, ApiError> {
     emulation.authorise(&headers, &account, false)?;
     let form = read_form(&body)?;
+    let delay = locked(&emulation.faults).delay_creates_ms;
+    if delay > 0 {
+        emulation.log.record("create_delayed", None, Value::Null);
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
     let (limited, failing, losing) = {
         let mut faults = locked(&emulation.faults);
         let limited = take_one(&mut faults.rate_limit_creates);

@@ -48,7 +48,7 @@ pub(super) async fn place(
     caller.must(Scope::CallsWrite)?;
     let body: PlaceBody = parse_json(&body)?;
     let dry_run = body.dry_run;
-    let request = parse_place(&app, body).await?;
+    let request = parse_place(&app, &caller, body).await?;
     let actor = caller.actor(Door::Api);
     if dry_run {
         let answer = app.what_if(&request, actor).await.map_err(|error| Problem::internal(&error))?;
@@ -104,7 +104,7 @@ pub(super) fn blocked(placed: &Placed) -> Problem {
 }
 
 /// All problems of the arguments in one answer.
-async fn parse_place(app: &App, body: PlaceBody) -> Result<PlaceCall, Problem> {
+async fn parse_place(app: &App, caller: &Caller, body: PlaceBody) -> Result<PlaceCall, Problem> {
     let mut problems = Vec::new();
     let mut problem = |field, received: &str, expected| {
         problems.push(ArgumentProblem { field, received: received.to_owned(), expected });
@@ -154,6 +154,7 @@ async fn parse_place(app: &App, body: PlaceBody) -> Result<PlaceCall, Problem> {
     };
     match to {
         Some(to) if problems.is_empty() => {
+            let purpose = caller.claim(purpose)?;
             let (dynamic_variables, on_machine) = (body.dynamic_variables, body.on_machine);
             Ok(PlaceCall { to, agent, purpose, lead_id, dynamic_variables, on_machine })
         }
@@ -192,10 +193,10 @@ fn place_problem(error: PlaceCallError) -> Problem {
             "This purpose may not be claimed",
             error.to_string(),
         ),
-        PlaceCallError::IdempotencyConflict => Problem::new(
+        PlaceCallError::IdempotencyConflict | PlaceCallError::IdempotencyKeyWorn => Problem::new(
             StatusCode::CONFLICT,
             "idempotency-conflict",
-            "The key was used for another request",
+            "This key cannot be used for this request",
             error.to_string(),
         ),
         PlaceCallError::NoSeller
@@ -236,12 +237,6 @@ pub(super) async fn list(
         .map(str::parse::<Cursor>)
         .transpose()
         .map_err(|_| Problem::bad_request("The cursor is not one that this server gave."))?;
-    if query.state.as_deref() == Some("live") {
-        let mut calls: Vec<_> = app.live.all().iter().map(|call| call.record()).collect();
-        calls.sort_by_key(|call| std::cmp::Reverse(call.created_at));
-        let calls: Vec<_> = calls.iter().map(|call| views::call(call, numbers(&caller))).collect();
-        return Ok(Json(json!({ "calls": calls, "next_cursor": null })));
-    }
     let filter = parse_filter(query)?;
     let page = app.store.list_calls(filter, after, limit).await.map_err(|error| Problem::internal(&error))?;
     let calls: Vec<_> = page.items.iter().map(|call| views::call(call, numbers(&caller))).collect();
@@ -253,6 +248,7 @@ fn parse_filter(query: ListQuery) -> Result<CallFilter, Problem> {
     let mut filter = CallFilter::default();
     match query.state.as_deref() {
         None => {}
+        Some("live") => filter.live = true,
         Some(text) => {
             let state = serde_json::from_value(text.into());
             filter.state =

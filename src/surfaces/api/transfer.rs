@@ -36,7 +36,11 @@ pub(super) async fn transfer(
     may_work(&caller)?;
     let body: TransferBody = parse_json(&body)?;
     let call = live(&app, &id)?;
-    let request = TransferCall { to: parse_to(&body.to)?, briefing: body.briefing, purpose: parse(body.purpose)? };
+    let request = TransferCall {
+        to: parse_to(&body.to)?,
+        briefing: body.briefing,
+        purpose: parse(body.purpose)?.map(|purpose| caller.claim(purpose)).transpose()?,
+    };
     match app.transfer_call(&call, caller.actor(Door::Api), request).await {
         Ok(Transferring::Started) => Ok(accepted(&call, json!({"state": "transferring"}))),
         Ok(Transferring::Blocked { decision_id, decision }) => {

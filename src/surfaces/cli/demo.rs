@@ -12,6 +12,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::{App, PlaceCall};
+use crate::domain::access::{Access, Role};
 use crate::domain::event::{Actor, Door, JournalEntry};
 use crate::domain::{CallEvent, CallId, Direction, Disposition, E164, Purpose, Secret};
 use crate::surfaces::api::views::{self, Numbers};
@@ -84,7 +85,7 @@ async fn outbound(app: &Arc<App>, to: &E164, paint: Paint) -> anyhow::Result<Out
     let request = PlaceCall {
         to: to.clone(),
         agent: None,
-        purpose: Purpose::Telemarketing,
+        purpose: Access::from(Role::Agent).claim(Purpose::Telemarketing)?,
         lead_id: None,
         dynamic_variables: BTreeMap::from([("street".to_owned(), "Maple Street".into())]),
         on_machine: None,

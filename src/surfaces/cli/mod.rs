@@ -14,6 +14,8 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::domain::access::Scope;
+
 /// Self-hosted real-time voice calls: Twilio to voice agents, behind a TCPA gate.
 #[derive(Debug, Parser)]
 #[command(name = "clearline", version, about, max_term_width = 100)]
@@ -301,6 +303,9 @@ pub enum KeysCommand {
         name: String,
         #[arg(long, default_value = "agent")]
         role: RoleArg,
+        /// A scope beside those of the role, like metrics; calls:emergency is part of no role. May be given again
+        #[arg(long = "grant", value_name = "SCOPE")]
+        granted: Vec<Scope>,
     },
     List,
     /// Make a key invalid at once

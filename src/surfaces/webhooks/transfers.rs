@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri};
 
-use crate::app::{App, LiveCall};
+use crate::app::{App, LegEnded, LiveCall};
 use crate::domain::CallId;
 use crate::protocol::twilio::forms::{DialActionForm, FormError, StatusForm, VoiceForm};
 use crate::protocol::twilio::twiml::{HangUp, render};
 
+use super::deliveries;
 use super::signed::SignedForm;
 use super::voice::document;
 
@@ -20,8 +21,11 @@ use super::voice::document;
 pub(super) async fn ended(
     State(app): State<Arc<App>>,
     Path(call_id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
     Extension(SignedForm(form)): Extension<SignedForm>,
 ) -> Response {
+    let delivery = deliveries::delivery(&headers, uri.path(), &form);
     let form = match DialActionForm::parse(&form) {
         Ok(form) => form,
         Err(error) => return bad_form(error),
@@ -29,8 +33,8 @@ pub(super) async fn ended(
     let Some(call) = live(&app, &call_id).filter(|call| call.sid() == Some(&form.call_sid)) else {
         return document(render(&HangUp));
     };
-    let leg = form.dial_call_sid.as_ref();
-    document(app.transfer_ended(&call, form.dial_status.known, form.bridged, leg).await)
+    let leg = LegEnded { status: form.dial_status.known, bridged: form.bridged, call_sid: form.dial_call_sid };
+    document(app.transfer_ended(&call, leg, delivery).await)
 }
 
 /// The other leg picked up.
