@@ -54,7 +54,7 @@ impl App {
         if self.drain.is_cancelled() {
             return Ok(self.apology_document());
         }
-        let agent = order.agent.or_else(|| self.config.agent_for(order.to.as_str()));
+        let agent = order.agent.or_else(|| self.choose_agent(self.config.agents_for(order.to.as_str())));
         let Some(agent) = agent else {
             tracing::warn!(call.sid = %order.call_sid, "no agent answers this number: set agents.default or agents.routes");
             return self.reject(order.call_sid, order.from, order.to).await;

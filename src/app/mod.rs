@@ -1,6 +1,7 @@
 //! The control plane: one use case a file, the registry of live calls, the journal's one writer.
 
 mod agent_tools;
+mod agent_health;
 mod answer_call;
 mod answered_by;
 mod clock;
@@ -45,6 +46,7 @@ use crate::protocol::twilio::signature::SignatureKeys;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
+pub use agent_health::AgentHealth;
 pub use answer_call::AnswerOrder;
 pub use clock::WallClock;
 pub use gate::{Gate, GateAnswer, GateQuestion};
@@ -78,6 +80,7 @@ pub struct App {
     /// Requests with an idempotency key are placed one at a time, so that two of one key cannot both be the first.
     pub idempotent: Mutex<()>,
     pub agents: ElevenLabsClient,
+    pub agent_health: AgentHealth,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
     pub environment_key: Option<EnvironmentKey>,

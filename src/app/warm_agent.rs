@@ -41,7 +41,7 @@ impl App {
         async move {
             match agent.vendor {
                 AgentVendor::ElevenLabs => app.agents.connect(&agent.id).await.map_err(|error| failure(&error)),
-                AgentVendor::Retell => Err(DialFailure {
+                AgentVendor::Retell | AgentVendor::TwilioStream | AgentVendor::Binary => Err(DialFailure {
                     reason: "this version has no bridge to Retell: use an ElevenLabs agent".to_owned(),
                     retryable: false,
                 }),

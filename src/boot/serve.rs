@@ -69,6 +69,7 @@ impl Server {
             tracing::info!(calls = open, "calls were open when the server last stopped");
         }
         app.tracker.spawn(Arc::clone(&app).listen_for_opt_outs());
+        app.tracker.spawn(Arc::clone(&app).watch_agents());
         app.tracker.spawn(Arc::clone(&app).prune_daily());
         app.tracker.spawn(Arc::clone(&app).watch_calls());
         let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
-use crate::app::{App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
+use crate::app::{AgentHealth, App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
 use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
 use crate::config::{Config, TwilioConfig};
 use crate::domain::{AccountSid, Secret};
@@ -58,6 +58,7 @@ pub(super) async fn build(
         pacer,
         idempotent: Mutex::new(()),
         agents,
+        agent_health: AgentHealth::default(),
         metrics,
         tracker,
         drain: CancellationToken::new(),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::domain::{AgentRef, E164, Purpose, Secret};
+use super::agents::OwnAgentsConfig;
+use crate::domain::{E164, Purpose, Secret};
 
 use super::transfers::TransfersConfig;
 
@@ -98,13 +99,16 @@ pub struct MediaConfig {
     pub start_deadline_s: u64,
 }
 
+/// Unknown keys are caught by the layers: what is neither a vendor's section nor a key is a section of the operator's own.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AgentsConfig {
     pub default: String,
     pub routes: Vec<String>,
     pub elevenlabs: ElevenLabsConfig,
     pub retell: RetellConfig,
+    pub answer_limit_s: u64,
+    #[serde(flatten)]
+    pub own: OwnAgentsConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -165,11 +169,6 @@ impl Config {
         }
     }
 
-    /// The agent that answers calls to this number.
-    pub fn agent_for(&self, called: &str) -> Option<AgentRef> {
-        self.agents.route(called).or_else(|| self.agents.default.parse().ok())
-    }
-
     /// What is wrong with values that have the right type: the key and a sentence for each.
     pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
@@ -196,19 +195,7 @@ impl Config {
         if self.server.public_url.contains(['?', '#', ' ']) || self.server.public_url.starts_with("HTTP") {
             problems.push(("server.public_url", "must be a URL without query, fragment or blanks".to_owned()));
         }
-        if !self.agents.default.is_empty()
-            && let Err(error) = self.agents.default.parse::<AgentRef>()
-        {
-            problems.push(("agents.default", error.to_string()));
-        }
-        if let Some(bad) = self.agents.routes.iter().find(|route| parse_route(route).is_none()) {
-            problems.push(("agents.routes", format!("`{bad}` is not like +12125550100=elevenlabs:agent_123")));
-        }
-        if self.carrier.twilio.machine_detection == MachineDetection::Message
-            && self.carrier.twilio.voicemail.trim().is_empty()
-        {
-            problems.push(("carrier.twilio.voicemail", "machine_detection = \"message\" needs a message".to_owned()));
-        }
+        problems.extend(self.agents.problems());
         if let Some(bad) = self.transfers.bad_target() {
             problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
         }
@@ -241,33 +228,6 @@ impl Config {
     }
 }
 
-impl AgentsConfig {
-    /// Every agent that may answer or place calls, each once: the default one first.
-    pub fn all(&self) -> Vec<AgentRef> {
-        let routed = self.routes.iter().filter_map(|route| Some(parse_route(route)?.1));
-        let mut agents: Vec<AgentRef> = Vec::new();
-        for agent in self.default.parse().into_iter().chain(routed) {
-            if !agents.contains(&agent) {
-                agents.push(agent);
-            }
-        }
-        agents
-    }
-
-    fn route(&self, called: &str) -> Option<AgentRef> {
-        self.routes
-            .iter()
-            .filter_map(|route| parse_route(route))
-            .find(|(number, _)| number.as_str() == called)
-            .map(|(_, agent)| agent)
-    }
-}
-
-fn parse_route(text: &str) -> Option<(E164, AgentRef)> {
-    let (number, agent) = text.split_once('=')?;
-    Some((number.trim().parse().ok()?, agent.trim().parse().ok()?))
-}
-
 impl SellerConfig {
     /// Both parts of who calls by law, or none.
     pub fn complete(&self) -> Option<(&str, E164)> {
@@ -285,16 +245,6 @@ impl CallsConfig {
 #[cfg(test)]
 mod tests {
     use super::super::{Effective, Layer};
-
-    #[test]
-    fn a_route_wins_over_the_default_agent() {
-        let text = "[agents]\ndefault = \"a1\"\nroutes = [\"+12125550100=elevenlabs:a2\", \"+12125550102=a1\"]";
-        let config = Effective::from_layers(vec![Layer::from_file("f", text).unwrap()]).unwrap().config;
-        assert_eq!(config.agent_for("+12125550100").unwrap().id, "a2");
-        assert_eq!(config.agent_for("+12125550101").unwrap().id, "a1");
-        let all: Vec<_> = config.agents.all().into_iter().map(|agent| agent.id).collect();
-        assert_eq!(all, ["a1", "a2"]);
-    }
 
     #[test]
     fn a_phone_rings_no_shorter_than_the_law_and_no_longer_than_twilio_allows() {

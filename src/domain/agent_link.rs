@@ -87,6 +87,7 @@ pub struct Initiation {
     pub dynamic_variables: BTreeMap<String, serde_json::Value>,
     /// Only where the operator enabled the override on the agent: sending it elsewhere ends the session.
     pub first_message: Option<String>,
-    /// What was said before, where the agent takes a conversation over from another one.
+    /// What was said before, where the agent takes a conversation over from another one. It is told the same as context once it is
+    /// ready; this is for dialects that have no word for context.
     pub so_far: Option<String>,
 }

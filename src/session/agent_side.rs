@@ -166,8 +166,8 @@ impl Stream {
         desk.timers.stop(Timer::AgentReady);
         desk.timers.set(Timer::AgentIdle, now, self.idle_limit());
         desk.record(connected);
+        self.brief_agent(desk, now);
         waiting.into_commands().for_each(|command| desk.put(Output::ToAgent(command)));
-        self.watch_new_agent(desk, now);
     }
 
     pub(super) fn handle_agent_audio(&mut self, desk: &mut Desk, now: Instant, chunk: MulawChunk, turn: u64) {

@@ -128,13 +128,10 @@ impl Stream {
         if let Some(by) = self.agent_name() {
             desk.record(CallEvent::AgentReplaced { by });
         }
-        let mut waiting = match &mut self.phase {
+        let waiting = match &mut self.phase {
             Phase::ConnectingAgent(waiting) => std::mem::take(waiting),
             Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => super::stream::Waiting::default(),
         };
-        if let Some(told) = self.story.told() {
-            waiting.note(AgentCommand::Context { text: take_over_text(&told) });
-        }
         self.phase = Phase::ConnectingAgent(waiting);
         if !self.is_held_back() {
             desk.timers.set(Timer::AgentReady, now, self.ready_limit());
@@ -143,10 +140,13 @@ impl Stream {
         self.dial(desk);
     }
 
-    /// The agent is ready. One that took over in the middle of something is expected to speak.
-    pub(super) fn watch_new_agent(&mut self, desk: &mut Desk, now: Instant) {
+    /// The agent is ready. One that takes over in the middle of something learns of it, and is expected to speak.
+    pub(super) fn brief_agent(&mut self, desk: &mut Desk, now: Instant) {
         desk.timers.stop(Timer::Comfort);
-        if self.agent.place > 0 && self.story.told().is_some() {
+        if self.agent.place > 0
+            && let Some(told) = self.story.told()
+        {
+            desk.put(Output::ToAgent(AgentCommand::Context { text: take_over_text(&told) }));
             desk.timers.set(Timer::Nudge, now, self.config.nudge_after);
         }
     }

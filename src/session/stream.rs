@@ -51,7 +51,6 @@ pub(super) struct Stream {
     /// None while everything is as usual.
     pub(super) control: Option<Box<Control>>,
     pub(super) counters: StreamCounters,
-    pub(super) started: Instant,
     last_media: Instant,
     pub(super) last_agent: Instant,
     pub(super) last_agent_audio: Instant,
@@ -144,7 +143,6 @@ impl Stream {
             story: Story::default(),
             control: None,
             counters: StreamCounters::default(),
-            started: now,
             last_media: now,
             last_agent: now,
             last_agent_audio: now,

@@ -465,6 +465,7 @@ mod tests {
         let initiation = Initiation {
             dynamic_variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
             first_message: Some("Good morning!".to_owned()),
+            so_far: None,
         };
         let text = |text: &str| text.to_owned();
         let commands = [
