@@ -8,6 +8,7 @@ mod audio;
 mod carrier;
 mod control;
 mod doctor;
+mod failover;
 mod faults;
 mod gate;
 mod keys;

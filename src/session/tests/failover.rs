@@ -127,7 +127,7 @@ fn the_caller_hears_a_tone_while_the_next_agent_takes_its_time() {
     3800ms → carrier: mark t0-3
     3900ms → carrier: mark t0-4
     6100ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=2900 warmed=false
-    Caller: Hello? ×2
+    Caller: Hello?
     "#);
 }
 
