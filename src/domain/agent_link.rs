@@ -30,6 +30,10 @@ pub enum AgentEvent {
     ToolCall(ToolCall),
     /// An MCP tool of the agent's own awaits approval.
     ApprovalWanted { tool_call_id: String, service: String, tool: String },
+    /// The agent wants to know when everything that it said before was played. Answer with [`AgentCommand::MarkPlayed`].
+    Mark { name: String },
+    /// A sign of life and nothing else.
+    Alive,
     /// The agent is at work (a tool of its own runs, or it chose to say nothing): it has not lost the caller's words.
     Working,
     /// The agent decided to end the call. Its last words may still be on the way to the caller's ear.
@@ -76,8 +80,18 @@ pub enum AgentCommand {
     UserMessage {
         text: String,
     },
-    /// The caller is active (a key-press, say): the agent should hold back for a moment.
+    /// The caller is active: the agent should hold back for a moment.
     Activity,
+    /// The caller pressed a key. The agent should hold back for a moment: more may come.
+    Key {
+        key: char,
+    },
+    /// Everything that came before the agent's mark was played, or thrown away because the agent was interrupted.
+    MarkPlayed {
+        name: String,
+    },
+    /// Nothing was heard of the agent for a while: is it there?
+    Probe,
 }
 
 /// What an agent is told at the start of a conversation.

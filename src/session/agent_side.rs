@@ -131,6 +131,8 @@ impl Stream {
                 self.is_answering(desk);
                 self.open_tool(desk, now, call);
             }
+            AgentEvent::Mark { name } => self.pass_mark(desk, name),
+            AgentEvent::Alive => {}
             AgentEvent::Working => self.is_answering(desk),
             AgentEvent::ApprovalWanted { tool_call_id, service, tool } => {
                 let approved = self.terms.approved_tools.contains(&tool)
@@ -164,7 +166,7 @@ impl Stream {
         self.phase = Phase::Conversing(Turn::Listening);
         self.agent.is_warm = false;
         desk.timers.stop(Timer::AgentReady);
-        desk.timers.set(Timer::AgentIdle, now, self.idle_limit());
+        desk.timers.set(Timer::AgentIdle, now, self.idle_limit() / 2);
         desk.record(connected);
         self.brief_agent(desk, now);
         waiting.into_commands().for_each(|command| desk.put(Output::ToAgent(command)));
@@ -216,7 +218,7 @@ impl Stream {
         self.record_cut(desk, cut);
         if matches!(self.phase, Phase::Draining(_)) {
             desk.timers.stop(Timer::Drain);
-            desk.timers.set(Timer::AgentIdle, now, self.config.agent_idle);
+            desk.timers.set(Timer::AgentIdle, now, self.idle_limit() / 2);
         }
         self.phase = Phase::Conversing(Turn::Listening);
     }

@@ -226,7 +226,7 @@ impl Stream {
 
     pub(super) fn press(&mut self, desk: &mut Desk, now: Instant, key: char) {
         desk.record(CallEvent::DtmfReceived { digit: key });
-        self.tell_agent(desk, AgentCommand::Activity);
+        self.tell_agent(desk, AgentCommand::Key { key });
         let keys = &mut self.control().keys;
         keys.push(key);
         if key == '#' || keys.len() == MAX_KEYS {
@@ -284,6 +284,7 @@ impl Stream {
         for (chunk, turn) in waiting {
             self.handle_agent_audio(desk, now, chunk, turn);
         }
+        self.place_late_marks(desk);
         self.go_on_draining(desk, now);
     }
 
@@ -311,6 +312,7 @@ impl Stream {
     /// Writes down what a `clear` cut off.
     pub(super) fn record_cut(&mut self, desk: &mut Desk, cut: Cut) {
         self.record_heard(desk);
+        self.return_all_marks(desk);
         if let Some(playing) = cut.playing {
             if playing.speaker == Speaker::Agent {
                 self.story.cut(playing.turn, &playing.text);
@@ -395,7 +397,7 @@ impl Stream {
         }
         desk.timers.stop(Timer::Drain);
         if self.agent.is_there {
-            desk.timers.set(Timer::AgentIdle, now, self.config.agent_idle);
+            desk.timers.set(Timer::AgentIdle, now, self.idle_limit() / 2);
         }
         self.phase = Phase::Conversing(Turn::Listening);
     }

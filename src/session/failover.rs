@@ -105,6 +105,7 @@ impl Stream {
         }
         self.agent.is_warm = false;
         self.tools.disown();
+        self.agent.marks.clear();
         desk.timers.stop(Timer::Answer);
         desk.timers.stop(Timer::AgentIdle);
         if alone {

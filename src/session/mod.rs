@@ -19,6 +19,7 @@ mod agent_side;
 mod config;
 mod control;
 mod failover;
+mod marks;
 mod playout;
 mod stream;
 mod timer;

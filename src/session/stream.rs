@@ -98,6 +98,8 @@ pub(super) struct AgentLink {
     pub(super) retries_left: u32,
     /// What the agent itself said of its trouble.
     pub(super) trouble: Option<String>,
+    /// The agent's marks that are out, each with the number of ours that stands for it.
+    pub(super) marks: VecDeque<(u64, String)>,
     /// Messages in a row that made no sense.
     pub(super) garbage: u32,
     /// Since when the caller waits for this agent: the stream's start, or the loss of the one before.
@@ -120,6 +122,7 @@ impl AgentLink {
             is_warm: false,
             retries_left: 1,
             trouble: None,
+            marks: VecDeque::new(),
             garbage: 0,
             lost_at: now,
             bytes_before: 0,
@@ -242,6 +245,7 @@ impl Stream {
             CarrierEvent::Media(chunk) => self.handle_media(desk, now, chunk),
             CarrierEvent::Mark(name) => {
                 self.playout.acknowledge(&name, now);
+                self.return_marks(desk, &name);
                 self.record_heard(desk);
                 if self.playout.is_quiet()
                     && let Phase::Conversing(turn @ Turn::Speaking) = &mut self.phase
@@ -342,11 +346,16 @@ impl Stream {
             }
             Timer::AgentIdle => {
                 let limit = self.idle_limit();
-                if now.saturating_duration_since(self.last_agent) >= limit {
+                let silent = now.saturating_duration_since(self.last_agent);
+                if silent >= limit {
                     let reason = format!("the agent said nothing for {} s", limit.as_secs());
                     return self.give_agent_up(desk, now, reason);
                 }
-                desk.timers.set(timer, self.last_agent, limit);
+                let is_half_over = silent >= limit / 2;
+                if is_half_over {
+                    desk.put(Output::ToAgent(AgentCommand::Probe));
+                }
+                desk.timers.set(timer, self.last_agent, if is_half_over { limit } else { limit / 2 });
             }
             Timer::MaxDuration => {
                 desk.record_hang_up(system("max_duration"), Disposition::Completed);

@@ -84,7 +84,9 @@ impl ElevenLabs {
             }
             AgentCommand::Context { text } => wire::ClientMessage::ContextualUpdate { text },
             AgentCommand::UserMessage { text } => wire::ClientMessage::UserMessage { text },
-            AgentCommand::Activity => wire::ClientMessage::UserActivity,
+            AgentCommand::Activity | AgentCommand::Key { .. } => wire::ClientMessage::UserActivity,
+            // Its agents ping by themselves and send no marks.
+            AgentCommand::Probe | AgentCommand::MarkPlayed { .. } => return,
         };
         serde_json::to_writer(out.writer(), &message)
             .expect("texts and numbers always serialise, and memory takes them");

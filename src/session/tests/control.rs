@@ -234,19 +234,19 @@ fn keys_are_told_together() {
         6000ms carrier dtmf 9
         6100ms carrier stop"), @r##"
     300ms record dtmf_received digit="1"
-    300ms → agent: activity
+    300ms → agent: key 1
     1000ms record dtmf_received digit="2"
-    1000ms → agent: activity
+    1000ms → agent: key 2
     3000ms record keys_collected keys="12"
     3000ms → agent: context The caller entered 12 on the keypad.
     5000ms record dtmf_received digit="3"
-    5000ms → agent: activity
+    5000ms → agent: key 3
     5100ms record dtmf_received digit="#"
-    5100ms → agent: activity
+    5100ms → agent: key #
     5100ms record keys_collected keys="3#"
     5100ms → agent: context The caller entered 3# on the keypad.
     6000ms record dtmf_received digit="9"
-    6000ms → agent: activity
+    6000ms → agent: key 9
     6100ms record keys_collected keys="9"
     6100ms → agent: context The caller pressed 9.
     6100ms close agent

@@ -291,3 +291,25 @@ fn a_goodbye_is_no_loss() {
     600ms hang up, completed
     "#);
 }
+
+#[test]
+fn an_agents_own_marks_come_back_when_the_caller_heard_what_was_before_them() {
+    assert_snapshot!(after(CONVERSING_WITH_STAND_INS, "300ms agent marks nothing
+        400ms agent speaks 1 1000
+        400ms agent marks one
+        400ms agent speaks 1 1000
+        400ms agent marks two
+        1500ms carrier mark t1-2
+        1600ms agent interrupted 1
+        1700ms carrier mark t1-4"), @"");
+}
+
+#[test]
+fn a_silent_listener_is_asked_whether_it_is_there() {
+    let media = every(Duration::from_secs(1), 21, "carrier media 160");
+    let story = format!("{media}\n5300ms agent alive");
+    let alive: String = (0..4).map(|n| format!("{}ms agent alive\n", 5_300 + n * 5_000)).collect();
+    assert!(!after(CONVERSING_WITH_STAND_INS, &alive).contains("agent_lost"));
+    assert!(after(CONVERSING_WITH_STAND_INS, &alive).contains("5200ms → agent: probe"));
+    assert!(after(CONVERSING_WITH_STAND_INS, &story.replace("5300ms agent alive", "")).contains("agent_lost"));
+}

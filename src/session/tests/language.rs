@@ -265,6 +265,8 @@ fn parse_agent(words: &[&str]) -> Input {
             arguments: json!({}),
             expects_answer: true,
         }),
+        ["marks", name] => AgentEvent::Mark { name: name.to_owned() },
+        ["alive"] => AgentEvent::Alive,
         ["works"] => AgentEvent::Working,
         ["other"] => AgentEvent::Other,
         ["malformed"] => return Input::AgentMalformed,
@@ -303,6 +305,9 @@ fn describe_agent_command(command: &AgentCommand) -> String {
         AgentCommand::Context { text } => format!("context {text}"),
         AgentCommand::UserMessage { text } => format!("user message {text}"),
         AgentCommand::Activity => "activity".to_owned(),
+        AgentCommand::Key { key } => format!("key {key}"),
+        AgentCommand::MarkPlayed { name } => format!("mark played {name}"),
+        AgentCommand::Probe => "probe".to_owned(),
     }
 }
 
