@@ -9,6 +9,8 @@ use crate::protocol::agent::Dialect;
 use crate::protocol::agent::elevenlabs_rest::ErrorBody;
 
 pub mod elevenlabs;
+pub mod own;
+mod socket;
 
 /// An open socket to an agent, and what is spoken on it. Nothing has been said yet.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub enum AgentError {
     KeyText,
     #[error("this needs an API key: set ELEVENLABS_API_KEY")]
     NoKey,
+    #[error("there is no agent of your own named {0}: give it a section [agents.{0}]")]
+    NotConfigured(String),
     #[error("cannot reach {host}: {reason}")]
     Unreachable { host: String, reason: String },
     #[error("{host} did not answer within {} ms", after.as_millis())]

@@ -1,7 +1,7 @@
 //! The control plane: one use case a file, the registry of live calls, the journal's one writer.
 
-mod agent_tools;
 mod agent_health;
+mod agent_tools;
 mod answer_call;
 mod answered_by;
 mod clock;
@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::ElevenLabsClient;
+use crate::agents::own::OwnAgents;
 use crate::carrier::{Pacer, TwilioClient};
 use crate::config::Config;
 use crate::protocol::twilio::signature::SignatureKeys;
@@ -80,6 +81,7 @@ pub struct App {
     /// Requests with an idempotency key are placed one at a time, so that two of one key cannot both be the first.
     pub idempotent: Mutex<()>,
     pub agents: ElevenLabsClient,
+    pub own_agents: OwnAgents,
     pub agent_health: AgentHealth,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,

@@ -215,7 +215,7 @@ impl App {
                 self.choose_agent(list).ok_or(PlaceCallError::NoAgent)?
             }
         };
-        if agent.vendor != AgentVendor::ElevenLabs {
+        if agent.vendor == AgentVendor::Retell {
             // Found out here, and not when somebody has picked up.
             return Err(PlaceCallError::NoBridge(agent));
         }

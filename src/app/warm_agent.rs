@@ -41,7 +41,10 @@ impl App {
         async move {
             match agent.vendor {
                 AgentVendor::ElevenLabs => app.agents.connect(&agent.id).await.map_err(|error| failure(&error)),
-                AgentVendor::Retell | AgentVendor::TwilioStream | AgentVendor::Binary => Err(DialFailure {
+                AgentVendor::TwilioStream | AgentVendor::Binary => {
+                    app.own_agents.connect(&agent.id).await.map_err(|error| failure(&error))
+                }
+                AgentVendor::Retell => Err(DialFailure {
                     reason: "this version has no bridge to Retell: use an ElevenLabs agent".to_owned(),
                     retryable: false,
                 }),
@@ -70,6 +73,7 @@ fn is_retryable(error: &AgentError) -> bool {
             *status == 429 || *status >= 500
         }
         AgentError::ApiUrl(_)
+        | AgentError::NotConfigured(_)
         | AgentError::KeyText
         | AgentError::NoKey
         | AgentError::ForeignHost { .. }

@@ -16,6 +16,7 @@ use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revoca
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::{Actor, Door};
 use crate::domain::{E164, Purpose, Secret};
+use crate::emulators::BotEmulator;
 use crate::emulators::elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfig};
 use crate::store::{Head, Intent, OptOut, ReassignedAnswer, Reassignment, Store};
@@ -330,6 +331,7 @@ pub(super) async fn emulate(command: EmulateCommand) -> anyhow::Result<ExitCode>
             };
             ElevenLabsEmulator::start(config, &tracker, shutdown.clone()).await?
         }
+        EmulateCommand::Bot(args) => BotEmulator::start(args.listen, &tracker, shutdown.clone()).await?,
     };
     line(format!("listening on {}", running.base_url()));
     super::serve::wait_for_signal().await?;

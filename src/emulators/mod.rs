@@ -4,6 +4,7 @@
 //! structures, written from the vendors' documents, so that emulator and product cannot be wrong together. Logic with time in it
 //! (playback, scripts, voice activity, documents) is pure; the servers around it are thin.
 
+pub mod bot;
 pub mod clock;
 pub mod elevenlabs;
 pub mod log;
@@ -16,6 +17,7 @@ mod signature;
 mod upgrade;
 mod vad;
 
+pub use bot::BotEmulator;
 pub use clock::Clock;
 pub use elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 pub use log::{Entry, EventLog};

@@ -75,9 +75,9 @@ impl Outlet {
                 let bytes = self.buffer.split().freeze();
                 self.unflushed += bytes.len();
                 let message = match frame {
-                    Frame::Text => Message::Text(
-                        Utf8Bytes::try_from(bytes).map_err(|error| Error::Utf8(error.to_string()))?,
-                    ),
+                    Frame::Text => {
+                        Message::Text(Utf8Bytes::try_from(bytes).map_err(|error| Error::Utf8(error.to_string()))?)
+                    }
                     Frame::Binary => Message::Binary(bytes),
                     Frame::Ping => Message::Ping(bytes),
                 };

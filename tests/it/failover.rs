@@ -43,8 +43,16 @@ async fn every_way_to_fail_leads_to_the_next_agent_within_the_call() {
         ("wants a key that we lack", "elevenlabs:agent_follow_up", "403"),
         ("is out of credits", "close 1008 This request exceeds your quota limit.", "quota"),
         ("breaks off at once", "drop socket", "broke"),
-        ("closes in mid-sentence", "agent: Thank you for calling, let me tell you all\nwait 100ms\nclose 1011 oops", "oops"),
-        ("vanishes in mid-sentence", "agent: Thank you for calling, let me tell you all\nwait 100ms\ndrop socket", "broke"),
+        (
+            "closes in mid-sentence",
+            "agent: Thank you for calling, let me tell you all\nwait 100ms\nclose 1011 oops",
+            "oops",
+        ),
+        (
+            "vanishes in mid-sentence",
+            "agent: Thank you for calling, let me tell you all\nwait 100ms\ndrop socket",
+            "broke",
+        ),
         ("does not answer", "agent: What can I do for you?\ncaller: Hm.\nwait 60s", "did not answer"),
     ] {
         let reason = reason(&story_with(first).await);

@@ -5,6 +5,7 @@
 mod agent_events;
 mod api;
 mod audio;
+mod bots;
 mod carrier;
 mod control;
 mod doctor;

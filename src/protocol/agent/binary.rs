@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn audio_is_binary_in_the_format_that_was_set() {
-        for (format, bytes) in [(AudioFormat::Ulaw8000, 160), (AudioFormat::Pcm8000, 320), (AudioFormat::Pcm16000, 640)] {
+        for (format, bytes) in [(AudioFormat::Ulaw8000, 160), (AudioFormat::Pcm8000, 320), (AudioFormat::Pcm16000, 640)]
+        {
             let mut dialect = agent(format);
             let (frame, audio) = said(&mut dialect, &AgentCommand::Audio(MulawChunk::silence(160)));
             assert_eq!((frame, audio.len()), (Frame::Binary, bytes), "{format:?}");

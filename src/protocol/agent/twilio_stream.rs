@@ -206,8 +206,9 @@ mod tests {
         assert_eq!(start["start"]["customParameters"]["conversation_so_far"], "Caller: Hi");
         assert_eq!(start["start"]["customParameters"]["vip"], "true");
         assert_eq!((&start["start"]["callSid"], &start["sequenceNumber"]), (&json!("CA1"), &json!("1")));
-        let lines = [audio(3), AgentCommand::Key { key: '5' }, AgentCommand::MarkPlayed { name: "m".to_owned() }, audio(3)]
-            .map(|command| said(&mut dialect, &command));
+        let lines =
+            [audio(3), AgentCommand::Key { key: '5' }, AgentCommand::MarkPlayed { name: "m".to_owned() }, audio(3)]
+                .map(|command| said(&mut dialect, &command));
         let expected = [
             r#"{"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"0","payload":"////"},"streamSid":"MZ1"}"#,
             r#"{"dtmf":{"digit":"5","track":"inbound_track"},"event":"dtmf","sequenceNumber":"3","streamSid":"MZ1"}"#,
@@ -247,7 +248,8 @@ mod tests {
         assert_eq!(mark, Ok(AgentEvent::Mark { name: "end \"1\"".to_owned() }));
         assert_eq!(turn(hear(r#"{"event":"media","media":{"payload":"\/\/8="}}"#, 0)), 4);
         assert_eq!(hear(r#"{"event":"transcript"}"#, 0), Ok(AgentEvent::Other));
-        for bad in ["", "[]", r#"{"event":"media"}"#, r#"{"event":"mark"}"#, r#"{"event":"media","media":{"payload":"a\"b"}}"#]
+        for bad in
+            ["", "[]", r#"{"event":"media"}"#, r#"{"event":"mark"}"#, r#"{"event":"media","media":{"payload":"a\"b"}}"#]
         {
             assert!(matches!(hear(bad, 0), Err(DialectError::Malformed(_))), "{bad}");
         }

@@ -156,11 +156,14 @@ fn an_agent_that_takes_over_and_waits_is_told_what_to_answer() {
 
 #[test]
 fn an_agent_that_does_not_answer_the_caller_is_replaced() {
-    let told = after(CONVERSING_WITH_STAND_INS, "300ms agent speaks 1 100
+    let told = after(
+        CONVERSING_WITH_STAND_INS,
+        "300ms agent speaks 1 100
         1000ms caller said What does it cost?
         3000ms agent ping 1
         6000ms agent ping 2
-        8000ms agent connected");
+        8000ms agent connected",
+    );
     assert_snapshot!(told, @r#"
     300ms → carrier: media 800
     300ms → carrier: mark t1-1

@@ -337,6 +337,8 @@ pub enum EmulateCommand {
     /// Local `ElevenLabs` agents
     #[command(name = "elevenlabs")]
     ElevenLabs(EmulateElevenLabsArgs),
+    /// A bot of one's own that speaks Twilio Media Streams, or raw audio
+    Bot(EmulateBotArgs),
 }
 
 #[derive(Debug, Args)]
@@ -353,6 +355,12 @@ pub struct EmulateTwilioArgs {
     /// Where calls to that number go
     #[arg(long, default_value = "http://127.0.0.1:3333/webhooks/voice")]
     pub voice_url: String,
+}
+
+#[derive(Debug, Args)]
+pub struct EmulateBotArgs {
+    #[arg(long, default_value = "127.0.0.1:4030")]
+    pub listen: std::net::SocketAddr,
 }
 
 #[derive(Debug, Args)]
