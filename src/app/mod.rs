@@ -7,6 +7,7 @@ mod answered_by;
 mod clock;
 mod finish_call;
 mod gate;
+mod hand_over;
 mod hang_up;
 mod ids;
 mod journal;
@@ -41,6 +42,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::ElevenLabsClient;
 use crate::agents::own::OwnAgents;
+use crate::agents::retell::RetellClient;
 use crate::carrier::{Pacer, TwilioClient};
 use crate::config::Config;
 use crate::protocol::twilio::signature::SignatureKeys;
@@ -82,6 +84,9 @@ pub struct App {
     pub idempotent: Mutex<()>,
     pub agents: ElevenLabsClient,
     pub own_agents: OwnAgents,
+    pub retell: RetellClient,
+    /// What a vendor tells of handed-over calls is written down one at a time, so that no line is written twice.
+    pub vendor_lines: Mutex<()>,
     pub agent_health: AgentHealth,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,

@@ -215,7 +215,7 @@ impl App {
                 self.choose_agent(list).ok_or(PlaceCallError::NoAgent)?
             }
         };
-        if agent.vendor == AgentVendor::Retell {
+        if agent.vendor == AgentVendor::Retell && self.config.agents.retell.api_key.expose().is_empty() {
             // Found out here, and not when somebody has picked up.
             return Err(PlaceCallError::NoBridge(agent));
         }

@@ -16,9 +16,9 @@ use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revoca
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::{Actor, Door};
 use crate::domain::{E164, Purpose, Secret};
-use crate::emulators::BotEmulator;
 use crate::emulators::elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfig};
+use crate::emulators::{BotEmulator, RetellEmulator, RetellEmulatorConfig};
 use crate::store::{Head, Intent, OptOut, ReassignedAnswer, Reassignment, Store};
 use crate::surfaces::cli::calls::EXIT_DENIED;
 use crate::surfaces::cli::out::{Paint, line};
@@ -330,6 +330,15 @@ pub(super) async fn emulate(command: EmulateCommand) -> anyhow::Result<ExitCode>
                 ..ElevenLabsEmulatorConfig::default()
             };
             ElevenLabsEmulator::start(config, &tracker, shutdown.clone()).await?
+        }
+        EmulateCommand::Retell(args) => {
+            let config = RetellEmulatorConfig {
+                listen: args.listen,
+                api_key: Secret::new(args.auth_token),
+                webhook_url: Some(args.webhook_url),
+                ..RetellEmulatorConfig::default()
+            };
+            RetellEmulator::start(config, &tracker, shutdown.clone()).await?
         }
         EmulateCommand::Bot(args) => BotEmulator::start(args.listen, &tracker, shutdown.clone()).await?,
     };

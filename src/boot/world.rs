@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
 use crate::agents::own::{OpenDialect, OwnAgent, OwnAgents};
+use crate::agents::retell::RetellClient;
 use crate::app::{AgentHealth, App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
 use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
 use crate::config::{Config, OwnAgentConfig, TwilioConfig};
@@ -36,6 +37,7 @@ pub(super) async fn build(
     )?;
     let twilio = &config.carrier.twilio;
     let own_agents = own_agents(&config)?;
+    let retell = RetellClient::new(&config.agents.retell.api_url, set(&config.agents.retell.api_key).as_ref())?;
     let pacer =
         Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
@@ -61,6 +63,8 @@ pub(super) async fn build(
         idempotent: Mutex::new(()),
         agents,
         own_agents,
+        retell,
+        vendor_lines: Mutex::new(()),
         agent_health: AgentHealth::default(),
         metrics,
         tracker,

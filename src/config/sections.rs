@@ -127,6 +127,7 @@ pub struct ElevenLabsConfig {
 pub struct RetellConfig {
     pub api_url: String,
     pub api_key: Secret,
+    pub sip_domain: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

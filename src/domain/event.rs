@@ -106,6 +106,10 @@ pub enum CallEvent {
     AgentReplaced {
         by: AgentRef,
     },
+    /// The call's audio goes to the agent's vendor, not through us: what the two say comes from the vendor.
+    HandedOver {
+        conversation_id: ConversationId,
+    },
     CallerSaid {
         text: String,
     },

@@ -8,6 +8,7 @@ pub mod bot;
 pub mod clock;
 pub mod elevenlabs;
 pub mod log;
+pub mod retell;
 pub mod server;
 pub mod speech;
 pub mod twilio;
@@ -21,6 +22,7 @@ pub use bot::BotEmulator;
 pub use clock::Clock;
 pub use elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 pub use log::{Entry, EventLog};
+pub use retell::{RetellEmulator, RetellEmulatorConfig};
 pub use server::{EmulatorError, Running};
 pub use twilio::{TwilioEmulator, TwilioEmulatorConfig};
 

@@ -17,6 +17,7 @@ mod lists;
 mod media;
 mod proxy;
 mod restart;
+mod retell;
 mod server;
 mod shutdown;
 mod tls;

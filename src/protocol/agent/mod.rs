@@ -19,6 +19,7 @@ pub mod elevenlabs_readiness;
 pub mod elevenlabs_rest;
 pub mod elevenlabs_webhook;
 mod elevenlabs_wire;
+pub mod retell;
 pub mod twilio_stream;
 
 /// One conversation's codec.

@@ -300,9 +300,11 @@ fn the_agent_is_warned_before_the_end_and_told_what_was_before() {
     200ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=200 warmed=false
     200ms → agent: context A note.
     14000ms → agent: audio 160
+    15200ms → agent: probe
     25000ms → agent: pong 1
     28000ms → agent: audio 160
     39000ms → agent: audio 160
+    40000ms → agent: probe
     40000ms record end_warned remaining_s=20
     40000ms → agent: context This call must end in 20 seconds. Bring it to a close.
     41000ms → agent: pong 2

@@ -304,7 +304,20 @@ fn an_agents_own_marks_come_back_when_the_caller_heard_what_was_before_them() {
         400ms agent marks two
         1500ms carrier mark t1-2
         1600ms agent interrupted 1
-        1700ms carrier mark t1-4"), @"");
+        1700ms carrier mark t1-4"), @r#"
+    300ms → agent: mark played nothing
+    400ms → carrier: media 8000
+    400ms → carrier: mark t1-1
+    400ms → carrier: mark t1-2
+    400ms → carrier: media 8000
+    400ms → carrier: mark t1-3
+    400ms → carrier: mark t1-4
+    500ms → carrier: mark t1-5
+    1500ms → agent: mark played one
+    1600ms → carrier: clear
+    1600ms → agent: mark played two
+    1600ms record barge_in heard="" heard_ms=1100 sent_ms=2000 turn=1
+    "#);
 }
 
 #[test]
