@@ -115,8 +115,8 @@ impl App {
         let lost = CallEvent::AgentLost { agent: Some(record.agent.clone()), reason, will_retry: false };
         let _ = self.journal.record(call.id, lost);
         // The one that failed is not tried again within this call.
-        let list = self.config.agents_with(&record.agent, record.to.as_str());
-        let next = list.into_iter().skip_while(|agent| *agent != record.agent).nth(1);
+        let agents = self.config.agents_with(&record.agent, record.to.as_str());
+        let next = agents.into_iter().skip_while(|agent| *agent != record.agent).nth(1);
         if let Some(by) = next
             && self.journal.record_durably(call.id, CallEvent::AgentReplaced { by }).await.is_ok()
         {
@@ -152,8 +152,8 @@ impl App {
         let _turn = self.vendor_lines.lock().await;
         let _ = self.journal.catch_up().await;
         let entries = self.store.events_of(call_id).await?;
-        let is_line = |event: &CallEvent| matches!(event, CallEvent::CallerSaid { .. } | CallEvent::AgentSaid { .. });
-        let known = entries.iter().filter(|entry| is_line(&entry.event)).count();
+        let was_said = |event: &CallEvent| matches!(event, CallEvent::CallerSaid { .. } | CallEvent::AgentSaid { .. });
+        let known = entries.iter().filter(|entry| was_said(&entry.event)).count();
         let analysed = entries.iter().any(|entry| matches!(entry.event, CallEvent::ConversationAnalysed { .. }));
         let settled = told.lines.len() - usize::from(is_live && !told.lines.is_empty());
         for (turn, line) in (1..).zip(told.lines).take(settled).skip(known) {

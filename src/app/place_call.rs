@@ -170,6 +170,7 @@ impl App {
         self.metrics.call_started(Direction::Outbound);
         let question = GateQuestion {
             lead_id: request.lead_id,
+            call_id: Some(call_id),
             ..GateQuestion::about(request.to.as_str(), request.purpose.into(), actor)
         };
         let asked = async {
@@ -282,8 +283,28 @@ impl App {
         let Some(order) = self.redeem_or_ask_again(call, question, clearance).await? else {
             return Ok(());
         };
+        let Some(order) = self.begin_attempt(call, question, order).await? else {
+            return Ok(());
+        };
         call.hold_slot(slot);
         self.dial(call, from, order).await
+    }
+
+    /// Makes the attempt durable. If calls were stopped or the number opted out since the gate allowed it, the gate is asked again.
+    async fn begin_attempt(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        question: &GateQuestion,
+        order: DialOrder,
+    ) -> Result<Option<DialOrder>, PlaceCallError> {
+        match self.store.begin_attempt(&order, call.id, self.clock.now()).await {
+            Ok(()) => return Ok(Some(order)),
+            Err(StoreError::Overtaken(reservation)) => self.store.release(reservation, self.clock.now()).await?,
+            Err(error) => return Err(error.into()),
+        }
+        let Some(order) = self.ask_again(call, question).await? else { return Ok(None) };
+        self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
+        Ok(Some(order))
     }
 
     /// The order to dial; none when the gate, asked again because the clearance had grown old, now says no.
@@ -300,6 +321,14 @@ impl App {
                 self.store.release(reservation, self.clock.now()).await?;
             }
         }
+        self.ask_again(call, question).await
+    }
+
+    async fn ask_again(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        question: &GateQuestion,
+    ) -> Result<Option<DialOrder>, PlaceCallError> {
         let (_, _, clearance) = self.ask_gate(call, question).await?;
         let fresh = clearance.and_then(|clearance| clearance.redeem(ids::attempt(), self.clock.now()).ok());
         if fresh.is_none() {
@@ -313,7 +342,6 @@ impl App {
         let Some(carrier) = &self.carrier else { return Err(PlaceCallError::NoCarrier) };
         let attempt_id = order.attempt_id();
         let to = order.number().clone();
-        self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
         call.set_attempt(attempt_id);
         self.journal.record_durably(call.id, CallEvent::Dialing { attempt_id }).await?;
         if call.is_over() {

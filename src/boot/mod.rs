@@ -1,9 +1,15 @@
 //! The composition root: the only place that reads the environment and builds the world. One function a kind of command.
 
 mod demo;
+mod dnc;
 mod doctor;
+mod ledger;
 mod local;
+mod open_store;
+mod outbound;
 mod public_url;
+mod records;
+mod rules;
 mod serve;
 mod world;
 
@@ -115,12 +121,19 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
         Command::Call(args) => cli::calls::place(&client(outside, &args.server)?, &args, paint).await,
         Command::Calls(args) => cli::calls::list(&client(outside, &args.server)?, &args, paint).await,
         Command::Hangup(args) => cli::calls::hang_up(&client(outside, &args.server)?, &args).await,
+        Command::Tell(args) => cli::calls::tell(&client(outside, &args.server)?, &args).await,
+        Command::Say(args) => cli::calls::say(&client(outside, &args.server)?, &args).await,
+        Command::Transfer(args) => cli::calls::transfer(&client(outside, &args.server)?, &args, paint).await,
         Command::Tail(args) => cli::tail::tail(&client(outside, &args.server)?, &args, paint).await,
         Command::Check(args) if args.jsonl => local::check_jsonl(config),
+        Command::Check(args) if args.rules => rules::print(config, &args, paint),
         Command::Check(args) => local::check(config, &args, paint).await,
-        Command::Dnc(command) => local::dnc(config, command, paint).await,
-        Command::Consent(command) => local::consent(config, command, paint).await,
-        Command::Ledger(command) => local::ledger(config, command, paint).await,
+        Command::Dnc(command) => dnc::run(config, command, paint).await,
+        Command::Outbound(command) => outbound::outbound(config, command, paint).await,
+        Command::Leads(command) => records::leads(config, command, paint).await,
+        Command::Consent(command) => records::consent(config, command, paint).await,
+        Command::Ledger(command) => ledger::ledger(config, command, paint).await,
+        Command::Privacy(command) => records::privacy(config, command, paint).await,
         Command::Keys(command) => local::keys(config, command, paint).await,
         Command::Doctor(args) => doctor::run(&args, &outside.settings, paint).await,
         Command::Emulate(command) => local::emulate(command).await,

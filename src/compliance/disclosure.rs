@@ -77,7 +77,7 @@ pub enum Part {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DisclosureRow {
+pub(super) struct DisclosureRow {
     #[serde(default)]
     purposes: Option<Vec<Purpose>>,
     part: Part,
@@ -107,6 +107,12 @@ impl Disclosures {
         }
     }
 
+    /// The rows of one state, or of the whole country.
+    pub(super) fn rows_of(&self, place: Option<StateCode>) -> impl Iterator<Item = &Row<DisclosureRow>> {
+        let place = place.map_or(Scope::Country, Scope::State);
+        self.rows.iter().filter(move |row| row.place == place)
+    }
+
     /// What this call must say first.
     pub fn compose(&self, opening: &Opening<'_>, tables: &RuleTables) -> Disclosure {
         let mut rows: Vec<&Row<DisclosureRow>> = self.rows.iter().filter(|row| applies(row, opening)).collect();
@@ -120,6 +126,17 @@ impl Disclosures {
             citation: row.citation.clone(),
         });
         Disclosure { sentences: sentences.collect(), all_party_recording: all_party_laws(opening, tables) }
+    }
+}
+
+impl DisclosureRow {
+    /// What it has the carrier say, and to whom.
+    pub(super) fn describe(&self) -> String {
+        let calls = match &self.purposes {
+            None => "every call".to_owned(),
+            Some(purposes) => purposes.iter().map(|of| format!("{of:?}").to_lowercase()).collect::<Vec<_>>().join(", "),
+        };
+        format!("before any conversation ({calls}): \u{201c}{}\u{201d}", self.en)
     }
 }
 

@@ -10,7 +10,8 @@ pub use agents::{OwnAgentConfig, OwnAgentsConfig};
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
     AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ElevenLabsConfig, LogConfig, MachineDetection,
-    MediaConfig, RetellConfig, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    MediaConfig, RetellConfig, ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    is_loopback,
 };
 pub use transfers::{HouseNumber, TransfersConfig};
 

@@ -45,6 +45,7 @@ pub struct ServerConfig {
 pub struct StoreConfig {
     pub url: String,
     pub call_retention_days: u32,
+    pub evidence_retention_years: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -146,11 +147,32 @@ pub struct CallsConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComplianceConfig {
-    pub rules_file: String,
+    pub rules: String,
+    pub lists_directory: String,
     /// The gate's own type reads them (`compliance::profile`).
     pub choices: toml::Table,
     pub purposes: Vec<Purpose>,
     pub opt_out_key: String,
+    pub emergencies: Vec<String>,
+    pub scrub: ScrubConfig,
+}
+
+/// Questions to a scrubbing vendor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScrubConfig {
+    pub vendor: ScrubVendor,
+    pub api_url: String,
+    pub time_limit_ms: u64,
+    pub max_age_h: u32,
+    pub line_type: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrubVendor {
+    Off,
+    TwilioLookup,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -193,6 +215,7 @@ impl Config {
         url("carrier.twilio.api_url", &self.carrier.twilio.api_url, false);
         url("agents.elevenlabs.api_url", &self.agents.elevenlabs.api_url, false);
         url("agents.retell.api_url", &self.agents.retell.api_url, false);
+        url("compliance.scrub.api_url", &self.compliance.scrub.api_url, false);
         if self.server.public_url.contains(['?', '#', ' ']) || self.server.public_url.starts_with("HTTP") {
             problems.push(("server.public_url", "must be a URL without query, fragment or blanks".to_owned()));
         }
@@ -202,6 +225,13 @@ impl Config {
         }
         if !(self.carrier.twilio.calls_per_second > 0.0 && self.carrier.twilio.calls_per_second <= 1000.0) {
             problems.push(("carrier.twilio.calls_per_second", "must be above 0 and at most 1000".to_owned()));
+        }
+        let scrub = &self.compliance.scrub;
+        if !(1..=ScrubConfig::LONGEST_AGE_H).contains(&scrub.max_age_h) {
+            problems.push(("compliance.scrub.max_age_h", "must be 1 to 744, which is 31 days".to_owned()));
+        }
+        if !(100..=30_000).contains(&scrub.time_limit_ms) {
+            problems.push(("compliance.scrub.time_limit_ms", "must be 100 to 30000".to_owned()));
         }
         if !RING_TIMEOUT_S.contains(&self.carrier.twilio.ring_timeout_s) {
             problems.push((
@@ -219,6 +249,10 @@ impl Config {
         if self.carrier.twilio.shared_keys.iter().any(|key| !key.expose().contains('=')) {
             problems.push(("carrier.twilio.shared_keys", "each must be like webhooks_sharedkey_…=SECRET".to_owned()));
         }
+        if (1..5).contains(&self.store.evidence_retention_years) {
+            let text = "must be 0 (for ever) or at least 5: 16 CFR 310.5 asks for five years".to_owned();
+            problems.push(("store.evidence_retention_years", text));
+        }
         if !matches!(self.log.format.as_str(), "text" | "json") {
             problems.push(("log.format", "must be text or json".to_owned()));
         }
@@ -234,6 +268,21 @@ impl SellerConfig {
     pub fn complete(&self) -> Option<(&str, E164)> {
         let number = self.callback_number.parse().ok()?;
         (!self.name.trim().is_empty()).then_some((self.name.as_str(), number))
+    }
+}
+
+impl ScrubConfig {
+    /// No answer counts for longer, whoever gave it: carriers report to the Reassigned Numbers Database every month.
+    pub const LONGEST_AGE_H: u32 = 31 * 24;
+}
+
+/// Whether this address is on this machine, where no proxy may stand in between.
+pub fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Their JSON is a published schema: events are serialised here and nowhere else. They hold full numbers; surfaces mask them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -301,6 +302,19 @@ impl Actor {
     }
 }
 
+impl fmt::Display for Actor {
+    /// `operator (cli)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.door)
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// A way into the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -314,6 +328,12 @@ pub enum Door {
     Demo,
     /// Clearline itself: a watchdog, a shutdown, a restart.
     System,
+}
+
+impl Door {
+    /// Every door. The integration tests show for each of them that nothing is dialled behind the gate's back.
+    pub const ALL: [Self; 8] =
+        [Self::Carrier, Self::Agent, Self::Api, Self::Mcp, Self::Cli, Self::Console, Self::Demo, Self::System];
 }
 
 /// What is done with a recording of a live call.

@@ -9,18 +9,9 @@ pub struct SessionConfig {
     pub start_deadline: Duration,
     /// From admission (or from a lost agent) to the agent's first message, over all attempts. The caller hears nothing in this time.
     pub agent_ready_limit: Duration,
-    /// The same where another agent can take its place: the caller should not wait longer than it takes to wonder.
-    pub stand_in_ready_limit: Duration,
     /// After the caller said something, with another agent that can take its place: what the agent may take to answer, or to say
     /// that it is at work. Zero: as long as it likes.
     pub answer_limit: Duration,
-    /// Without any message from an agent for so long, another one takes its place, where there is one.
-    pub stand_in_idle: Duration,
-    /// After an agent was lost: how long the caller hears nothing before the comfort tone; and then from one to the next.
-    pub comfort_after: Duration,
-    pub comfort_every: Duration,
-    /// An agent that took a call over and says nothing by itself for so long is asked to go on.
-    pub nudge_after: Duration,
     /// Caller audio kept for the agent until it is ready; the oldest goes first. Also the most that a slow agent is owed.
     pub caller_buffer: Duration,
     /// Without audio from the carrier for so long, the socket is dead: Twilio sends silence too, every 20 ms.
@@ -54,12 +45,7 @@ impl Default for SessionConfig {
         Self {
             start_deadline: Duration::from_secs(5),
             agent_ready_limit: Duration::from_secs(10),
-            stand_in_ready_limit: Duration::from_secs(2),
             answer_limit: Duration::from_secs(6),
-            stand_in_idle: Duration::from_secs(10),
-            comfort_after: Duration::from_millis(600),
-            comfort_every: Duration::from_secs(3),
-            nudge_after: Duration::from_millis(1_500),
             caller_buffer: Duration::from_secs(3),
             carrier_silence: Duration::from_secs(15),
             agent_idle: Duration::from_secs(30),

@@ -16,6 +16,19 @@ use crate::domain::{AgentRef, CallEvent};
 /// The most that is kept of a conversation for an agent that may have to take it over, in bytes. The end is what matters.
 const STORY_BYTES: usize = 6_000;
 
+/// How long an agent may take to be ready where another one can take its place: not longer than it takes the caller to wonder.
+const STAND_IN_READY: Duration = Duration::from_secs(2);
+
+/// Without any message from an agent for so long, another one takes its place.
+const STAND_IN_IDLE: Duration = Duration::from_secs(10);
+
+/// After an agent was lost: how long the caller hears nothing before the comfort tone; and then from one tone to the next.
+const COMFORT_AFTER: Duration = Duration::from_millis(600);
+const COMFORT_EVERY: Duration = Duration::from_secs(3);
+
+/// An agent that took a call over and says nothing by itself for so long is asked to go on.
+const NUDGE_AFTER: Duration = Duration::from_millis(1_500);
+
 /// Said for the caller to an agent that took over and has nothing to answer.
 const GO_ON: &str = "(The caller is still on the line. Go on with the conversation.)";
 
@@ -77,12 +90,12 @@ impl Stream {
 
     /// How long an agent may take to be ready.
     pub(super) fn ready_limit(&self) -> Duration {
-        if self.has_stand_in() { self.config.stand_in_ready_limit } else { self.config.agent_ready_limit }
+        if self.has_stand_in() { STAND_IN_READY } else { self.config.agent_ready_limit }
     }
 
     /// How long an agent may say nothing at all.
     pub(super) fn idle_limit(&self) -> Duration {
-        if self.has_stand_in() { self.config.stand_in_idle.min(self.config.agent_idle) } else { self.config.agent_idle }
+        if self.has_stand_in() { STAND_IN_IDLE.min(self.config.agent_idle) } else { self.config.agent_idle }
     }
 
     /// What an agent is told first.
@@ -136,7 +149,7 @@ impl Stream {
         self.phase = Phase::ConnectingAgent(waiting);
         if !self.is_held_back() {
             desk.timers.set(Timer::AgentReady, now, self.ready_limit());
-            desk.timers.set(Timer::Comfort, now, self.config.comfort_after);
+            desk.timers.set(Timer::Comfort, now, COMFORT_AFTER);
         }
         self.dial(desk);
     }
@@ -148,7 +161,7 @@ impl Stream {
             && let Some(told) = self.story.told()
         {
             desk.put(Output::ToAgent(AgentCommand::Context { text: take_over_text(&told) }));
-            desk.timers.set(Timer::Nudge, now, self.config.nudge_after);
+            desk.timers.set(Timer::Nudge, now, NUDGE_AFTER);
         }
     }
 
@@ -161,9 +174,9 @@ impl Stream {
         let playing = self.playout.remaining(now);
         if playing.is_zero() {
             self.send_own(desk, now, Speaker::Operator, tone);
-            desk.timers.set(Timer::Comfort, now, self.config.comfort_every);
+            desk.timers.set(Timer::Comfort, now, COMFORT_EVERY);
         } else {
-            desk.timers.set(Timer::Comfort, now, playing.saturating_add(self.config.comfort_after));
+            desk.timers.set(Timer::Comfort, now, playing.saturating_add(COMFORT_AFTER));
         }
     }
 

@@ -59,6 +59,8 @@ pub enum StoreError {
     NumberBusy,
     #[error("reservation {0} is no longer held: the gate must be asked again")]
     ReservationGone(ReservationId),
+    #[error("calls were stopped, or the number opted out, after the gate allowed the call of reservation {0}")]
+    Overtaken(ReservationId),
     #[error("reservation {0} has an attempt: settle the attempt instead of releasing the reservation")]
     ReservationInUse(ReservationId),
     #[error("decision or reservation of attempt {0} was already used by another attempt")]
@@ -75,6 +77,8 @@ pub enum StoreError {
     KeyExists,
     #[error("this cursor is not one that the same list gave out")]
     BadCursor,
+    #[error("the books do not balance: {0}")]
+    Books(String),
     #[error(transparent)]
     Ledger(#[from] LedgerFault),
 }

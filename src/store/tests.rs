@@ -223,7 +223,7 @@ async fn a_failing_job_undoes_its_own_work_only() {
     });
     let operator = operator();
     let (before, failed, after) =
-        tokio::join!(store.record_done_with("before", at(0)), fail, store.stop_outbound(&operator, at(0)));
+        tokio::join!(store.record_done_with("before", at(0)), fail, store.stop_outbound("", &operator, at(0)));
     assert!(before.is_ok() && after.is_ok());
     assert!(matches!(failed, Err(StoreError::NumberBusy)));
     assert!(!store.is_done_with("failed").await.unwrap());

@@ -3,6 +3,7 @@
 pub mod api;
 mod auth;
 pub mod cli;
+pub mod evidence;
 mod health;
 mod live_audio;
 mod problem;

@@ -102,14 +102,18 @@ async fn a_muted_agent_is_not_heard() {
     assert_eq!(live.stream.hear(FRAME).await, [0x17; FRAME]);
     live.step("mute", json!({})).await;
     live.event("agent_muted").await;
-    live.stream.frame(&[0x2A; FRAME]).await;
     live.agent_was_told("You have been muted").await;
     live.step("unmute", json!({})).await;
     live.event("agent_unmuted").await;
+    live.stream.frame(&[0x33; FRAME]).await;
+    assert_eq!(live.stream.hear(FRAME).await, [0x33; FRAME]);
+    live.step("mute", json!({})).await;
+    live.agent_was_told("You have been muted").await;
+    live.stream.frame(&[0x2A; FRAME]).await;
     let counters = live.counters().await;
     assert_eq!(
-        (&counters["agent_bytes"], &counters["agent_withheld_bytes"]),
-        (&json!(FRAME), &json!(FRAME)),
+        (&counters["caller_bytes"], &counters["agent_bytes"]),
+        (&json!(3 * FRAME), &json!(2 * FRAME)),
         "{counters}"
     );
 }
@@ -237,7 +241,10 @@ async fn an_operator_takes_a_call_over_and_hands_it_back() {
     live.event("handed_back").await;
     live.agent_was_told("handed back to you").await;
     live.stream.frame(&[0x2A; FRAME]).await;
-    assert_eq!(live.stream.hear(FRAME).await, [0x2A; FRAME]);
+    // The echo of what the caller said before may come late.
+    let heard = live.stream.hear(FRAME).await;
+    let heard = if heard == [0x17; FRAME] { live.stream.hear(FRAME).await } else { heard };
+    assert_eq!(heard, [0x2A; FRAME]);
     let mut again = live.server.api.socket(&path).await.unwrap();
     again.close(None).await.unwrap();
 }

@@ -78,7 +78,12 @@ async fn a_call_is_handed_over_and_told_by_webhooks_in_any_order() {
         assert_eq!(entry.detail["status"], 204, "{entry:?}");
     }
     let transcript = world.server.api.get(&format!("/api/v1/calls/{call}/transcript")).await.body;
-    let texts: Vec<_> = transcript["lines"].as_array().unwrap_or_else(|| transcript.as_array().unwrap()).iter().map(|line| line["text"].clone()).collect();
+    let texts: Vec<_> = transcript["lines"]
+        .as_array()
+        .unwrap_or_else(|| transcript.as_array().unwrap())
+        .iter()
+        .map(|line| line["text"].clone())
+        .collect();
     assert_eq!(texts, ["Hello.", "Hi.", "Goodbye."], "{transcript}");
     let analysed = world.server.api.event_of(&call, "conversation_analysed").await;
     assert_eq!(analysed["conversation_id"], retell_id);

@@ -4,12 +4,13 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
+use clearline::emulators::EventLog;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::api::Api;
 use super::vendors::Vendors;
-use super::{ACCOUNT, AUTH_TOKEN, OFFICE, soon};
+use super::{ACCOUNT, AUTH_TOKEN, OFFICE, books, soon};
 
 /// A server, and everything that it leaves behind. Killed and removed when dropped.
 pub(super) struct Server {
@@ -26,6 +27,8 @@ pub(super) struct Server {
 #[derive(Clone)]
 pub(super) struct Settings {
     folder: PathBuf,
+    /// What the emulated carrier saw, for the books at the end.
+    carrier: EventLog,
     pairs: Vec<(String, String)>,
 }
 
@@ -33,6 +36,12 @@ impl Settings {
     pub(super) fn new(vendors: &Vendors, own: &[(&str, &str)]) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("it-{}", Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).unwrap();
+        Self::in_folder(&folder, vendors, own)
+    }
+
+    /// The same in a folder that is there.
+    pub(super) fn in_folder(folder: &Path, vendors: &Vendors, own: &[(&str, &str)]) -> Self {
+        let folder = folder.to_owned();
         let store = store_in(&folder);
         let (twilio, elevenlabs) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
         let common = [
@@ -47,7 +56,17 @@ impl Settings {
             ("AGENTS__ELEVENLABS__API_URL", &elevenlabs),
         ];
         let pairs = common.iter().chain(own).map(|(key, text)| (format!("CLEARLINE__{key}"), (*text).to_owned()));
-        Self { folder, pairs: pairs.collect() }
+        Self { folder, carrier: vendors.twilio.log().clone(), pairs: pairs.collect() }
+    }
+
+    /// A file in the folder of the database.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Where the database is, and the lists.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Where the server's database is.
@@ -119,6 +138,13 @@ impl Server {
         &self.settings
     }
 
+    /// Changes a setting for the next start.
+    pub(super) fn set(&mut self, key: &str, text: &str) {
+        let key = format!("CLEARLINE__{key}");
+        self.settings.pairs.retain(|(name, _)| *name != key);
+        self.settings.pairs.push((key, text.to_owned()));
+    }
+
     /// The server is gone at once, with everything it had not written down.
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -179,6 +205,8 @@ impl Drop for Server {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("the server's log:\n{}", self.lines.borrow().join("\n"));
+        } else {
+            books::check_at_the_end(&self.settings.store_url(), &self.settings.carrier);
         }
         let _ = std::fs::remove_dir_all(&self.settings.folder);
     }

@@ -93,7 +93,9 @@ async fn converse(
     emulation.tracker.spawn(async move {
         match socket.await {
             Ok(socket) => {
-                Bot { personality, behaviour, log, socket, stream_sid: String::new(), marks: 0, unheard: 0 }.run().await
+                Bot { personality, behaviour, log, socket, stream_sid: String::new(), marks: 0, unheard: 0 }
+                    .run()
+                    .await;
             }
             Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
         }

@@ -5,6 +5,7 @@
 //! in the given order; `POST /_emulator/faults {"refuse_register": n}` refuses registrations with 402.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -204,7 +205,10 @@ impl Emulation {
         let time = self.clock.now().as_millisecond();
         let mut mac = Hmac::<Sha256>::new_from_slice(self.api_key.expose().as_bytes()).expect("HMAC takes any key");
         mac.update(format!("{body}{time}").as_bytes());
-        let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = mac.finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
         let request = self.client.post(url).header("x-retell-signature", format!("v={time},d={digest}"));
         let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await.ok()?;
         Some(answer.status().as_u16())

@@ -15,14 +15,12 @@ use crate::app::{App, MESSAGE_MAX, PlaceCall, PlaceCallError, Placed};
 use crate::domain::access::Scope;
 use crate::domain::event::{Actor, Door, OnMachine};
 use crate::domain::{AgentRef, Call, CallId, Direction, Disposition, E164, LeadId, Purpose};
-use crate::store::{CallFilter, Cursor};
+use crate::store::CallFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
+use super::paging::page;
 use super::views::{self, Numbers};
-
-/// How many calls a page holds at most.
-const PAGE_MAX: u32 = 200;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,13 +228,7 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsRead)?;
-    let limit = query.limit.unwrap_or(50).clamp(1, PAGE_MAX);
-    let after = query
-        .cursor
-        .as_deref()
-        .map(str::parse::<Cursor>)
-        .transpose()
-        .map_err(|_| Problem::bad_request("The cursor is not one that this server gave."))?;
+    let (after, limit) = page(query.cursor.as_deref(), query.limit)?;
     let filter = parse_filter(query)?;
     let page = app.store.list_calls(filter, after, limit).await.map_err(|error| Problem::internal(&error))?;
     let calls: Vec<_> = page.items.iter().map(|call| views::call(call, numbers(&caller))).collect();
@@ -332,6 +324,6 @@ async fn find(app: &App, id: &str) -> Result<Call, Problem> {
     found.map_err(|error| Problem::internal(&error))?.ok_or_else(|| Problem::not_found("call"))
 }
 
-fn numbers(caller: &Caller) -> Numbers {
+pub(super) fn numbers(caller: &Caller) -> Numbers {
     if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked }
 }

@@ -4,6 +4,11 @@ mod calls;
 mod check;
 mod control;
 mod events;
+mod leads;
+mod outbound;
+mod paging;
+mod privacy;
+pub mod record_views;
 mod records;
 mod transfer;
 pub mod views;
@@ -37,8 +42,16 @@ pub fn router() -> Router<Arc<App>> {
         .route("/api/v1/calls/{id}/transfer", post(transfer::transfer))
         .route("/api/v1/check", post(check::check))
         .route("/api/v1/decisions/{id}", get(check::decision))
-        .route("/api/v1/consents", post(records::add_consent))
-        .route("/api/v1/dnc", post(records::add_to_dnc))
+        .route("/api/v1/leads", post(leads::upsert).get(leads::list))
+        .route("/api/v1/leads/{id}", get(leads::fetch))
+        .route("/api/v1/consents", post(records::add_consent).get(records::list_consents))
+        .route("/api/v1/consents/revoke", post(records::revoke))
+        .route("/api/v1/dnc", post(records::add_to_dnc).get(records::list_dnc))
+        .route("/api/v1/dnc/remove", post(records::remove_from_dnc))
+        .route("/api/v1/outbound", get(outbound::show))
+        .route("/api/v1/outbound/stop", post(outbound::stop))
+        .route("/api/v1/outbound/release", post(outbound::release))
+        .route("/api/v1/privacy/erase", post(privacy::erase))
         .route("/api/v1/events", get(events::stream))
         .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
 }

@@ -23,7 +23,7 @@ impl Numbers {
     }
 
     /// The same for texts and values that may hold numbers: what was said, variables, the arguments of tools.
-    fn show_all(self, value: Value) -> Value {
+    pub fn show_all(self, value: Value) -> Value {
         match (self, value) {
             (Self::Masked, Value::String(text)) => mask_numbers(&text).into(),
             (Self::Masked, Value::Number(number)) if number.as_u64().is_some_and(|n| n >= 1_000_000_000) => {

@@ -92,7 +92,7 @@ async fn outbound(app: &Arc<App>, to: &E164, paint: Paint) -> anyhow::Result<Out
     };
     let placed = app.place_call(request, Actor::new(Door::Demo, "demo")).await?;
     if !placed.decision.is_allowed() {
-        explain::print(&placed.decision, paint);
+        explain::print(&to.masked(), placed.decision_id, &placed.decision, app.gate.tables(), paint);
     }
     follow(&mut events, Some(placed.call_id), paint).await
 }
