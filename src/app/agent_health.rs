@@ -142,7 +142,9 @@ mod tests {
         let health = AgentHealth::default();
         let agents: Vec<AgentRef> = ["a", "b"].map(|id| id.parse().unwrap()).to_vec();
         for _ in 0..40 {
-            agents.iter().for_each(|agent| health.failed(agent, at(0)));
+            for agent in &agents {
+                health.failed(agent, at(0));
+            }
         }
         assert_eq!(health.order(agents.clone(), at(299)), agents);
         assert!(!health.rests(&agents[0], at(300)));

@@ -209,13 +209,8 @@ impl App {
             return Err(PlaceCallError::NoCarrier);
         }
         let from = self.config.carrier.twilio.from.parse().map_err(|_| PlaceCallError::NoCallerNumber)?;
-        let agent = match &request.agent {
-            Some(agent) => agent.clone(),
-            None => {
-                let list = self.config.agents.default_list().unwrap_or_default();
-                self.choose_agent(list).ok_or(PlaceCallError::NoAgent)?
-            }
-        };
+        let chosen = || self.choose_agent(self.config.agents.default_list().unwrap_or_default());
+        let agent = request.agent.clone().or_else(chosen).ok_or(PlaceCallError::NoAgent)?;
         if agent.vendor == AgentVendor::Retell && self.config.agents.retell.api_key.expose().is_empty() {
             // Found out here, and not when somebody has picked up.
             return Err(PlaceCallError::NoBridge(agent));

@@ -218,6 +218,15 @@ impl Stream {
         self.agent_bytes() > self.agent.bytes_before
     }
 
+    /// The agent has said nothing for so long. After half its time it is asked whether it is there.
+    pub(super) fn probe(&mut self, desk: &mut Desk, timer: Timer, silent: Duration, limit: Duration) {
+        let is_half_over = silent >= limit / 2;
+        if is_half_over {
+            desk.put(Output::ToAgent(AgentCommand::Probe));
+        }
+        desk.timers.set(timer, self.last_agent, if is_half_over { limit } else { limit / 2 });
+    }
+
     /// All that agents sent on this stream, whatever became of it.
     fn agent_bytes(&self) -> u64 {
         self.counters.agent_bytes + self.counters.agent_withheld_bytes

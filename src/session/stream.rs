@@ -351,11 +351,7 @@ impl Stream {
                     let reason = format!("the agent said nothing for {} s", limit.as_secs());
                     return self.give_agent_up(desk, now, reason);
                 }
-                let is_half_over = silent >= limit / 2;
-                if is_half_over {
-                    desk.put(Output::ToAgent(AgentCommand::Probe));
-                }
-                desk.timers.set(timer, self.last_agent, if is_half_over { limit } else { limit / 2 });
+                self.probe(desk, timer, silent, limit);
             }
             Timer::MaxDuration => {
                 desk.record_hang_up(system("max_duration"), Disposition::Completed);

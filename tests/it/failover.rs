@@ -16,9 +16,9 @@ async fn story_with(first: &str) -> Vec<Value> {
     let server = Server::start(&vendors, &[("AGENTS__DEFAULT", &agents), ("AGENTS__ANSWER_LIMIT_S", "1")]).await;
     let sid = vendors.ring("wait for agent to finish\nsay What does it cost?\nsilent").await;
     let call = server.api.call_of(&sid).await;
-    let said = |entry: &Value| entry["event"]["type"] == "turn_heard" && entry["call_id"] == call.as_str();
+    let is_heard = |entry: &Value| entry["event"]["type"] == "turn_heard" && entry["call_id"] == call.as_str();
     server.api.event("the second agent's words", |entry| entry["event"]["text"] == SECOND).await;
-    server.api.event("their end", said).await;
+    server.api.event("their end", is_heard).await;
     vendors.end_at_carrier(&sid).await;
     let ended = server.api.ended(&call).await;
     assert_eq!((&ended["disposition"], &ended["agent"]), (&Value::from("completed"), &Value::from(second)), "{ended}");

@@ -324,7 +324,7 @@ fn an_agents_own_marks_come_back_when_the_caller_heard_what_was_before_them() {
 fn a_silent_listener_is_asked_whether_it_is_there() {
     let media = every(Duration::from_secs(1), 21, "carrier media 160");
     let story = format!("{media}\n5300ms agent alive");
-    let alive: String = (0..4).map(|n| format!("{}ms agent alive\n", 5_300 + n * 5_000)).collect();
+    let alive = (0..4).map(|n| format!("{}ms agent alive", 5_300 + n * 5_000)).collect::<Vec<_>>().join("\n");
     assert!(!after(CONVERSING_WITH_STAND_INS, &alive).contains("agent_lost"));
     assert!(after(CONVERSING_WITH_STAND_INS, &alive).contains("5200ms → agent: probe"));
     assert!(after(CONVERSING_WITH_STAND_INS, &story.replace("5300ms agent alive", "")).contains("agent_lost"));
