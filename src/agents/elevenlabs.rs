@@ -7,28 +7,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use reqwest::{Method, StatusCode};
-use rustls_platform_verifier::ConfigVerifierExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 use url::Url;
 
 use crate::domain::Secret;
 use crate::protocol::agent::Dialect;
 use crate::protocol::agent::elevenlabs_conversation::ConversationRecord;
 use crate::protocol::agent::elevenlabs_rest::{
-    AgentPage, AgentsQuery, CreatedAgent, ErrorBody, SignedUrl, Voice, VoicePage, VoicesQuery, excerpt,
+    AgentPage, AgentsQuery, CreatedAgent, ErrorBody, SignedUrl, Voice, VoicePage, VoicesQuery,
 };
 
-use super::{AgentError, AgentSocket, DialledSocket};
-
-/// Larger than any message of an agent; the official Python client has the same limit.
-const MESSAGE_LIMIT: usize = 16 << 20;
+use super::{AgentError, AgentSocket, DialledSocket, socket};
 
 /// Larger than any transcript.
 const ANSWER_LIMIT: usize = 32 << 20;
@@ -106,7 +99,7 @@ impl ElevenLabsClient {
             headers.insert("xi-api-key", value);
         }
         let unreachable = |reason| AgentError::Unreachable { host: host_of(&api), reason };
-        let tls = rustls::ClientConfig::with_platform_verifier().map_err(|error| unreachable(error.to_string()))?;
+        let tls = socket::tls().map_err(unreachable)?;
         let http = reqwest::Client::builder()
             .default_headers(headers)
             .timeout(limits.request)
@@ -117,7 +110,7 @@ impl ElevenLabsClient {
             .no_proxy()
             .build()
             .map_err(|error| unreachable(innermost(&error)))?;
-        Ok(Self { http, api, has_key: key.is_some(), limits, tls: Arc::new(tls) })
+        Ok(Self { http, api, has_key: key.is_some(), limits, tls })
     }
 
     /// Opens a conversation's socket: by a signed URL where there is a key, else as a public agent.
@@ -204,24 +197,7 @@ impl ElevenLabsClient {
         let request = url.expose().into_client_request().map_err(|_| self.unexpected("the signed URL is no URL"))?;
         // Checked on what is dialled, not on another reading of the same text.
         may_dial(&self.api, request.uri())?;
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        // Frames are some hundred bytes to some ten kilobytes, and each call has a socket.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(2 << 10)
-            .write_buffer_size(4 << 10)
-            .max_write_buffer_size(1 << 20)
-            .max_message_size(Some(MESSAGE_LIMIT))
-            .max_frame_size(Some(MESSAGE_LIMIT));
-        let disable_nagle = true;
-        let connector = Connector::Rustls(Arc::clone(&self.tls));
-        match connect_async_tls_with_config(request, Some(config), disable_nagle, Some(connector)).await {
-            Ok((socket, _)) => Ok(socket),
-            Err(tungstenite::Error::Http(answer)) => {
-                let body = answer.body().as_deref().unwrap_or_default();
-                Err(AgentError::Refused { host, status: answer.status().as_u16(), excerpt: excerpt(body) })
-            }
-            Err(error) => Err(AgentError::Unreachable { host, reason: error.to_string() }),
-        }
+        socket::open(request, &self.tls).await
     }
 
     fn public_url(&self, agent_id: &str) -> Secret {

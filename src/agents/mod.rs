@@ -11,6 +11,9 @@ use crate::protocol::agent::Dialect;
 use crate::protocol::agent::elevenlabs_rest::ErrorBody;
 
 pub mod elevenlabs;
+pub mod own;
+pub mod retell;
+mod socket;
 
 /// An open socket to an agent, and what is spoken on it. Nothing has been said yet.
 #[derive(Debug)]
@@ -46,6 +49,12 @@ pub enum AgentError {
     KeyText,
     #[error("this needs an API key: set ELEVENLABS_API_KEY")]
     NoKey,
+    #[error("there is no agent of your own named {0}: give it a section [agents.{0}]")]
+    NotConfigured(String),
+    #[error("Retell needs an API key: set RETELL_API_KEY")]
+    NoRetellKey,
+    #[error("Retell answered with status {status}{}: {excerpt}", retell_hint(*status))]
+    Retell { status: u16, excerpt: String },
     #[error("cannot reach {host}: {reason}")]
     Unreachable { host: String, reason: String },
     #[error("{host} did not answer within {} ms", after.as_millis())]
@@ -70,6 +79,15 @@ fn refusal_hint(status: u16) -> &'static str {
     match status {
         401 | 403 => " (a private agent needs ELEVENLABS_API_KEY; a public one may restrict who connects)",
         404 => " (is the agent id right, and of this region?)",
+        _ => status_hint(status),
+    }
+}
+
+fn retell_hint(status: u16) -> &'static str {
+    match status {
+        401 => " (check RETELL_API_KEY)",
+        402 => " (the account has no valid payment)",
+        404 | 422 => " (is the agent id right, and of this account?)",
         _ => status_hint(status),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::event::{Actor, Created, Door};
-use crate::domain::{AgentRef, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party, Purpose};
+use crate::domain::{
+    AgentRef, AgentVendor, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party, Purpose,
+};
 use crate::protocol::twilio::rest::{RecordingChannels, RecordingRequest};
 use crate::protocol::twilio::twiml::{
     Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, Voicemail, render,
@@ -54,7 +56,7 @@ impl App {
         if self.drain.is_cancelled() {
             return Ok(self.apology_document());
         }
-        let agent = order.agent.or_else(|| self.config.agent_for(order.to.as_str()));
+        let agent = order.agent.or_else(|| self.choose_agent(self.config.agents_for(order.to.as_str())));
         let Some(agent) = agent else {
             tracing::warn!(call.sid = %order.call_sid, "no agent answers this number: set agents.default or agents.routes");
             return self.reject(order.call_sid, order.from, order.to).await;
@@ -148,13 +150,13 @@ impl App {
         if !so_far.is_empty() {
             call.leave_note(format!("The line broke and is back. Go on where you were. {so_far}"));
         }
-        self.come_back(call)
+        self.come_back(call).await
     }
 
     /// The document that connects the call with an agent once more.
-    pub(super) fn come_back(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
+    pub(super) async fn come_back(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
         self.warm_agent(call);
-        self.stream_document(call, None)
+        self.plan_document(call, None).await
     }
 
     pub fn apology_document(&self) -> String {
@@ -214,7 +216,7 @@ impl App {
 
     /// An inbound call that nobody takes is written down too.
     async fn reject(self: &Arc<Self>, call_sid: CallSid, from: Party, to: Party) -> Result<String, JournalFull> {
-        let nobody = AgentRef { vendor: crate::domain::AgentVendor::ElevenLabs, id: "none".to_owned() };
+        let nobody = AgentRef { vendor: AgentVendor::ElevenLabs, id: "none".to_owned() };
         let document = render(&REJECT);
         match self.create_inbound(&call_sid, from, to, nobody, Some(document.clone())).await? {
             Inbound::New(call) => {
@@ -227,22 +229,40 @@ impl App {
     }
 
     /// The call's first document: made once, repeated on a replay.
-    async fn connect_document(&self, call: &Arc<LiveCall>) -> String {
+    async fn connect_document(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
+        let _turn = call.redirecting.lock().await;
+        if let Some(document) = call.made_document() {
+            return document;
+        }
         let disclosure = self.disclosure(call).await;
-        call.document(|| self.stream_document(call, disclosure))
+        let document = self.plan_document(call, disclosure).await;
+        call.document(|| document)
     }
 
-    fn stream_document(&self, call: &LiveCall, disclosure: Option<String>) -> String {
+    /// The document for the call's agent: our media stream, or the way to the agent's vendor.
+    pub(super) async fn plan_document(self: &Arc<Self>, call: &Arc<LiveCall>, disclosure: Option<String>) -> String {
+        if call.record().agent.vendor == AgentVendor::Retell {
+            let recording = self.first_recording(call);
+            return self.hand_over_document(call, disclosure, recording.as_ref()).await;
+        }
+        self.stream_document(call, disclosure)
+    }
+
+    /// Outbound calls are recorded from their dial on; inbound ones from their first stream on, over all that follow.
+    fn first_recording(&self, call: &LiveCall) -> Option<RecordingRequest> {
+        let record = call.record();
+        let is_first = record.direction == Direction::Inbound && record.streams == 0;
+        (self.config.carrier.twilio.record && is_first).then(|| RecordingRequest {
+            channels: RecordingChannels::Dual,
+            status_callback: self.urls.recording_callback(call.id),
+        })
+    }
+
+    pub(super) fn stream_document(&self, call: &LiveCall, disclosure: Option<String>) -> String {
         let token = ids::secret_text();
         let lifetime = Duration::from_secs(self.config.media.token_lifetime_s);
         call.grant_token(token.clone(), token_deadline(self.clock.now(), lifetime));
-        // Outbound calls are recorded from their dial on; inbound ones from their first stream on, over all that follow.
-        let record = call.record();
-        let is_first = record.direction == Direction::Inbound && record.streams == 0;
-        let recording = (self.config.carrier.twilio.record && is_first).then(|| RecordingRequest {
-            channels: RecordingChannels::Dual,
-            status_callback: self.urls.recording_callback(call.id),
-        });
+        let recording = self.first_recording(call);
         render(&ConnectStream {
             disclosure: disclosure.as_deref().map(Say::plainly),
             recording: recording.as_ref(),

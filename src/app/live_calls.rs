@@ -233,6 +233,10 @@ impl LiveCall {
         self.document.get_or_init(make).clone()
     }
 
+    pub(super) fn made_document(&self) -> Option<String> {
+        self.document.get().cloned()
+    }
+
     /// The answer to the last delivery of the resume webhook, if this is it again.
     pub(super) fn resumed_with(&self, delivery: &str) -> Option<String> {
         lock(&self.resumed).as_ref().filter(|(known, _)| known == delivery).map(|(_, document)| document.clone())

@@ -1,25 +1,31 @@
 //! One media stream of a call, from its socket to its end: admission by token, the relay, and what the stream asks for meanwhile.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::agents::DialledSocket;
 use crate::domain::agent_link::Initiation;
+use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::StreamStart;
+use crate::protocol::tones;
 use crate::relay::{self, Admission, Hooks, Request, Socket};
 use crate::session::{Command, SessionConfig, Steer, Terms};
 
 use super::App;
 use super::live_calls::LiveCall;
+use super::steer_call::chunk;
 
 /// Commands that may wait for a stream.
 const COMMANDS: usize = 64;
 
 /// Requests of a stream that may wait: tools to run, the end of the call.
 const REQUESTS: usize = 64;
+
+/// Shared by all calls.
+static COMFORT: LazyLock<MulawChunk> = LazyLock::new(|| chunk(&tones::comfort()));
 
 /// The name of the `<Parameter>` that holds the stream's token.
 const TOKEN: &str = "token";
@@ -82,14 +88,16 @@ impl App {
             let _ = commands.try_send(Command::Steer { by, what: Steer::TakeOver });
         }
         call.open_stream(commands);
-        let agent = call.record().agent;
         let app = Arc::clone(self);
+        let record = call.record();
+        let agents = self.agents_of(&record.agent, record.to.as_str());
+        let terms = Terms { agents: agents.clone(), ..self.terms(&call, start) };
         Ok(Admission {
             call_id: call.id,
-            terms: self.terms(&call, start),
+            terms,
             tap: Arc::clone(&call.tap),
             warmed: call.take_warm_agent().map(super::warm_agent::WarmAgent::dialing),
-            dial: Box::new(move || app.dial_agent(agent.clone())),
+            dial: Box::new(move |place| app.dial_agent(agents[place.min(agents.len() - 1)].clone())),
         })
     }
 
@@ -103,11 +111,13 @@ impl App {
         variables.insert("call_sid".to_owned(), start.call_sid.as_str().into());
         variables.insert("call_id".to_owned(), call.id.to_string().into());
         Terms {
-            initiation: Initiation { dynamic_variables: variables, first_message: None },
+            initiation: Initiation { dynamic_variables: variables, ..Initiation::default() },
             max_duration: self.time_left(call),
             warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
             hold_back,
             notes: call.take_notes(),
+            comfort: Some(COMFORT.clone()),
+            agents: Vec::new(),
             approved_tools: self.config.agents.elevenlabs.approved_tools.iter().cloned().collect::<BTreeSet<_>>(),
         }
     }
@@ -126,6 +136,7 @@ impl App {
             start_deadline: Duration::from_secs(self.config.media.start_deadline_s),
             agent_ready_limit: Duration::from_secs(self.config.calls.agent_ready_s),
             agent_idle: Duration::from_secs(self.config.calls.agent_silence_s),
+            answer_limit: Duration::from_secs(self.config.agents.answer_limit_s),
             ..SessionConfig::default()
         }
     }

@@ -1,5 +1,6 @@
 //! The control plane: one use case a file, the registry of live calls, the journal's one writer.
 
+mod agent_health;
 mod agent_tools;
 mod answer_call;
 mod answered_by;
@@ -8,6 +9,7 @@ mod clock;
 mod evidence_bundle;
 mod finish_call;
 mod gate;
+mod hand_over;
 mod hang_up;
 mod health;
 mod ids;
@@ -52,6 +54,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::ElevenLabsClient;
+use crate::agents::own::OwnAgents;
+use crate::agents::retell::RetellClient;
 use crate::carrier::{Pacer, TwilioClient};
 use crate::config::Config;
 use crate::protocol::twilio::signature::SignatureKeys;
@@ -59,6 +63,7 @@ use crate::relay::MediaThreads;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
+pub use agent_health::AgentHealth;
 pub use answer_call::AnswerOrder;
 pub use call_updates::{CallUpdates, Following};
 pub use clock::WallClock;
@@ -105,6 +110,11 @@ pub struct App {
     /// Who follows which call.
     pub updates: Arc<CallUpdates>,
     pub agents: ElevenLabsClient,
+    pub own_agents: OwnAgents,
+    pub retell: RetellClient,
+    /// What a vendor tells of handed-over calls is written down one at a time, so that no line is written twice.
+    pub vendor_lines: Mutex<()>,
+    pub agent_health: AgentHealth,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
     pub environment_key: Option<EnvironmentKey>,

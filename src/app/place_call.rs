@@ -138,13 +138,17 @@ impl App {
 
     /// Whether this is the request that a call was made for. Another one under the same key is a mistake of the caller's.
     fn asks_for(&self, request: &PlaceCall, record: &Call) -> bool {
-        let default = self.config.agents.default.parse().ok();
+        let named = request.agent.clone().map_or_else(|| self.config.agents.default_list(), |agent| Some(vec![agent]));
         record.to.number() == Some(&request.to)
             && record.purpose == Some(request.purpose.into())
             && record.lead_id == request.lead_id
             && record.dynamic_variables == request.dynamic_variables
             && record.on_machine == request.on_machine
-            && request.agent.as_ref().or(default.as_ref()) == Some(&record.agent)
+            // Another agent may have taken the call over.
+            && named.is_some_and(|named| {
+                let stand_ins = named.iter().flat_map(|agent| self.config.agents_with(agent, record.to.as_str()));
+                stand_ins.into_iter().any(|agent| agent == record.agent)
+            })
     }
 
     async fn place(
@@ -209,11 +213,9 @@ impl App {
             return Err(PlaceCallError::NoCarrier);
         }
         let from = self.config.carrier.twilio.from.parse().map_err(|_| PlaceCallError::NoCallerNumber)?;
-        let agent = match &request.agent {
-            Some(agent) => agent.clone(),
-            None => self.config.agents.default.parse().map_err(|_| PlaceCallError::NoAgent)?,
-        };
-        if agent.vendor != AgentVendor::ElevenLabs {
+        let chosen = || self.choose_agent(self.config.agents.default_list().unwrap_or_default());
+        let agent = request.agent.clone().or_else(chosen).ok_or(PlaceCallError::NoAgent)?;
+        if agent.vendor == AgentVendor::Retell && self.config.agents.retell.api_key.expose().is_empty() {
             // Found out here, and not when somebody has picked up.
             return Err(PlaceCallError::NoBridge(agent));
         }

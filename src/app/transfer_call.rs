@@ -330,7 +330,7 @@ impl App {
             return document;
         }
         call.leave_note(format!("{} {}", told(&transfer.to, reason), self.conversation_so_far(call).await));
-        self.come_back(call)
+        self.come_back(call).await
     }
 
     /// A call without a status callback of its leg is known to be taken only now.

@@ -69,6 +69,11 @@ impl Urls {
         format!("{}/webhooks/briefing-answer/{call}{RETRIES}", self.base)
     }
 
+    /// Asked how to go on when the vendor's side of a handed-over call is over.
+    pub fn hand_over(&self, call: CallId) -> String {
+        format!("{}/webhooks/hand-over/{call}#rc=5&rp=5xx,ct,rt", self.base)
+    }
+
     /// The media socket: `wss` where the public URL is `https`.
     pub fn media(&self) -> String {
         format!("{}/media", self.base.replacen("http", "ws", 1))

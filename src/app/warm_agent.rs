@@ -19,6 +19,10 @@ pub(super) struct WarmAgent(oneshot::Receiver<Result<AgentSocket<DialledSocket>,
 impl App {
     /// Starts to open a socket for the call's next stream. One that is there already is replaced.
     pub(super) fn warm_agent(self: &Arc<Self>, call: &LiveCall) {
+        // A call that is handed over needs no socket.
+        if call.record().agent.vendor == AgentVendor::Retell {
+            return;
+        }
         let (ready, socket) = oneshot::channel();
         call.set_warm_agent(WarmAgent(socket));
         let dialing = self.dial_agent(call.record().agent);
@@ -41,8 +45,13 @@ impl App {
         async move {
             match agent.vendor {
                 AgentVendor::ElevenLabs => app.agents.connect(&agent.id).await.map_err(|error| failure(&error)),
+                AgentVendor::TwilioStream | AgentVendor::Binary => {
+                    app.own_agents.connect(&agent.id).await.map_err(|error| failure(&error))
+                }
                 AgentVendor::Retell => Err(DialFailure {
-                    reason: "this version has no bridge to Retell: use an ElevenLabs agent".to_owned(),
+                    reason:
+                        "a call on a media stream cannot be handed over to Retell: name its agent first in the list"
+                            .to_owned(),
                     retryable: false,
                 }),
             }
@@ -72,7 +81,10 @@ fn is_retryable(error: &AgentError) -> bool {
         AgentError::Refused { status, .. } | AgentError::SignedUrl { status, .. } | AgentError::Api { status, .. } => {
             *status == 429 || *status >= 500
         }
-        AgentError::ApiUrl(_)
+        AgentError::Retell { .. }
+        | AgentError::NoRetellKey
+        | AgentError::ApiUrl(_)
+        | AgentError::NotConfigured(_)
         | AgentError::KeyText
         | AgentError::NoKey
         | AgentError::ForeignHost { .. }

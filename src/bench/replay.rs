@@ -53,7 +53,7 @@ async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyh
                 warmed: Some(
                     std::future::ready(Ok(AgentSocket { socket: agent_side, dialect: Dialect::elevenlabs() })).boxed(),
                 ),
-                dial: Box::new(|| std::future::pending().boxed()),
+                dial: Box::new(|_| std::future::pending().boxed()),
             })
         }),
         recorder,

@@ -14,6 +14,7 @@ use crate::domain::decision::{LineType, Voice};
 use crate::domain::{Purpose, Secret};
 use crate::emulators::elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfig};
+use crate::emulators::{BotEmulator, RetellEmulator, RetellEmulatorConfig};
 use crate::store::Intent;
 use crate::surfaces::cli::calls::EXIT_DENIED;
 use crate::surfaces::cli::out::{Paint, line};
@@ -149,6 +150,16 @@ pub(super) async fn emulate(command: EmulateCommand) -> anyhow::Result<ExitCode>
             };
             ElevenLabsEmulator::start(config, &tracker, shutdown.clone()).await?
         }
+        EmulateCommand::Retell(args) => {
+            let config = RetellEmulatorConfig {
+                listen: args.listen,
+                api_key: Secret::new(args.auth_token),
+                webhook_url: Some(args.webhook_url),
+                ..RetellEmulatorConfig::default()
+            };
+            RetellEmulator::start(config, &tracker, shutdown.clone()).await?
+        }
+        EmulateCommand::Bot(args) => BotEmulator::start(args.listen, &tracker, shutdown.clone()).await?,
     };
     line(format!("listening on {}", running.base_url()));
     super::serve::wait_for_signal().await?;

@@ -71,6 +71,7 @@ impl Server {
         }
         app.tracker.spawn(Arc::clone(&app).listen_for_opt_outs());
         app.tracker.spawn(Arc::clone(&app).tell_followers());
+        app.tracker.spawn(Arc::clone(&app).watch_agents());
         app.tracker.spawn(Arc::clone(&app).prune_daily());
         app.tracker.spawn(Arc::clone(&app).watch_calls());
         let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();

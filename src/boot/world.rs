@@ -10,10 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
-use crate::app::{App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
+use crate::agents::own::{OpenDialect, OwnAgent, OwnAgents};
+use crate::agents::retell::RetellClient;
+use crate::app::{AgentHealth, App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
 use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
-use crate::config::{Config, ScrubVendor, TwilioConfig};
-use crate::domain::{AccountSid, Secret};
+use crate::config::{Config, OwnAgentConfig, ScrubVendor, TwilioConfig};
+use crate::domain::{AccountSid, AgentVendor, Secret};
 use crate::lists::{self, Lists};
 use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
 use crate::relay::MediaThreads;
@@ -43,6 +45,8 @@ pub(super) async fn build(
         Limits::default(),
     )?;
     let twilio = &config.carrier.twilio;
+    let own_agents = own_agents(&config)?;
+    let retell = RetellClient::new(&config.agents.retell.api_url, set(&config.agents.retell.api_key).as_ref())?;
     let pacer =
         Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
@@ -68,11 +72,30 @@ pub(super) async fn build(
         limited: Mutex::new(()),
         updates: Arc::default(),
         agents,
+        own_agents,
+        retell,
+        vendor_lines: Mutex::new(()),
+        agent_health: AgentHealth::default(),
         metrics,
         tracker,
         drain: CancellationToken::new(),
         shutdown: CancellationToken::new(),
     }))
+}
+
+/// The agents of the operator's own. The settings were checked: a wrong one would not have come this far.
+fn own_agents(config: &Config) -> anyhow::Result<OwnAgents> {
+    let agent = |(name, settings): (&String, &OwnAgentConfig)| {
+        let format = settings.audio_format()?;
+        let dialect = match settings.vendor()? {
+            AgentVendor::Binary => OpenDialect::Binary(format),
+            _ => OpenDialect::TwilioStream,
+        };
+        let (url, key) = (settings.url.clone(), set(&settings.api_key));
+        Some((name.clone(), OwnAgent { dialect, url, key }))
+    };
+    let by_name = config.agents.own.iter().filter_map(agent).collect();
+    Ok(OwnAgents::new(by_name, AccountSid::new(config.carrier.twilio.account_sid.as_str()))?)
 }
 
 /// Opens the store of the settings, or the default one in the platform's data directory.

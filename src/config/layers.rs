@@ -5,6 +5,7 @@ use std::fmt;
 
 use toml::{Table, Value};
 
+use super::agents::OWN_KEYS;
 use super::{Config, DEFAULTS, VENDOR_NAMES};
 
 /// Where a value came from.
@@ -95,7 +96,8 @@ impl Effective {
         let mut values: BTreeMap<String, (Origin, Value)> =
             flatten(&defaults).into_iter().map(|(key, value)| (key, (Origin::Default, value))).collect();
         for (key, origin, value) in layers.into_iter().flat_map(|layer| layer.values) {
-            let Some((_, default)) = values.get(&key) else {
+            let own = own_agent_key(&key).then(|| Value::String(String::new()));
+            let Some(default) = values.get(&key).map(|(_, default)| default).or(own.as_ref()) else {
                 let nearest = nearest(&key, values.keys());
                 return Err(ConfigError::UnknownKey { origin: origin.to_string(), key, nearest });
             };
@@ -122,6 +124,12 @@ impl Effective {
             (key.as_str(), text, origin.to_string())
         })
     }
+}
+
+/// Whether this is a key of an agent of the operator's own, `agents.NAME.KEY`.
+fn own_agent_key(key: &str) -> bool {
+    let parts: Vec<_> = key.split('.').collect();
+    matches!(parts[..], ["agents", name, key] if !["elevenlabs", "retell"].contains(&name) && OWN_KEYS.contains(&key))
 }
 
 /// Keys whose values are never shown.

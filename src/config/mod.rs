@@ -1,11 +1,13 @@
 //! Typed settings, parsed once from text. `config/default.toml` documents every key and is the schema: a key that it does not
 //! know is an error. Reading files and the environment is boot's affair.
 
+mod agents;
 mod layers;
 mod problems;
 mod sections;
 mod transfers;
 
+pub use agents::{OwnAgentConfig, OwnAgentsConfig};
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
     AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConfirmDials, ConfirmFallback, ConsoleConfig,

@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::sections::{AgentsConfig, Config, MachineDetection, RING_TIMEOUT_S, ScrubConfig, TwilioConfig, parse_route};
-use crate::domain::{AgentRef, E164};
+use super::sections::{Config, MachineDetection, RING_TIMEOUT_S, ScrubConfig, TwilioConfig};
+use crate::domain::E164;
 
 type Problems = Vec<(&'static str, String)>;
 
@@ -75,21 +75,6 @@ impl Config {
         if (1..5).contains(&self.store.evidence_retention_years) {
             let text = "must be 0 (for ever) or at least 5: 16 CFR 310.5 asks for five years".to_owned();
             problems.push(("store.evidence_retention_years", text));
-        }
-        problems
-    }
-}
-
-impl AgentsConfig {
-    fn problems(&self) -> Problems {
-        let mut problems = Vec::new();
-        if !self.default.is_empty()
-            && let Err(error) = self.default.parse::<AgentRef>()
-        {
-            problems.push(("agents.default", error.to_string()));
-        }
-        if let Some(bad) = self.routes.iter().find(|route| parse_route(route).is_none()) {
-            problems.push(("agents.routes", format!("`{bad}` is not like +12125550100=elevenlabs:agent_123")));
         }
         problems
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::domain::{AgentRef, E164, Purpose, Secret};
+use super::agents::OwnAgentsConfig;
+use crate::domain::{E164, Purpose, Secret};
 
 use super::transfers::TransfersConfig;
 
@@ -102,13 +103,16 @@ pub struct MediaConfig {
     pub start_deadline_s: u64,
 }
 
+/// Unknown keys are caught by the layers: what is neither a vendor's section nor a key is a section of the operator's own.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AgentsConfig {
     pub default: String,
     pub routes: Vec<String>,
     pub elevenlabs: ElevenLabsConfig,
     pub retell: RetellConfig,
+    pub answer_limit_s: u64,
+    #[serde(flatten)]
+    pub own: OwnAgentsConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -127,6 +131,7 @@ pub struct ElevenLabsConfig {
 pub struct RetellConfig {
     pub api_url: String,
     pub api_key: Secret,
+    pub sip_domain: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -240,38 +245,6 @@ impl Config {
             self.server.public_url.trim_end_matches('/').to_owned()
         }
     }
-
-    /// The agent that answers calls to this number.
-    pub fn agent_for(&self, called: &str) -> Option<AgentRef> {
-        self.agents.route(called).or_else(|| self.agents.default.parse().ok())
-    }
-}
-
-impl AgentsConfig {
-    /// Every agent that may answer or place calls, each once: the default one first.
-    pub fn all(&self) -> Vec<AgentRef> {
-        let routed = self.routes.iter().filter_map(|route| Some(parse_route(route)?.1));
-        let mut agents: Vec<AgentRef> = Vec::new();
-        for agent in self.default.parse().into_iter().chain(routed) {
-            if !agents.contains(&agent) {
-                agents.push(agent);
-            }
-        }
-        agents
-    }
-
-    fn route(&self, called: &str) -> Option<AgentRef> {
-        self.routes
-            .iter()
-            .filter_map(|route| parse_route(route))
-            .find(|(number, _)| number.as_str() == called)
-            .map(|(_, agent)| agent)
-    }
-}
-
-pub(super) fn parse_route(text: &str) -> Option<(E164, AgentRef)> {
-    let (number, agent) = text.split_once('=')?;
-    Some((number.trim().parse().ok()?, agent.trim().parse().ok()?))
 }
 
 impl SellerConfig {
@@ -306,16 +279,6 @@ impl CallsConfig {
 #[cfg(test)]
 mod tests {
     use super::super::{Effective, Layer};
-
-    #[test]
-    fn a_route_wins_over_the_default_agent() {
-        let text = "[agents]\ndefault = \"a1\"\nroutes = [\"+12125550100=elevenlabs:a2\", \"+12125550102=a1\"]";
-        let config = Effective::from_layers(vec![Layer::from_file("f", text).unwrap()]).unwrap().config;
-        assert_eq!(config.agent_for("+12125550100").unwrap().id, "a2");
-        assert_eq!(config.agent_for("+12125550101").unwrap().id, "a1");
-        let all: Vec<_> = config.agents.all().into_iter().map(|agent| agent.id).collect();
-        assert_eq!(all, ["a1", "a2"]);
-    }
 
     #[test]
     fn a_phone_rings_no_shorter_than_the_law_and_no_longer_than_twilio_allows() {

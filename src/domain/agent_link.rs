@@ -30,6 +30,12 @@ pub enum AgentEvent {
     ToolCall(ToolCall),
     /// An MCP tool of the agent's own awaits approval.
     ApprovalWanted { tool_call_id: String, service: String, tool: String },
+    /// The agent wants to know when everything that it said before was played. Answer with [`AgentCommand::MarkPlayed`].
+    Mark { name: String },
+    /// A sign of life and nothing else.
+    Alive,
+    /// The agent is at work (a tool of its own runs, or it chose to say nothing): it has not lost the caller's words.
+    Working,
     /// The agent decided to end the call. Its last words may still be on the way to the caller's ear.
     EndCall,
     /// The agent reports trouble; a close usually follows.
@@ -74,8 +80,18 @@ pub enum AgentCommand {
     UserMessage {
         text: String,
     },
-    /// The caller is active (a key-press, say): the agent should hold back for a moment.
+    /// The caller is active: the agent should hold back for a moment.
     Activity,
+    /// The caller pressed a key. The agent should hold back for a moment: more may come.
+    Key {
+        key: char,
+    },
+    /// Everything that came before the agent's mark was played, or thrown away because the agent was interrupted.
+    MarkPlayed {
+        name: String,
+    },
+    /// Nothing was heard of the agent for a while: is it there?
+    Probe,
 }
 
 /// What an agent is told at the start of a conversation.
@@ -85,4 +101,7 @@ pub struct Initiation {
     pub dynamic_variables: BTreeMap<String, serde_json::Value>,
     /// Only where the operator enabled the override on the agent: sending it elsewhere ends the session.
     pub first_message: Option<String>,
+    /// What was said before, where the agent takes a conversation over from another one. It is told the same as context once it is
+    /// ready; this is for dialects that have no word for context.
+    pub so_far: Option<String>,
 }

@@ -209,6 +209,11 @@ impl Call {
                 self.streams += 1;
                 self.advance(CallState::InProgress, at);
             }
+            CallEvent::HandedOver { conversation_id } => {
+                self.conversation_id = Some(conversation_id.clone());
+                self.advance(CallState::InProgress, at);
+            }
+            CallEvent::AgentReplaced { by } => self.agent = by.clone(),
             CallEvent::AgentConnected { conversation_id, .. } => {
                 self.conversation_id = Some(conversation_id.clone());
             }

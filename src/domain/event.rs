@@ -96,10 +96,20 @@ pub enum CallEvent {
         /// From the stream's start to the agent's first message, ms.
         ready_ms: u32,
     },
-    /// A connection to the agent broke or was refused; `will_retry` says whether another is tried.
+    /// A connection to the agent broke, was refused, or was given up; `will_retry` says whether the same agent is tried again.
     AgentLost {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentRef>,
         reason: String,
         will_retry: bool,
+    },
+    /// The next agent of the call's list takes the place of the one that was lost.
+    AgentReplaced {
+        by: AgentRef,
+    },
+    /// The call's audio goes to the agent's vendor, not through us: what the two say comes from the vendor.
+    HandedOver {
+        conversation_id: ConversationId,
     },
     CallerSaid {
         text: String,

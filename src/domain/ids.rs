@@ -135,6 +135,11 @@ pub enum AgentVendor {
     #[serde(rename = "elevenlabs")]
     ElevenLabs,
     Retell,
+    /// A server of the operator's own that speaks Twilio's media streams.
+    #[serde(rename = "twilio-stream")]
+    TwilioStream,
+    /// A server of the operator's own that takes and gives raw audio.
+    Binary,
 }
 
 impl AgentVendor {
@@ -142,6 +147,8 @@ impl AgentVendor {
         match self {
             Self::ElevenLabs => "elevenlabs",
             Self::Retell => "retell",
+            Self::TwilioStream => "twilio-stream",
+            Self::Binary => "binary",
         }
     }
 }
@@ -160,7 +167,7 @@ pub struct AgentRef {
 pub enum AgentRefError {
     #[error("an agent is written like elevenlabs:agent_123, this text has no id")]
     Empty,
-    #[error("unknown agent vendor `{0}`: this version knows elevenlabs and retell")]
+    #[error("unknown agent vendor `{0}`: this version knows elevenlabs, retell, twilio-stream and binary")]
     UnknownVendor(String),
     #[error("an agent id has letters, digits, - and _ only")]
     BadId,
@@ -174,6 +181,8 @@ impl FromStr for AgentRef {
             None => (AgentVendor::ElevenLabs, text),
             Some(("elevenlabs", id)) => (AgentVendor::ElevenLabs, id),
             Some(("retell", id)) => (AgentVendor::Retell, id),
+            Some(("twilio-stream", id)) => (AgentVendor::TwilioStream, id),
+            Some(("binary", id)) => (AgentVendor::Binary, id),
             Some((other, _)) => return Err(AgentRefError::UnknownVendor(other.to_owned())),
         };
         if id.is_empty() {

@@ -25,8 +25,8 @@ pub use decision::{Decision, Purpose, ReasonCode};
 pub use disposition::Disposition;
 pub use event::CallEvent;
 pub use ids::{
-    AccountSid, AgentRef, AgentVendor, AttemptId, CallId, CallSid, ConsentId, ConversationId, DecisionId, KeyId,
-    LeadId, RecordingSid, ReservationId, StreamSid,
+    AccountSid, AgentRef, AgentRefError, AgentVendor, AttemptId, CallId, CallSid, ConsentId, ConversationId,
+    DecisionId, KeyId, LeadId, RecordingSid, ReservationId, StreamSid,
 };
 pub use keypad::Keys;
 pub use lead::Lead;

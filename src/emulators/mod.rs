@@ -4,9 +4,11 @@
 //! structures, written from the vendors' documents, so that emulator and product cannot be wrong together. Logic with time in it
 //! (playback, scripts, voice activity, documents) is pure; the servers around it are thin.
 
+pub mod bot;
 pub mod clock;
 pub mod elevenlabs;
 pub mod log;
+pub mod retell;
 pub mod server;
 pub mod speech;
 pub mod twilio;
@@ -16,9 +18,11 @@ mod signature;
 pub(crate) mod upgrade;
 mod vad;
 
+pub use bot::BotEmulator;
 pub use clock::Clock;
 pub use elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 pub use log::{Entry, EventLog};
+pub use retell::{RetellEmulator, RetellEmulatorConfig};
 pub use server::{EmulatorError, Running};
 pub use twilio::{TwilioEmulator, TwilioEmulatorConfig};
 

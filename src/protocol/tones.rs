@@ -52,6 +52,16 @@ pub fn hold() -> Vec<u8> {
     audio
 }
 
+/// What a caller hears while the next agent is called: two short soft beeps, 0.5 s in all.
+pub fn comfort() -> Vec<u8> {
+    let mut audio = Vec::new();
+    for pause in [150, 0] {
+        sound(&mut audio, Duration::from_millis(175), &[(425.0, 32_124.0 * 0.05)]);
+        silence(&mut audio, Duration::from_millis(pause));
+    }
+    audio
+}
+
 fn place(key: char) -> Option<(usize, usize)> {
     KEYPAD.iter().enumerate().find_map(|(row, keys)| Some((row, keys.iter().position(|of| *of == key)?)))
 }

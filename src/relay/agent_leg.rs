@@ -13,7 +13,7 @@ use super::lane::AgentLane;
 use super::outlet::Outlet;
 use super::{Dialing, Socket};
 use crate::agents::AgentSocket;
-use crate::domain::agent_link::AgentCommand;
+use crate::domain::agent_link::{AgentCommand, AgentEvent};
 use crate::protocol::agent::{Dialect, DialectError};
 use crate::session::Input;
 
@@ -86,7 +86,9 @@ impl<A: Socket> AgentLeg<A> {
     /// Queues a command; what comes of it, if the agent reads too slowly for all that was queued.
     pub(super) fn push(&mut self, command: AgentCommand) -> Option<Input> {
         let Link::Open(link) = &mut self.link else { return None };
+        let is_first = matches!(command, AgentCommand::Initiate(_));
         match link.lane.push(command) {
+            Ok(0) if is_first => link.dialect.ready_unasked().map(Input::Agent),
             Ok(0) => None,
             Ok(bytes) => Some(Input::CallerAudioDropped { bytes }),
             Err(_) => Some(self.lose("it does not read what it is told".to_owned())),
@@ -97,7 +99,7 @@ impl<A: Socket> AgentLeg<A> {
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<Input> {
         let Link::Open(link) = &mut self.link else { return None };
         let OpenLink { socket, dialect, outlet, lane } = &mut **link;
-        let next = |out: &mut _| lane.pop().map(|command| dialect.encode(&command, out)).is_some();
+        let next = |out: &mut _| lane.pop().map(|command| dialect.encode(&command, out));
         match outlet.poll(cx, now, socket, next) {
             Poll::Ready(Ok(())) => None,
             Poll::Ready(Err(error)) => Some(self.lose(error.to_string())),
@@ -141,7 +143,12 @@ impl<A: Socket> OpenLink<A> {
                     Err(DialectError::Malformed(_)) => Input::AgentMalformed,
                     Err(DialectError::UnsupportedFormat(advice)) => Input::AgentUnsupported(advice),
                 },
-                Some(Ok(Message::Binary(_))) => Input::AgentMalformed,
+                Some(Ok(Message::Binary(data))) => {
+                    self.dialect.decode_binary(&data).map_or(Input::AgentMalformed, Input::Agent)
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) if self.dialect.lives_by_pongs() => {
+                    Input::Agent(AgentEvent::Alive)
+                }
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Ok(Message::Close(frame))) => {
                     let code = frame.as_ref().map_or(CLOSE_NO_STATUS, |frame| frame.code.into());

@@ -14,6 +14,7 @@ use super::lane::CarrierLane;
 use super::outlet::Outlet;
 use crate::domain::StreamSid;
 use crate::domain::carrier_stream::CarrierCommand;
+use crate::protocol::agent::Frame;
 use crate::protocol::twilio::media;
 use crate::session::Input;
 
@@ -62,7 +63,12 @@ impl<C: Socket> CarrierLeg<C> {
     /// Writes what is queued; what comes of it, if the carrier cannot be written to any more.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant, stream_sid: &StreamSid) -> Option<Input> {
         let lane = &mut self.lane;
-        let next = |out: &mut _| lane.pop().map(|command| media::encode(out, stream_sid, &command)).is_some();
+        let next = |out: &mut _| {
+            lane.pop().map(|command| {
+                media::encode(out, stream_sid, &command);
+                Frame::Text
+            })
+        };
         match self.outlet.poll(cx, now, &mut self.socket, next) {
             Poll::Ready(Ok(())) => None,
             Poll::Ready(Err(_)) => {

@@ -58,7 +58,7 @@ struct Known<A> {
     call_id: CallId,
     stream_sid: StreamSid,
     warmed: Option<Dialing<A>>,
-    dial: Box<dyn FnMut() -> Dialing<A> + Send>,
+    dial: Box<dyn FnMut(usize) -> Dialing<A> + Send>,
 }
 
 impl<C: Socket, A: Socket> Relay<C, A> {
@@ -220,8 +220,8 @@ impl<C: Socket, A: Socket> Relay<C, A> {
                     tracing::warn!(call.id = %call_id, "no room for a hang-up request: the stream is closed instead");
                 }
             }
-            Output::DialAgent { .. } => {
-                self.dial();
+            Output::DialAgent { agent, .. } => {
+                self.dial(agent);
                 self.agent_is_new = true;
             }
             Output::CloseAgent => {
@@ -250,11 +250,11 @@ impl<C: Socket, A: Socket> Relay<C, A> {
         }
     }
 
-    fn dial(&mut self) {
+    fn dial(&mut self, agent: usize) {
         let Owner::Known(known) = &mut self.owner else { return };
         match known.warmed.take() {
             Some(warmed) => self.agent.dial(warmed, true),
-            None => self.agent.dial((known.dial)(), false),
+            None => self.agent.dial((known.dial)(agent), false),
         }
     }
 

@@ -85,8 +85,8 @@ pub struct Admission<A> {
     pub tap: Arc<Tap>,
     /// A socket whose opening began before the stream did.
     pub warmed: Option<Dialing<A>>,
-    /// Opens another one. It should give up in its own time; the session waits `agent_ready_limit` over all attempts.
-    pub dial: Box<dyn FnMut() -> Dialing<A> + Send>,
+    /// Opens another one, to this one of [`Terms::agents`]. It should give up in its own time; the session waits `agent_ready_limit` over all attempts.
+    pub dial: Box<dyn FnMut(usize) -> Dialing<A> + Send>,
 }
 
 /// Why there is no socket to the agent.

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::Socket;
+use crate::protocol::agent::Frame;
 
 /// Without progress for so long, the peer does not read.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
@@ -25,13 +26,13 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    /// Writes messages until there are none or the socket is full. `next` appends one message, or says that there is none.
+    /// Writes messages until there are none or the socket is full. `next` appends one message and names its kind, or says that there is none.
     pub(super) fn poll<S: Socket>(
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,
         socket: &mut S,
-        next: impl FnMut(&mut BytesMut) -> bool,
+        next: impl FnMut(&mut BytesMut) -> Option<Frame>,
     ) -> Poll<Result<(), Error>> {
         let written = self.poll_batches(cx, socket, next);
         match written {
@@ -54,7 +55,7 @@ impl Outlet {
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut S,
-        mut next: impl FnMut(&mut BytesMut) -> bool,
+        mut next: impl FnMut(&mut BytesMut) -> Option<Frame>,
     ) -> Poll<Result<(), Error>> {
         let mut socket = Pin::new(socket);
         loop {
@@ -66,15 +67,21 @@ impl Outlet {
                 self.blocked_since = None;
             }
             ready!(socket.as_mut().poll_ready(cx))?;
-            if next(&mut self.buffer) {
+            if let Some(frame) = next(&mut self.buffer) {
                 // A dialect may have no word for a command.
                 if self.buffer.is_empty() {
                     continue;
                 }
-                let text = Utf8Bytes::try_from(self.buffer.split().freeze())
-                    .map_err(|error| Error::Utf8(error.to_string()))?;
-                self.unflushed += text.len();
-                socket.as_mut().start_send(Message::Text(text))?;
+                let bytes = self.buffer.split().freeze();
+                self.unflushed += bytes.len();
+                let message = match frame {
+                    Frame::Text => {
+                        Message::Text(Utf8Bytes::try_from(bytes).map_err(|error| Error::Utf8(error.to_string()))?)
+                    }
+                    Frame::Binary => Message::Binary(bytes),
+                    Frame::Ping => Message::Ping(bytes),
+                };
+                socket.as_mut().start_send(message)?;
                 self.is_flushing = self.unflushed >= BATCH_BYTES;
             } else if self.unflushed > 0 {
                 self.is_flushing = true;

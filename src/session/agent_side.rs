@@ -12,7 +12,7 @@ use crate::domain::agent_link::{AgentCommand, AgentEvent, ToolCall};
 use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::CarrierCommand;
 use crate::domain::event::StreamEnd;
-use crate::domain::{CallEvent, Disposition};
+use crate::domain::{AgentRef, CallEvent, Disposition};
 
 /// The most that is kept of a reason that an agent gives.
 const MAX_REASON_CHARS: usize = 300;
@@ -25,7 +25,8 @@ impl Stream {
         if let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.as_mut()) {
             *held_back = HeldBack::Connecting;
         }
-        desk.put(Output::DialAgent { attempt: self.agent.attempt });
+        self.agent.garbage = 0;
+        desk.put(Output::DialAgent { attempt: self.agent.attempt, agent: self.agent.place });
     }
 
     pub(super) fn handle_agent_connected(&mut self, desk: &mut Desk, warmed: bool) -> Flow {
@@ -35,7 +36,7 @@ impl Stream {
                 *held_back = HeldBack::Connected;
                 return Flow::Continue(());
             }
-            desk.put(Output::ToAgent(AgentCommand::Initiate(self.terms.initiation.clone())));
+            desk.put(Output::ToAgent(AgentCommand::Initiate(self.initiation())));
         }
         Flow::Continue(())
     }
@@ -62,7 +63,8 @@ impl Stream {
             Phase::ConnectingAgent(_) => self.lose_agent(desk, now, &closing_words(code, reason), is_retryable(code)),
             // Somebody else has the caller.
             Phase::Conversing(_) if self.goes_on_alone() => {
-                desk.record(CallEvent::AgentLost { reason: closing_words(code, reason), will_retry: false });
+                let agent = self.agent_name();
+                desk.record(CallEvent::AgentLost { agent, reason: closing_words(code, reason), will_retry: false });
                 self.go_on_without_agent(desk);
                 Flow::Continue(())
             }
@@ -85,9 +87,11 @@ impl Stream {
 
     pub(super) fn handle_agent(&mut self, desk: &mut Desk, now: Instant, event: AgentEvent) -> Flow {
         self.last_agent = now;
+        self.agent.garbage = 0;
+        let base = self.agent.turn_base;
         match event {
-            AgentEvent::Audio { chunk, turn } => self.handle_agent_audio(desk, now, chunk, turn),
-            AgentEvent::Interrupted { turn } => self.barge_in(desk, now, turn),
+            AgentEvent::Audio { chunk, turn } => self.handle_agent_audio(desk, now, chunk, base.saturating_add(turn)),
+            AgentEvent::Interrupted { turn } => self.barge_in(desk, now, base.saturating_add(turn)),
             AgentEvent::Ping { id } => desk.put(Output::ToAgent(AgentCommand::Pong { id })),
             AgentEvent::Ready { conversation_id, caller_audio, agent_audio } => {
                 let event = CallEvent::AgentConnected {
@@ -95,28 +99,41 @@ impl Stream {
                     caller_audio,
                     agent_audio,
                     warmed: self.agent.is_warm,
-                    ready_ms: millis(now.saturating_duration_since(self.started)),
+                    ready_ms: millis(now.saturating_duration_since(self.agent.lost_at)),
                 };
                 self.converse(desk, now, event);
             }
             AgentEvent::CallerSaid { text } => {
+                self.remember(None, &text);
                 desk.record(CallEvent::CallerSaid { text });
+                self.expect_answer(desk, now);
                 if let Phase::Conversing(turn @ Turn::Listening) = &mut self.phase {
                     *turn = Turn::Thinking;
                 }
             }
             AgentEvent::CallerSaying { text } => desk.record(CallEvent::CallerSaying { text }),
             AgentEvent::AgentSaid { turn, text } => {
+                let turn = base.saturating_add(turn);
+                self.agent.last_turn = self.agent.last_turn.max(turn);
+                self.remember(Some(turn), &text);
                 self.playout.say(turn, &text);
                 desk.record(CallEvent::AgentSaid { turn, text });
                 self.withhold_text(desk, turn);
             }
-            AgentEvent::AgentCorrected { turn, text } => desk.record(CallEvent::AgentCorrected { turn, text }),
+            AgentEvent::AgentCorrected { turn, text } => {
+                desk.record(CallEvent::AgentCorrected { turn: base.saturating_add(turn), text });
+            }
             AgentEvent::TurnComplete { turn } => {
-                self.playout.complete(turn);
+                self.playout.complete(base.saturating_add(turn));
                 self.send_end_mark(desk);
             }
-            AgentEvent::ToolCall(call) => self.open_tool(desk, now, call),
+            AgentEvent::ToolCall(call) => {
+                self.is_answering(desk);
+                self.open_tool(desk, now, call);
+            }
+            AgentEvent::Mark { name } => self.pass_mark(desk, name),
+            AgentEvent::Alive => {}
+            AgentEvent::Working => self.is_answering(desk),
             AgentEvent::ApprovalWanted { tool_call_id, service, tool } => {
                 let approved = self.terms.approved_tools.contains(&tool)
                     || self.terms.approved_tools.contains(&format!("{service}/{tool}"));
@@ -149,8 +166,9 @@ impl Stream {
         self.phase = Phase::Conversing(Turn::Listening);
         self.agent.is_warm = false;
         desk.timers.stop(Timer::AgentReady);
-        desk.timers.set(Timer::AgentIdle, now, self.config.agent_idle);
+        desk.timers.set(Timer::AgentIdle, now, self.idle_limit() / 2);
         desk.record(connected);
+        self.brief_agent(desk, now);
         waiting.into_commands().for_each(|command| desk.put(Output::ToAgent(command)));
     }
 
@@ -159,6 +177,7 @@ impl Stream {
         if bytes == 0 {
             return;
         }
+        self.agent.last_turn = self.agent.last_turn.max(turn);
         let chunk = match &self.control {
             None => chunk,
             Some(_) => match self.withhold(chunk, turn) {
@@ -199,7 +218,7 @@ impl Stream {
         self.record_cut(desk, cut);
         if matches!(self.phase, Phase::Draining(_)) {
             desk.timers.stop(Timer::Drain);
-            desk.timers.set(Timer::AgentIdle, now, self.config.agent_idle);
+            desk.timers.set(Timer::AgentIdle, now, self.idle_limit() / 2);
         }
         self.phase = Phase::Conversing(Turn::Listening);
     }
@@ -224,8 +243,11 @@ impl Stream {
         }
     }
 
-    fn agent_has_spoken(&self) -> bool {
-        self.counters.agent_bytes + self.counters.agent_withheld_bytes > 0
+    /// Keeps what was said, where another agent may have to go on with it.
+    fn remember(&mut self, turn: Option<u64>, text: &str) {
+        if self.terms.agents.len() > 1 {
+            self.story.add(turn, text);
+        }
     }
 
     /// A dial failed or a socket died before the agent was heard.
@@ -235,16 +257,16 @@ impl Stream {
             let reason = self.agent.trouble.take().unwrap_or_else(|| reason.to_owned());
             let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
             if !retryable || self.agent.retries_left == 0 {
-                return self.lose_agent_for_good(desk, reason);
+                return self.give_agent_up(desk, now, reason);
             }
             self.agent.retries_left -= 1;
-            desk.record(CallEvent::AgentLost { reason, will_retry: true });
+            desk.record(CallEvent::AgentLost { agent: self.agent_name(), reason, will_retry: true });
         }
         if !matches!(self.phase, Phase::ConnectingAgent(_)) {
             self.phase = Phase::ConnectingAgent(Waiting::default());
             self.playout.forget_turns();
             desk.timers.stop(Timer::AgentIdle);
-            desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
+            desk.timers.set(Timer::AgentReady, now, self.ready_limit());
         }
         self.dial(desk);
         Flow::Continue(())
@@ -252,8 +274,8 @@ impl Stream {
 }
 
 /// The agent is of no use: the stream ends, and the carrier goes on with its document.
-pub(super) fn fail_agent(desk: &mut Desk, reason: String) -> Flow {
-    desk.record(CallEvent::AgentLost { reason, will_retry: false });
+pub(super) fn fail_agent(desk: &mut Desk, agent: Option<AgentRef>, reason: String) -> Flow {
+    desk.record(CallEvent::AgentLost { agent, reason, will_retry: false });
     Flow::Break(StreamEnd::AgentFailed)
 }
 

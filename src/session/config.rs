@@ -9,6 +9,9 @@ pub struct SessionConfig {
     pub start_deadline: Duration,
     /// From admission (or from a lost agent) to the agent's first message, over all attempts. The caller hears nothing in this time.
     pub agent_ready_limit: Duration,
+    /// After the caller said something, with another agent that can take its place: what the agent may take to answer, or to say
+    /// that it is at work. Zero: as long as it likes.
+    pub answer_limit: Duration,
     /// Caller audio kept for the agent until it is ready; the oldest goes first. Also the most that a slow agent is owed.
     pub caller_buffer: Duration,
     /// Without audio from the carrier for so long, the socket is dead: Twilio sends silence too, every 20 ms.
@@ -42,6 +45,7 @@ impl Default for SessionConfig {
         Self {
             start_deadline: Duration::from_secs(5),
             agent_ready_limit: Duration::from_secs(10),
+            answer_limit: Duration::from_secs(6),
             caller_buffer: Duration::from_secs(3),
             carrier_silence: Duration::from_secs(15),
             agent_idle: Duration::from_secs(30),

@@ -8,9 +8,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::Desk;
-use super::agent_side::fail_agent;
 use super::playout::{Cut, Speaker};
-use super::stream::{Flow, Phase, Stream, Turn, Waiting, millis};
+use super::stream::{Phase, Stream, Turn, Waiting, millis};
 use super::timer::Timer;
 use super::words::{Output, Play, Sound, Steer};
 use crate::domain::CallEvent;
@@ -75,6 +74,11 @@ impl Stream {
     /// Whether the call goes on without an agent: somebody else has the caller.
     pub(super) fn goes_on_alone(&self) -> bool {
         self.control.as_ref().is_some_and(|control| control.keeps_call())
+    }
+
+    /// Whether it is not known yet who picked up, so that no agent is spoken to.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.held_back.is_some())
     }
 
     /// Whether an utterance of ours has more audio to come.
@@ -203,6 +207,7 @@ impl Stream {
     /// The agent says the text of a turn of which the caller hears nothing.
     pub(super) fn withhold_text(&mut self, desk: &mut Desk, turn: u64) {
         if self.agent_is_silenced() {
+            self.story.cut(turn, "");
             desk.record(CallEvent::TurnWithheld { turn, heard_ms: 0, heard: String::new() });
         }
     }
@@ -221,7 +226,7 @@ impl Stream {
 
     pub(super) fn press(&mut self, desk: &mut Desk, now: Instant, key: char) {
         desk.record(CallEvent::DtmfReceived { digit: key });
-        self.tell_agent(desk, AgentCommand::Activity);
+        self.tell_agent(desk, AgentCommand::Key { key });
         let keys = &mut self.control().keys;
         keys.push(key);
         if key == '#' || keys.len() == MAX_KEYS {
@@ -279,20 +284,8 @@ impl Stream {
         for (chunk, turn) in waiting {
             self.handle_agent_audio(desk, now, chunk, turn);
         }
+        self.place_late_marks(desk);
         self.go_on_draining(desk, now);
-    }
-
-    /// The agent is gone for good: the stream ends, unless somebody else has the caller.
-    pub(super) fn lose_agent_for_good(&mut self, desk: &mut Desk, reason: String) -> Flow {
-        if !self.goes_on_alone() {
-            return fail_agent(desk, reason);
-        }
-        desk.record(CallEvent::AgentLost { reason, will_retry: false });
-        if std::mem::take(&mut self.agent.is_there) {
-            desk.put(Output::CloseAgent);
-        }
-        self.go_on_without_agent(desk);
-        Flow::Continue(())
     }
 
     pub(super) fn go_on_without_agent(&mut self, desk: &mut Desk) {
@@ -309,9 +302,9 @@ impl Stream {
         let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.take()) else { return };
         desk.timers.stop(Timer::HeldBack);
         if matches!(self.phase, Phase::ConnectingAgent(_)) {
-            desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
+            desk.timers.set(Timer::AgentReady, now, self.ready_limit());
             if held_back == HeldBack::Connected {
-                desk.put(Output::ToAgent(AgentCommand::Initiate(self.terms.initiation.clone())));
+                desk.put(Output::ToAgent(AgentCommand::Initiate(self.initiation())));
             }
         }
     }
@@ -319,7 +312,11 @@ impl Stream {
     /// Writes down what a `clear` cut off.
     pub(super) fn record_cut(&mut self, desk: &mut Desk, cut: Cut) {
         self.record_heard(desk);
+        self.return_all_marks(desk);
         if let Some(playing) = cut.playing {
+            if playing.speaker == Speaker::Agent {
+                self.story.cut(playing.turn, &playing.text);
+            }
             let (heard_ms, sent_ms) = (millis(playing.heard), millis(playing.sent));
             match playing.speaker {
                 Speaker::Agent if self.agent_is_silenced() => {
@@ -355,7 +352,7 @@ impl Stream {
         self.tell_agent(desk, AgentCommand::Context { text: text.to_owned() });
     }
 
-    fn send_own(&mut self, desk: &mut Desk, now: Instant, speaker: Speaker, chunk: MulawChunk) {
+    pub(super) fn send_own(&mut self, desk: &mut Desk, now: Instant, speaker: Speaker, chunk: MulawChunk) {
         let bytes = chunk.len() as u64;
         if bytes == 0 {
             return;
@@ -400,7 +397,7 @@ impl Stream {
         }
         desk.timers.stop(Timer::Drain);
         if self.agent.is_there {
-            desk.timers.set(Timer::AgentIdle, now, self.config.agent_idle);
+            desk.timers.set(Timer::AgentIdle, now, self.idle_limit() / 2);
         }
         self.phase = Phase::Conversing(Turn::Listening);
     }
@@ -413,7 +410,7 @@ impl Stream {
             self.phase = Phase::ConnectingAgent(waiting);
             self.playout.forget_turns();
             self.agent.retries_left = 1;
-            desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
+            desk.timers.set(Timer::AgentReady, now, self.ready_limit());
             return self.dial(desk);
         }
         if !self.agent_is_silenced() {

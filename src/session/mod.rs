@@ -18,6 +18,8 @@ use crate::domain::{CallEvent, Disposition};
 mod agent_side;
 mod config;
 mod control;
+mod failover;
+mod marks;
 mod playout;
 mod stream;
 mod timer;

@@ -192,7 +192,7 @@ impl Playout {
 
     /// A mark came back. Names that are not ours, or of audio that was cleared, change nothing.
     pub(super) fn acknowledge(&mut self, name: &str, now: Instant) {
-        let Some(number) = name.rsplit_once('-').and_then(|(_, number)| number.parse().ok()) else { return };
+        let Some(number) = mark_number(name) else { return };
         let mut is_end = false;
         while let Some(mark) = self.marks.pop_front_if(|mark| mark.number <= number) {
             self.heard = mark.position;
@@ -278,6 +278,11 @@ impl Playout {
         Cut { playing: interruption, unheard }
     }
 
+    /// Whoever was speaking has no more to say.
+    pub(super) fn end_turns(&mut self) {
+        self.turns.iter_mut().filter(|turn| turn.speaker == Speaker::Agent).for_each(|turn| turn.complete = true);
+    }
+
     /// A new conversation counts its turns anew.
     pub(super) fn forget_turns(&mut self) {
         self.void_through = None;
@@ -332,6 +337,11 @@ impl Playout {
         self.marks.push_back(PendingMark { number, position: self.sent, is_end });
         format!("t{}-{number}", self.turns.back().map_or(0, |turn| turn.name))
     }
+}
+
+/// The number in the name of a mark of ours.
+pub(super) fn mark_number(name: &str) -> Option<u64> {
+    name.rsplit_once('-')?.1.parse().ok()
 }
 
 /// The part of a text that goes with the part of its audio that was heard: whole words, never more than its share.

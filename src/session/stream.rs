@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Desk;
 use super::config::SessionConfig;
 use super::control::{Control, HeldBack};
+use super::failover::Story;
 use super::playout::{Playout, Speaker};
 use super::timer::Timer;
 use super::tools::Tools;
@@ -22,6 +23,9 @@ pub(super) type Flow = ControlFlow<StreamEnd>;
 
 /// Texts kept for an agent that is not ready yet. More than a caller can press in that time.
 const MAX_NOTES: usize = 16;
+
+/// Messages in a row that are none of the agent's protocol. After so many it is not an agent.
+const MAX_GARBAGE: u32 = 8;
 
 /// Whose turn it is in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +46,11 @@ pub(super) struct Stream {
     pub(super) agent: AgentLink,
     pub(super) playout: Playout,
     pub(super) tools: Tools,
+    /// Kept only where another agent may have to go on with it.
+    pub(super) story: Story,
     /// None while everything is as usual.
     pub(super) control: Option<Box<Control>>,
     pub(super) counters: StreamCounters,
-    pub(super) started: Instant,
     last_media: Instant,
     pub(super) last_agent: Instant,
     pub(super) last_agent_audio: Instant,
@@ -83,6 +88,8 @@ pub(super) struct Goodbye {
 /// The agent's socket and how many more may be tried.
 #[derive(Debug)]
 pub(super) struct AgentLink {
+    /// Which of [`Terms::agents`] it is.
+    pub(super) place: usize,
     /// Whether a socket is open or being opened.
     pub(super) is_there: bool,
     pub(super) attempt: u32,
@@ -91,6 +98,39 @@ pub(super) struct AgentLink {
     pub(super) retries_left: u32,
     /// What the agent itself said of its trouble.
     pub(super) trouble: Option<String>,
+    /// The agent's marks that are out, each with the number of ours that stands for it.
+    pub(super) marks: VecDeque<(u64, String)>,
+    /// Messages in a row that made no sense.
+    pub(super) garbage: u32,
+    /// Since when the caller waits for this agent: the stream's start, or the loss of the one before.
+    pub(super) lost_at: Instant,
+    /// What the agents before this one had sent.
+    pub(super) bytes_before: u64,
+    /// What had been sent when the caller said something that is not answered yet.
+    pub(super) bytes_asked: Option<u64>,
+    /// What is added to the turns of this agent, and the highest turn so far.
+    pub(super) turn_base: u64,
+    pub(super) last_turn: u64,
+}
+
+impl AgentLink {
+    fn new(now: Instant) -> Self {
+        Self {
+            place: 0,
+            is_there: false,
+            attempt: 0,
+            is_warm: false,
+            retries_left: 1,
+            trouble: None,
+            marks: VecDeque::new(),
+            garbage: 0,
+            lost_at: now,
+            bytes_before: 0,
+            bytes_asked: None,
+            turn_base: 0,
+            last_turn: 0,
+        }
+    }
 }
 
 impl Stream {
@@ -100,12 +140,12 @@ impl Stream {
             sid,
             terms,
             phase: Phase::ConnectingAgent(Waiting::default()),
-            agent: AgentLink { is_there: false, attempt: 0, is_warm: false, retries_left: 1, trouble: None },
+            agent: AgentLink::new(now),
             playout: Playout::new(config.mark_spacing, now),
             tools: Tools::default(),
+            story: Story::default(),
             control: None,
             counters: StreamCounters::default(),
-            started: now,
             last_media: now,
             last_agent: now,
             last_agent_audio: now,
@@ -125,7 +165,7 @@ impl Stream {
             self.control().held_back = Some(HeldBack::Connecting);
             desk.timers.set(Timer::HeldBack, now, limit);
         } else {
-            desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
+            desk.timers.set(Timer::AgentReady, now, self.ready_limit());
         }
         if let Phase::ConnectingAgent(waiting) = &mut self.phase {
             for text in std::mem::take(&mut self.terms.notes) {
@@ -171,9 +211,13 @@ impl Stream {
             Input::AgentMalformed if self.agent.is_there => {
                 self.last_agent = now;
                 self.counters.malformed_messages = self.counters.malformed_messages.saturating_add(1);
+                self.agent.garbage += 1;
+                if self.agent.garbage >= MAX_GARBAGE {
+                    return self.give_agent_up(desk, now, "the agent says nothing that makes sense".to_owned());
+                }
                 Flow::Continue(())
             }
-            Input::AgentUnsupported(reason) if self.agent.is_there => self.lose_agent_for_good(desk, reason),
+            Input::AgentUnsupported(reason) if self.agent.is_there => self.give_agent_up(desk, now, reason),
             Input::AgentClosed { code, reason } if self.agent.is_there => {
                 self.handle_agent_closed(desk, now, code, &reason)
             }
@@ -201,6 +245,7 @@ impl Stream {
             CarrierEvent::Media(chunk) => self.handle_media(desk, now, chunk),
             CarrierEvent::Mark(name) => {
                 self.playout.acknowledge(&name, now);
+                self.return_marks(desk, &name);
                 self.record_heard(desk);
                 if self.playout.is_quiet()
                     && let Phase::Conversing(turn @ Turn::Speaking) = &mut self.phase
@@ -290,8 +335,8 @@ impl Stream {
             // Over with admission.
             Timer::Start => {}
             Timer::AgentReady => {
-                let limit = self.config.agent_ready_limit.as_secs();
-                return self.lose_agent_for_good(desk, format!("the agent was not ready within {limit} s"));
+                let limit = self.ready_limit().as_secs();
+                return self.give_agent_up(desk, now, format!("the agent was not ready within {limit} s"));
             }
             Timer::CarrierSilence => {
                 if now.saturating_duration_since(self.last_media) >= self.config.carrier_silence {
@@ -300,11 +345,13 @@ impl Stream {
                 desk.timers.set(timer, self.last_media, self.config.carrier_silence);
             }
             Timer::AgentIdle => {
-                if now.saturating_duration_since(self.last_agent) >= self.config.agent_idle {
-                    let limit = self.config.agent_idle.as_secs();
-                    return self.lose_agent_for_good(desk, format!("the agent said nothing for {limit} s"));
+                let limit = self.idle_limit();
+                let silent = now.saturating_duration_since(self.last_agent);
+                if silent >= limit {
+                    let reason = format!("the agent said nothing for {} s", limit.as_secs());
+                    return self.give_agent_up(desk, now, reason);
                 }
-                desk.timers.set(timer, self.last_agent, self.config.agent_idle);
+                self.probe(desk, timer, silent, limit);
             }
             Timer::MaxDuration => {
                 desk.record_hang_up(system("max_duration"), Disposition::Completed);
@@ -327,6 +374,9 @@ impl Stream {
             Timer::HoldTone => self.repeat_hold_tone(desk, now),
             Timer::EndWarning => self.warn_of_end(desk),
             Timer::HeldBack => self.release(desk, now),
+            Timer::Answer => return self.judge_answer(desk, now),
+            Timer::Comfort => self.comfort(desk, now),
+            Timer::Nudge => self.nudge(desk),
             Timer::HangUp => {
                 if let Phase::HangingUp { cause } = self.phase {
                     return Flow::Break(cause);

@@ -34,10 +34,16 @@ pub(super) enum Timer {
     EndWarning,
     /// An agent that is held back must be let go.
     HeldBack,
+    /// The agent must have answered what the caller said.
+    Answer,
+    /// The caller is to hear that the call goes on while an agent is connected.
+    Comfort,
+    /// The agent that took the call over should have spoken.
+    Nudge,
 }
 
 impl Timer {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 16] = [
         Self::Start,
         Self::AgentReady,
         Self::CarrierSilence,
@@ -51,6 +57,9 @@ impl Timer {
         Self::HoldTone,
         Self::EndWarning,
         Self::HeldBack,
+        Self::Answer,
+        Self::Comfort,
+        Self::Nudge,
     ];
 }
 

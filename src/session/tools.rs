@@ -59,6 +59,11 @@ impl Tools {
         Opened::Run
     }
 
+    /// The agent that asked is gone: what runs still comes to its end, and nobody is told.
+    pub(super) fn disown(&mut self) {
+        self.open.iter_mut().for_each(|tool| tool.expects_answer = false);
+    }
+
     /// Closes a tool; `None` when it does not run (any more).
     pub(super) fn finish(&mut self, id: &str) -> Option<OpenTool> {
         let at = self.open.iter().position(|tool| tool.id == id)?;

@@ -7,7 +7,7 @@ use crate::domain::agent_link::{AgentCommand, AgentEvent, Initiation, ToolCall};
 use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent, StreamStart};
 use crate::domain::event::{Actor, MessageKind};
-use crate::domain::{CallEvent, Disposition};
+use crate::domain::{AgentRef, CallEvent, Disposition};
 
 /// What holds for one call, known once its token has passed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,6 +22,10 @@ pub struct Terms {
     pub hold_back: Option<Duration>,
     /// What the agent is told right after it is ready: what happened in the call before this stream.
     pub notes: Vec<String>,
+    /// The call's agent and its stand-ins, in the order in which they are tried. Empty: one agent, whose name nobody needs.
+    pub agents: Vec<AgentRef>,
+    /// What the caller hears when an agent was lost and the next one is not there at once.
+    pub comfort: Option<MulawChunk>,
     /// MCP tools of the agent's own that may run unasked, as `tool` or `service/tool`. Every other one is denied.
     pub approved_tools: BTreeSet<String>,
 }
@@ -145,9 +149,10 @@ pub enum Sound {
 pub enum Output {
     /// Ask whether this stream is ours; answer with `Admitted` or `Refused`.
     Admit(Box<StreamStart>),
-    /// Open a socket to the agent. The first attempt of a warmed call takes the warm socket.
+    /// Open a socket to this one of [`Terms::agents`]. The first attempt of a warmed call takes the warm socket.
     DialAgent {
         attempt: u32,
+        agent: usize,
     },
     ToCarrier(CarrierCommand),
     ToAgent(AgentCommand),

@@ -16,6 +16,14 @@ use super::twiml::{Dial, Target};
 use super::{Emulation, locked, new_sid};
 use crate::domain::audio::{FRAME, MULAW_SILENCE};
 
+/// Where somebody sits who takes calls to this number. SIP addresses of one domain have one seat, `sip:DOMAIN`.
+fn seat(address: &str) -> String {
+    match address.strip_prefix("sip:").and_then(|rest| rest.split_once('@')) {
+        Some((_, domain)) => format!("sip:{}", domain.split([';', ':']).next().unwrap_or_default()),
+        None => address.to_owned(),
+    }
+}
+
 impl Emulation {
     pub(super) async fn dial(
         &self,
@@ -91,7 +99,7 @@ impl Emulation {
         dial: &Dial,
         interpreter: &Interpreter,
     ) -> Result<(Status, bool), Interrupt> {
-        let script = self.phone_at(&dial.number);
+        let script = self.phone_at(&seat(&dial.number));
         self.set_status(leg, Status::Initiated, None);
         self.set_status(leg, Status::Ringing, None);
         let from = leg.record().from;

@@ -90,7 +90,7 @@ pub(super) struct RecordingWish {
     pub callback_events: Vec<String>,
 }
 
-/// `<Dial>` with its `<Number>`.
+/// `<Dial>` with its `<Number>` or `<Sip>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Dial {
     pub action: Option<Target>,
@@ -224,7 +224,7 @@ fn start(node: Node<'_, '_>, warnings: &mut Vec<String>) -> Option<Verb> {
 
 fn dial(node: Node<'_, '_>, warnings: &mut Vec<String>) -> Option<Verb> {
     let noun = elements(node).next();
-    if let Some(other) = noun.filter(|noun| noun.tag_name().name() != "Number") {
+    if let Some(other) = noun.filter(|noun| !["Number", "Sip"].contains(&noun.tag_name().name())) {
         warnings.push(format!("<Dial><{}> is not something that this emulator does", other.tag_name().name()));
         return None;
     }

@@ -84,7 +84,9 @@ impl ElevenLabs {
             }
             AgentCommand::Context { text } => wire::ClientMessage::ContextualUpdate { text },
             AgentCommand::UserMessage { text } => wire::ClientMessage::UserMessage { text },
-            AgentCommand::Activity => wire::ClientMessage::UserActivity,
+            AgentCommand::Activity | AgentCommand::Key { .. } => wire::ClientMessage::UserActivity,
+            // Its agents ping by themselves and send no marks.
+            AgentCommand::Probe | AgentCommand::MarkPlayed { .. } => return,
         };
         serde_json::to_writer(out.writer(), &message)
             .expect("texts and numbers always serialise, and memory takes them");
@@ -190,8 +192,9 @@ impl ElevenLabs {
             "agent_tool_response" | "agent_tool_response_full_payload" => {
                 let event = read::<wire::AgentToolResponse>(text, "agent_tool_response")?.agent_tool_response;
                 let ends = event.tool_name == "end_call" && event.is_called && !event.is_error;
-                if ends { AgentEvent::EndCall } else { AgentEvent::Other }
+                if ends { AgentEvent::EndCall } else { AgentEvent::Working }
             }
+            "agent_tool_request" => AgentEvent::Working,
             "mcp_tool_call" => mcp_tool_call(read(text, "mcp_tool_call")?),
             _ => AgentEvent::Other,
         })
@@ -444,7 +447,8 @@ mod tests {
     fn every_documented_server_message_is_understood() {
         let mut dialect = ElevenLabs::default();
         let events = SERVER.lines().map(|line| dialect.decode(Bytes::from_static(line.as_bytes())).expect(line));
-        let (unneeded, needed): (Vec<_>, Vec<_>) = events.partition(|event| *event == AgentEvent::Other);
+        let (unneeded, needed): (Vec<_>, Vec<_>) =
+            events.partition(|event| matches!(event, AgentEvent::Other | AgentEvent::Working));
         assert_eq!(needed, meaning());
         assert_eq!(unneeded.len(), SERVER.lines().count() - needed.len());
     }
@@ -464,6 +468,7 @@ mod tests {
         let initiation = Initiation {
             dynamic_variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
             first_message: Some("Good morning!".to_owned()),
+            so_far: None,
         };
         let text = |text: &str| text.to_owned();
         let commands = [
@@ -555,7 +560,7 @@ mod tests {
                 kind if CONTENT.contains(&kind) => {
                     assert!(matches!(result, Err(DialectError::Malformed(_))), "{line}");
                 }
-                _ => assert_eq!(result, Ok(AgentEvent::Other), "{line}"),
+                _ => assert!(matches!(result, Ok(AgentEvent::Other | AgentEvent::Working)), "{line}"),
             }
         }
         let nothing = encoded(&mut ElevenLabs::default(), &AgentCommand::Audio(chunk("/////w==")));
@@ -586,9 +591,9 @@ mod tests {
             dialect.decode(message.to_string().into()).unwrap()
         };
         assert_eq!(answer("end_call", true, false), AgentEvent::EndCall);
-        assert_eq!(answer("end_call", false, false), AgentEvent::Other);
-        assert_eq!(answer("end_call", true, true), AgentEvent::Other);
-        assert_eq!(answer("skip_turn", true, false), AgentEvent::Other);
+        assert_eq!(answer("end_call", false, false), AgentEvent::Working);
+        assert_eq!(answer("end_call", true, true), AgentEvent::Working);
+        assert_eq!(answer("skip_turn", true, false), AgentEvent::Working);
     }
 
     #[test]

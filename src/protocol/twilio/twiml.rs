@@ -44,6 +44,21 @@ pub struct ConnectStream<'a> {
     pub resume_url: &'a str,
 }
 
+/// Sends the call's audio to an agent's SIP address; the call itself stays ours. When the other side is over, the carrier asks
+/// `action_url` how to go on.
+#[derive(Debug, Template)]
+#[template(path = "hand_over.xml")]
+pub struct HandOver<'a> {
+    /// Spoken before anything else.
+    pub disclosure: Option<Say<'a>>,
+    /// Starts after the disclosure, and goes on whatever document follows.
+    pub recording: Option<&'a RecordingRequest>,
+    pub action_url: &'a str,
+    /// The longest that the two may talk.
+    pub time_limit: Duration,
+    pub sip_uri: &'a str,
+}
+
 /// Does not take an inbound call. Only of use as the first document: a call that is answered can only be hung up.
 #[derive(Debug, Template)]
 #[template(path = "reject.xml")]

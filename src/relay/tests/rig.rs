@@ -146,7 +146,7 @@ fn admission(plan: Plan, agents: mpsc::Sender<Pipe>) -> Admission<Pipe> {
         terms: Terms { max_duration: Duration::from_mins(10), ..Terms::default() },
         tap: Arc::default(),
         warmed: plan.warmed.map(|dial| dialing(dial, bytes, agents.clone())),
-        dial: Box::new(move || dialing(dials.pop_front().unwrap(), bytes, agents.clone())),
+        dial: Box::new(move |_| dialing(dials.pop_front().unwrap(), bytes, agents.clone())),
     }
 }
 

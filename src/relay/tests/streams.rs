@@ -140,8 +140,11 @@ async fn an_agent_that_never_reads_again_is_lost() {
         sleep(FRAME_TIME).await;
     }
     let (events, _) = rig.end_by(StreamEnd::AgentFailed).await;
-    let lost =
-        CallEvent::AgentLost { reason: "the agent's socket broke: it stopped reading".to_owned(), will_retry: false };
+    let lost = CallEvent::AgentLost {
+        agent: None,
+        reason: "the agent's socket broke: it stopped reading".to_owned(),
+        will_retry: false,
+    };
     assert!(events.contains(&lost), "{events:?}");
 }
 
@@ -179,7 +182,9 @@ async fn a_refused_agent_ends_the_stream() {
     let mut rig = Rig::admitted(plan).await;
     assert_eq!(hear(&mut rig.carrier).await, Err(Some(1011)));
     let (events, _) = rig.end_by(StreamEnd::AgentFailed).await;
-    assert!(matches!(&events[1], CallEvent::AgentLost { reason, will_retry: false } if reason == "refused with 403"));
+    assert!(
+        matches!(&events[1], CallEvent::AgentLost { reason, will_retry: false, .. } if reason == "refused with 403")
+    );
 }
 
 #[tokio::test(start_paused = true)]

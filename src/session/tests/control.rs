@@ -234,19 +234,19 @@ fn keys_are_told_together() {
         6000ms carrier dtmf 9
         6100ms carrier stop"), @r##"
     300ms record dtmf_received digit="1"
-    300ms → agent: activity
+    300ms → agent: key 1
     1000ms record dtmf_received digit="2"
-    1000ms → agent: activity
+    1000ms → agent: key 2
     3000ms record keys_collected keys="12"
     3000ms → agent: context The caller entered 12 on the keypad.
     5000ms record dtmf_received digit="3"
-    5000ms → agent: activity
+    5000ms → agent: key 3
     5100ms record dtmf_received digit="#"
-    5100ms → agent: activity
+    5100ms → agent: key #
     5100ms record keys_collected keys="3#"
     5100ms → agent: context The caller entered 3# on the keypad.
     6000ms record dtmf_received digit="9"
-    6000ms → agent: activity
+    6000ms → agent: key 9
     6100ms record keys_collected keys="9"
     6100ms → agent: context The caller pressed 9.
     6100ms close agent
@@ -300,9 +300,11 @@ fn the_agent_is_warned_before_the_end_and_told_what_was_before() {
     200ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=200 warmed=false
     200ms → agent: context A note.
     14000ms → agent: audio 160
+    15200ms → agent: probe
     25000ms → agent: pong 1
     28000ms → agent: audio 160
     39000ms → agent: audio 160
+    40000ms → agent: probe
     40000ms record end_warned remaining_s=20
     40000ms → agent: context This call must end in 20 seconds. Bring it to a close.
     41000ms → agent: pong 2

@@ -276,6 +276,7 @@ fn carrier_silent() {
         18999ms agent ping 1
         19000ms"), @r#"
     4000ms → agent: audio 160
+    15200ms → agent: probe
     18999ms → agent: pong 1
     19000ms close agent
     19000ms record stream_ended caller_bytes=160 cause="silence"

@@ -61,6 +61,18 @@ pub(super) fn terms() -> Terms {
     }
 }
 
+/// The same, with two more agents and a comfort tone of half a second.
+pub(super) fn with_stand_ins() -> Terms {
+    let agents = ["a1", "a2", "a3"].map(|id| id.parse().unwrap()).to_vec();
+    Terms { agents, comfort: Some(silence(4_000)), ..terms() }
+}
+
+/// A stream with two stand-ins whose agent has been ready since 200 ms.
+pub(super) const CONVERSING_WITH_STAND_INS: &str = "0ms carrier start
+    0ms admitted with stand-ins
+    100ms agent connected
+    200ms agent ready";
+
 /// What a session makes of `story`.
 pub(super) fn tell(story: &str) -> String {
     after("", story)
@@ -139,6 +151,7 @@ fn parse(what: &str) -> Input {
                 Terms { warn_before_end: Duration::from_secs(20), notes: vec!["A note.".to_owned()], ..terms() };
             Input::Admitted { terms: Box::new(terms), warmed: false }
         }
+        ["admitted", "with", "stand-ins"] => Input::Admitted { terms: Box::new(with_stand_ins()), warmed: false },
         ["admitted", "warm"] => Input::Admitted { terms: Box::new(terms()), warmed: true },
         ["refused"] => Input::Refused,
         ["journal", "full"] => Input::JournalFull,
@@ -252,6 +265,9 @@ fn parse_agent(words: &[&str]) -> Input {
             arguments: json!({}),
             expects_answer: true,
         }),
+        ["marks", name] => AgentEvent::Mark { name: name.to_owned() },
+        ["alive"] => AgentEvent::Alive,
+        ["works"] => AgentEvent::Working,
         ["other"] => AgentEvent::Other,
         ["malformed"] => return Input::AgentMalformed,
         ["unsupported"] => return Input::AgentUnsupported("set ulaw_8000".to_owned()),
@@ -264,7 +280,8 @@ fn parse_agent(words: &[&str]) -> Input {
 fn describe(output: &Output) -> String {
     match output {
         Output::Admit(start) => format!("admit {}?", start.stream_sid),
-        Output::DialAgent { attempt } => format!("dial agent, attempt {attempt}"),
+        Output::DialAgent { attempt, agent: 0 } => format!("dial agent, attempt {attempt}"),
+        Output::DialAgent { attempt, agent } => format!("dial stand-in {agent}, attempt {attempt}"),
         Output::ToCarrier(CarrierCommand::Media(chunk)) => format!("→ carrier: media {}", chunk.len()),
         Output::ToCarrier(CarrierCommand::Mark(name)) => format!("→ carrier: mark {name}"),
         Output::ToCarrier(CarrierCommand::Clear) => "→ carrier: clear".to_owned(),
@@ -279,6 +296,7 @@ fn describe(output: &Output) -> String {
 
 fn describe_agent_command(command: &AgentCommand) -> String {
     match command {
+        AgentCommand::Initiate(Initiation { so_far: Some(so_far), .. }) => format!("initiate after {so_far:?}"),
         AgentCommand::Initiate(_) => "initiate".to_owned(),
         AgentCommand::Audio(chunk) => format!("audio {}", chunk.len()),
         AgentCommand::Pong { id } => format!("pong {id}"),
@@ -287,6 +305,9 @@ fn describe_agent_command(command: &AgentCommand) -> String {
         AgentCommand::Context { text } => format!("context {text}"),
         AgentCommand::UserMessage { text } => format!("user message {text}"),
         AgentCommand::Activity => "activity".to_owned(),
+        AgentCommand::Key { key } => format!("key {key}"),
+        AgentCommand::MarkPlayed { name } => format!("mark played {name}"),
+        AgentCommand::Probe => "probe".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod barge_in;
 mod control;
 mod conversation;
+mod failover;
 mod goodbyes;
 mod language;
 mod orders;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::language::{any_instant, start, terms};
+use super::language::{any_instant, start, terms, with_stand_ins};
 use crate::domain::agent_link::{AgentCommand, AgentEvent, ToolCall};
 use crate::domain::audio::{AudioFormat, MulawChunk};
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent};
@@ -56,10 +56,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         10 => agent_input().prop_map(Step::Other),
     ];
     // Most of what is interesting happens in a conversation, so most orders begin with one.
-    let opening = prop_oneof![1 => Just(0), 1 => Just(1), 1 => Just(2), 4 => Just(4)].prop_map(|length| {
+    let opening = prop_oneof![1 => Just(0), 1 => Just(1), 1 => Just(2), 4 => Just(4)];
+    let opening = (opening, any::<bool>()).prop_map(|(length, alone)| {
         let opening = [
             Input::Carrier(CarrierEvent::Start(start())),
-            Input::Admitted { terms: Box::new(terms()), warmed: false },
+            Input::Admitted { terms: Box::new(if alone { terms() } else { with_stand_ins() }), warmed: false },
             Input::AgentConnected { warmed: false },
             ready(),
         ];

@@ -372,6 +372,10 @@ pub enum EmulateCommand {
     /// Local `ElevenLabs` agents
     #[command(name = "elevenlabs")]
     ElevenLabs(EmulateElevenLabsArgs),
+    /// A local Retell: calls are registered there and told of by webhook
+    Retell(EmulateRetellArgs),
+    /// A bot of one's own that speaks Twilio Media Streams, or raw audio
+    Bot(EmulateBotArgs),
 }
 
 #[derive(Debug, Args)]
@@ -388,6 +392,24 @@ pub struct EmulateTwilioArgs {
     /// Where calls to that number go
     #[arg(long, default_value = "http://127.0.0.1:3333/webhooks/voice")]
     pub voice_url: String,
+}
+
+#[derive(Debug, Args)]
+pub struct EmulateRetellArgs {
+    #[arg(long, default_value = "127.0.0.1:4040")]
+    pub listen: std::net::SocketAddr,
+    /// The API key that clients must send, and that signs webhooks
+    #[arg(long, default_value = "emulated-retell-key")]
+    pub auth_token: String,
+    /// Where webhooks go
+    #[arg(long, default_value = "http://127.0.0.1:3333/webhooks/retell")]
+    pub webhook_url: String,
+}
+
+#[derive(Debug, Args)]
+pub struct EmulateBotArgs {
+    #[arg(long, default_value = "127.0.0.1:4030")]
+    pub listen: std::net::SocketAddr,
 }
 
 #[derive(Debug, Args)]

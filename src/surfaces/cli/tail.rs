@@ -62,6 +62,7 @@ pub fn describe(entry: &Value, paint: Paint) -> Option<String> {
         "stream_started" => "audio connected".to_owned(),
         "agent_connected" => format!("agent ready after {} ms", number("ready_ms")),
         "agent_lost" => paint.red(format!("agent lost: {}", text("reason"))),
+        "agent_replaced" => paint.yellow(format!("{} takes over", text("by"))),
         "caller_said" => format!("{} {}", paint.cyan("caller:"), text("text")),
         "agent_said" => format!("{} {}", paint.bold("agent: "), text("text")),
         "barge_in" => {

@@ -4,6 +4,7 @@ mod agent_events;
 mod callbacks;
 mod deliveries;
 mod media;
+mod retell;
 mod signed;
 mod transfers;
 mod voice;
@@ -40,11 +41,13 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/webhooks/transfer-answered/{call_id}", any(transfers::answered))
         .route("/webhooks/briefing/{call_id}", any(transfers::briefing))
         .route("/webhooks/briefing-answer/{call_id}", any(transfers::briefing_answer))
+        .route("/webhooks/hand-over/{call_id}", any(retell::hand_over_ended))
         .merge(callbacks)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(app), signed::require_signature))
         .layer(DefaultBodyLimit::max(FORM_LIMIT));
     let agents = Router::new()
         .route("/webhooks/elevenlabs", post(agent_events::elevenlabs))
-        .layer(Extension(agent_events::Places::default()));
+        .layer(Extension(agent_events::Places::default()))
+        .route("/webhooks/retell", post(retell::event).layer(DefaultBodyLimit::max(retell::BODY_LIMIT)));
     carrier.merge(agents).route("/media", get(media::media))
 }

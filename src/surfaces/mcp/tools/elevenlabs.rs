@@ -23,9 +23,11 @@ pub(super) const LLM: Field = optional("llm", SHORT, "The vendor's name of the l
 pub(super) fn failure(error: &AgentError) -> Failure {
     let failed = |code, hint: &str| Failure::new(code, error.to_string(), hint);
     match error {
-        AgentError::NoKey | AgentError::KeyText | AgentError::ApiUrl(_) => {
-            failed("not_configured", "Nothing was done. Only the operator can mend this.")
-        }
+        AgentError::NoKey
+        | AgentError::KeyText
+        | AgentError::ApiUrl(_)
+        | AgentError::NotConfigured(_)
+        | AgentError::NoRetellKey => failed("not_configured", "Nothing was done. Only the operator can mend this."),
         AgentError::Unreachable { .. } | AgentError::Timeout { .. } => {
             failed("agent_vendor_unreachable", "Try again in a minute.").retryable()
         }
@@ -38,7 +40,8 @@ pub(super) fn failure(error: &AgentError) -> Failure {
             let fields = json!({ "vendor_code": body.code, "fields": body.fields, "request_id": body.request_id });
             failed("agent_vendor_refused", "Nothing was done. Read the message.").details(output::compact(fields))
         }
-        AgentError::Refused { .. }
+        AgentError::Retell { .. }
+        | AgentError::Refused { .. }
         | AgentError::SignedUrl { .. }
         | AgentError::ForeignHost { .. }
         | AgentError::UnexpectedAnswer { .. } => failed("agent_vendor_refused", "Nothing was done. Tell the operator."),

@@ -1,0 +1,212 @@
+//! A local bot of the kind that operators run themselves: a WebSocket server that speaks Twilio Media Streams at
+//! `/twilio-stream/BEHAVIOUR` and raw µ-law at `/binary/BEHAVIOUR`.
+//!
+//! | behaviour | does |
+//! |---|---|
+//! | `talk` | greets, answers whenever the caller has finished, gives way when the caller talks over it |
+//! | `echo` | sends the caller's audio back |
+//! | `silent` | listens and never says a word |
+//! | `garbage` | says nothing that makes sense |
+//! | `hang-up` | greets, waits until that was heard, closes with 1000 |
+//! | `drop` | greets and is gone in mid-sentence, without a close |
+//! | `refuse` | answers the upgrade with 401 |
+
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::wire::{Heard, Personality};
+use super::clock::Clock;
+use super::log::EventLog;
+use super::server::{self, EmulatorError, Running};
+use super::speech::{self, Voice};
+use super::upgrade::{Handshake, ServerSocket};
+use super::vad::{Activity, VoiceActivity};
+
+const GREETING: &str = "Hello, this is your own bot.";
+const ANSWER: &str = "I see. Go on.";
+
+/// The caller has finished after this pause.
+const FINISHED_AFTER_MS: u32 = 600;
+
+/// Messages of nonsense.
+const GARBAGE: usize = 20;
+
+/// The bot emulator.
+#[derive(Debug)]
+pub struct BotEmulator;
+
+#[derive(Debug)]
+struct Emulation {
+    log: EventLog,
+    tracker: TaskTracker,
+}
+
+impl BotEmulator {
+    /// Listens and serves until `shutdown`.
+    pub async fn start(
+        listen: std::net::SocketAddr,
+        tracker: &TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Result<Running, EmulatorError> {
+        let (listener, addr) = server::bind(listen).await?;
+        let log = EventLog::new(Clock::default());
+        let emulation = Arc::new(Emulation { log: log.clone(), tracker: tracker.clone() });
+        let app = Router::new().route("/{personality}/{behaviour}", get(converse)).with_state(emulation);
+        Ok(server::serve(listener, app, (addr, log), tracker, shutdown))
+    }
+}
+
+async fn converse(
+    State(emulation): State<Arc<Emulation>>,
+    Path((personality, behaviour)): Path<(String, String)>,
+    mut request: Request,
+) -> Response {
+    let personality = match personality.as_str() {
+        "twilio-stream" => Personality::TwilioStream,
+        "binary" => Personality::Binary,
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    if behaviour == "refuse" {
+        emulation.log.record("refused", None, Value::Null);
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let handshake = match Handshake::read(&mut request) {
+        Ok(handshake) => handshake,
+        Err(error) => return (StatusCode::UPGRADE_REQUIRED, error.to_string()).into_response(),
+    };
+    let (response, socket) = handshake.accept("audio.twilio.com", WebSocketConfig::default());
+    let log = emulation.log.clone();
+    emulation.tracker.spawn(async move {
+        match socket.await {
+            Ok(socket) => {
+                Bot { personality, behaviour, log, socket, stream_sid: String::new(), marks: 0, unheard: 0 }
+                    .run()
+                    .await;
+            }
+            Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
+        }
+    });
+    response
+}
+
+/// One conversation.
+struct Bot {
+    personality: Personality,
+    behaviour: String,
+    log: EventLog,
+    socket: ServerSocket,
+    stream_sid: String,
+    marks: u32,
+    /// Marks that have not come back: something of ours still plays.
+    unheard: u32,
+}
+
+impl Bot {
+    async fn run(mut self) {
+        let mut caller = VoiceActivity::new(FINISHED_AFTER_MS);
+        while let Some(Ok(message)) = self.socket.next().await {
+            if matches!(message, Message::Close(_)) {
+                break;
+            }
+            if matches!(message, Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) {
+                continue;
+            }
+            let goes_on = match self.personality.hear(&message) {
+                Heard::Audio(audio) => self.hear(&mut caller, &audio).await,
+                Heard::Word(name, message) => self.take(&name, &message).await,
+                Heard::Nonsense => {
+                    self.log.record("nonsense", Some(&self.stream_sid), Value::Null);
+                    Some(())
+                }
+            };
+            if goes_on.is_none() {
+                break;
+            }
+        }
+        self.log.record("closed", Some(&self.stream_sid), Value::Null);
+    }
+
+    async fn take(&mut self, name: &str, message: &Value) -> Option<()> {
+        self.log.record("word", Some(&self.stream_sid), json!({"name": name, "message": message}));
+        match name {
+            "start" => {
+                self.stream_sid = message["streamSid"].as_str().unwrap_or_default().to_owned();
+                self.begin().await
+            }
+            "mark" => {
+                self.unheard = self.unheard.saturating_sub(1);
+                if self.behaviour == "hang-up" {
+                    let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+                    self.socket.send(Message::Close(Some(frame))).await.ok()?;
+                }
+                Some(())
+            }
+            _ => Some(()),
+        }
+    }
+
+    async fn begin(&mut self) -> Option<()> {
+        match self.behaviour.as_str() {
+            "talk" | "hang-up" => self.say(GREETING).await,
+            "drop" => {
+                self.say(GREETING).await?;
+                None
+            }
+            "garbage" => {
+                for _ in 0..GARBAGE {
+                    self.socket.send(Message::text("%%%")).await.ok()?;
+                }
+                Some(())
+            }
+            _ => Some(()),
+        }
+    }
+
+    async fn hear(&mut self, caller: &mut VoiceActivity, audio: &[u8]) -> Option<()> {
+        if self.behaviour == "echo" {
+            let message = self.personality.audio(&self.stream_sid, audio);
+            return self.socket.send(message).await.ok();
+        }
+        if self.behaviour != "talk" {
+            return Some(());
+        }
+        for activity in caller.hear(audio) {
+            match activity {
+                Activity::Started if self.unheard > 0 => {
+                    self.log.record("interrupted", Some(&self.stream_sid), Value::Null);
+                    let message = self.personality.clear(&self.stream_sid);
+                    self.socket.send(message).await.ok()?;
+                }
+                Activity::Started => {}
+                Activity::Ended => self.say(ANSWER).await?,
+            }
+        }
+        Some(())
+    }
+
+    /// Says a sentence at once, as bots do, and a mark after it.
+    async fn say(&mut self, text: &str) -> Option<()> {
+        for piece in speech::say(text, Voice::Agent).chunks(1_600) {
+            let message = self.personality.audio(&self.stream_sid, piece);
+            self.socket.feed(message).await.ok()?;
+        }
+        self.marks += 1;
+        self.unheard += 1;
+        let mark = self.personality.mark(&self.stream_sid, &format!("said-{}", self.marks));
+        self.socket.send(mark).await.ok()
+    }
+}

@@ -1,0 +1,225 @@
+//! A local Retell, as far as calls that are handed over need it: registering, asking and stopping over REST, and signed webhooks of a
+//! call that is told to happen. The SIP side is the carrier's: seat a phone at `sip:SIP_DOMAIN` in the Twilio emulator.
+//!
+//! `POST /_emulator/calls/{call_id}/tell {"events": ["call_ended"], "transcript": [["agent", "Hello"], ["user", "Hi"]]}` sends webhooks
+//! in the given order; `POST /_emulator/faults {"refuse_register": n}` refuses registrations with 402.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::{Path, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::clock::Clock;
+use super::log::EventLog;
+use super::server::{self, EmulatorError, Running};
+use crate::domain::Secret;
+
+/// Settings of the Retell emulator. The defaults run as they are.
+#[derive(Debug, Clone)]
+pub struct RetellEmulatorConfig {
+    /// Port 0 picks a free one.
+    pub listen: SocketAddr,
+    pub api_key: Secret,
+    /// Where webhooks go.
+    pub webhook_url: Option<String>,
+    pub clock: Clock,
+}
+
+impl Default for RetellEmulatorConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            api_key: Secret::new("emulated-retell-key"),
+            webhook_url: None,
+            clock: Clock::default(),
+        }
+    }
+}
+
+/// The Retell emulator.
+#[derive(Debug)]
+pub struct RetellEmulator;
+
+#[derive(Debug)]
+struct Emulation {
+    api_key: Secret,
+    webhook_url: Mutex<Option<String>>,
+    calls: Mutex<BTreeMap<String, Value>>,
+    refuse_register: Mutex<u32>,
+    client: reqwest::Client,
+    clock: Clock,
+    log: EventLog,
+}
+
+type Shared = State<Arc<Emulation>>;
+
+impl RetellEmulator {
+    /// Listens and serves until `shutdown`.
+    pub async fn start(
+        config: RetellEmulatorConfig,
+        tracker: &TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Result<Running, EmulatorError> {
+        let client = server::http_client("Retell/1.0")?;
+        let (listener, addr) = server::bind(config.listen).await?;
+        let log = EventLog::new(config.clock.clone());
+        let emulation = Arc::new(Emulation {
+            api_key: config.api_key,
+            webhook_url: Mutex::new(config.webhook_url),
+            calls: Mutex::default(),
+            refuse_register: Mutex::default(),
+            client,
+            clock: config.clock,
+            log: log.clone(),
+        });
+        let api = Router::new()
+            .route("/v2/register-phone-call", post(register))
+            .route("/v2/get-call/{call_id}", get(fetch))
+            .route("/v2/stop-call/{call_id}", post(stop))
+            .layer(middleware::from_fn_with_state(Arc::clone(&emulation), require_key));
+        let control = Router::new()
+            .route("/_emulator/calls/{call_id}/tell", post(tell))
+            .route("/_emulator/faults", post(set_faults))
+            .route("/_emulator/webhook", post(set_webhook));
+        Ok(server::serve(listener, api.merge(control).with_state(emulation), (addr, log), tracker, shutdown))
+    }
+}
+
+async fn require_key(State(emulation): Shared, request: Request, next: Next) -> Response {
+    let wanted = format!("Bearer {}", emulation.api_key.expose());
+    if request.headers().get(header::AUTHORIZATION).is_none_or(|given| given.as_bytes() != wanted.as_bytes()) {
+        return refusal(StatusCode::UNAUTHORIZED, "API key is invalid");
+    }
+    next.run(request).await
+}
+
+async fn register(State(emulation): Shared, Json(wish): Json<Value>) -> Response {
+    {
+        let mut refusals = locked(&emulation.refuse_register);
+        if *refusals > 0 {
+            *refusals -= 1;
+            emulation.log.record("register_refused", None, Value::Null);
+            return refusal(StatusCode::PAYMENT_REQUIRED, "No valid payment method");
+        }
+    }
+    let Some(agent_id) = wish["agent_id"].as_str() else {
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, "agent_id is required");
+    };
+    let call_id = format!("call_{}", Uuid::new_v4().simple());
+    let mut call = json!({"call_type": "phone_call", "call_id": call_id, "call_status": "registered", "agent_id": agent_id,
+        "agent_version": 0, "transcript_object": []});
+    for field in ["direction", "from_number", "to_number", "metadata", "retell_llm_dynamic_variables"] {
+        if let Some(value) = wish.get(field) {
+            call[field] = value.clone();
+        }
+    }
+    locked(&emulation.calls).insert(call_id.clone(), call.clone());
+    emulation.log.record("registered", Some(&call_id), json!({"agent_id": agent_id, "metadata": call["metadata"]}));
+    (StatusCode::CREATED, Json(call)).into_response()
+}
+
+async fn fetch(State(emulation): Shared, Path(call_id): Path<String>) -> Response {
+    match locked(&emulation.calls).get(&call_id) {
+        Some(call) => Json(call.clone()).into_response(),
+        None => refusal(StatusCode::NOT_FOUND, "Call not found"),
+    }
+}
+
+async fn stop(State(emulation): Shared, Path(call_id): Path<String>) -> Response {
+    let mut calls = locked(&emulation.calls);
+    let Some(call) = calls.get_mut(&call_id) else { return refusal(StatusCode::NOT_FOUND, "Call not found") };
+    call["call_status"] = "ended".into();
+    call["disconnection_reason"] = "manual_stopped".into();
+    StatusCode::NO_CONTENT.into_response()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Telling {
+    events: Vec<String>,
+    #[serde(default)]
+    transcript: Vec<(String, String)>,
+}
+
+/// A call happens as it is told: its resource changes, and its webhooks are sent one after the other.
+async fn tell(State(emulation): Shared, Path(call_id): Path<String>, Json(telling): Json<Telling>) -> Response {
+    let lines: Vec<Value> = telling
+        .transcript
+        .iter()
+        .map(|(role, content)| json!({"role": role, "content": content, "words": []}))
+        .collect();
+    for event in telling.events {
+        let call = {
+            let mut calls = locked(&emulation.calls);
+            let Some(call) = calls.get_mut(&call_id) else { return refusal(StatusCode::NOT_FOUND, "Call not found") };
+            call["transcript_object"] = lines.clone().into();
+            match event.as_str() {
+                "call_ended" => {
+                    call["call_status"] = "ended".into();
+                    call["disconnection_reason"] = "user_hangup".into();
+                }
+                "call_analyzed" => {
+                    call["call_analysis"] =
+                        json!({"call_summary": "A call of the emulator's.", "call_successful": true});
+                }
+                _ => call["call_status"] = "ongoing".into(),
+            }
+            call.clone()
+        };
+        let status = emulation.post_webhook(&json!({"event": event, "call": call})).await;
+        emulation.log.record("webhook", Some(&call_id), json!({"event_sent": event, "status": status}));
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn set_faults(State(emulation): Shared, Json(faults): Json<Value>) -> StatusCode {
+    let wanted = faults["refuse_register"].as_u64().and_then(|count| u32::try_from(count).ok());
+    *locked(&emulation.refuse_register) = wanted.unwrap_or_default();
+    StatusCode::NO_CONTENT
+}
+
+async fn set_webhook(State(emulation): Shared, Json(wish): Json<Value>) -> StatusCode {
+    *locked(&emulation.webhook_url) = wish["url"].as_str().map(str::to_owned);
+    StatusCode::NO_CONTENT
+}
+
+impl Emulation {
+    /// Signs and sends. The status of the answer, if there was one.
+    async fn post_webhook(&self, content: &Value) -> Option<u16> {
+        let url = locked(&self.webhook_url).clone()?;
+        let body = content.to_string();
+        let time = self.clock.now().as_millisecond();
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.api_key.expose().as_bytes()).expect("HMAC takes any key");
+        mac.update(format!("{body}{time}").as_bytes());
+        let digest = mac.finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let request = self.client.post(url).header("x-retell-signature", format!("v={time},d={digest}"));
+        let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await.ok()?;
+        Some(answer.status().as_u16())
+    }
+}
+
+fn refusal(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({"status": "error", "message": message}))).into_response()
+}
+
+/// What a panicked holder left is as good as any.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

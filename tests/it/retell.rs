@@ -1,0 +1,139 @@
+//! Calls that are handed over to Retell: by SIP through the carrier, the record by its webhooks.
+
+use clearline::emulators::{RetellEmulator, RetellEmulatorConfig, Running};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::server::Server;
+use super::vendors::Vendors;
+use super::{APOLOGY, soon};
+
+const KEY: &str = "emulated-retell-key";
+
+struct World {
+    retell: Running,
+    vendors: Vendors,
+    server: Server,
+    http: reqwest::Client,
+    shutdown: CancellationToken,
+}
+
+impl World {
+    /// The vendor's side behaves like this when it is called by SIP.
+    async fn start(agents: &str, vendors_side: &str) -> Self {
+        let shutdown = CancellationToken::new();
+        let retell = RetellEmulatorConfig::default();
+        let retell = RetellEmulator::start(retell, &TaskTracker::new(), shutdown.clone()).await.unwrap();
+        let vendors = Vendors::start().await;
+        vendors.seat("sip:sip.retellai.com", vendors_side).await;
+        let url = retell.base_url();
+        let settings =
+            [("AGENTS__DEFAULT", agents), ("AGENTS__RETELL__API_URL", &url), ("AGENTS__RETELL__API_KEY", KEY)];
+        let server = Server::start(&vendors, &settings).await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let world = Self { retell, vendors, server, http, shutdown };
+        world.tell("webhook", &json!({"url": format!("{}/webhooks/retell", world.server.base)})).await;
+        world
+    }
+
+    async fn tell(&self, what: &str, body: &Value) {
+        let url = format!("{}/_emulator/{what}", self.retell.base_url());
+        let answer = self.http.post(url).json(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{what}: {}", answer.status());
+    }
+
+    /// Retell's id of the call that was registered.
+    async fn registered(&self) -> String {
+        let registered = self.retell.log().wait_for(|entry| entry.event == "registered");
+        soon("a registration", registered).await.about.unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_handed_over_and_told_by_webhooks_in_any_order() {
+    let world = World::start("retell:agent_1", "say Hello from the vendor.\nsilent for 1s\nhang up").await;
+    let sid = world.vendors.ring("silent").await;
+    let retell_id = world.registered().await;
+    let call = world.server.api.call_of(&sid).await;
+    world.vendors.twilio_saw("the two talking", |entry| entry.event == "bridged").await;
+    let transcript = json!([["agent", "Hello."], ["user", "Hi."], ["agent", "Good"]]);
+    world
+        .tell(&format!("calls/{retell_id}/tell"), &json!({"events": ["transcript_updated"], "transcript": transcript}))
+        .await;
+    world.vendors.call_ended(&sid).await;
+    let ended = world.server.api.ended(&call).await;
+    assert_eq!((&ended["disposition"], &ended["agent"]), (&json!("completed"), &json!("retell:agent_1")), "{ended}");
+    // Out of order, twice, and after the end.
+    let events = json!(["call_analyzed", "call_ended", "call_started", "call_analyzed"]);
+    let transcript = json!([["agent", "Hello."], ["user", "Hi."], ["agent", "Goodbye."]]);
+    world.tell(&format!("calls/{retell_id}/tell"), &json!({"events": events, "transcript": transcript})).await;
+    for entry in world.retell.log().since(0).iter().filter(|entry| entry.event == "webhook") {
+        assert_eq!(entry.detail["status"], 204, "{entry:?}");
+    }
+    let transcript = world.server.api.get(&format!("/api/v1/calls/{call}/transcript")).await.body;
+    let texts: Vec<_> = transcript["lines"]
+        .as_array()
+        .unwrap_or_else(|| transcript.as_array().unwrap())
+        .iter()
+        .map(|line| line["text"].clone())
+        .collect();
+    assert_eq!(texts, ["Hello.", "Hi.", "Goodbye."], "{transcript}");
+    let analysed = world.server.api.event_of(&call, "conversation_analysed").await;
+    assert_eq!(analysed["conversation_id"], retell_id);
+    assert_eq!(world.server.api.event_of(&call, "handed_over").await["conversation_id"], retell_id);
+}
+
+#[tokio::test]
+async fn what_the_caller_says_to_retell_opts_them_out() {
+    let world = World::start("retell:agent_1", "silent").await;
+    let sid = world.vendors.ring("silent").await;
+    let retell_id = world.registered().await;
+    world.vendors.twilio_saw("the two talking", |entry| entry.event == "bridged").await;
+    let transcript = json!([["user", "Please stop calling me."], ["agent", "Of"]]);
+    world
+        .tell(&format!("calls/{retell_id}/tell"), &json!({"events": ["transcript_updated"], "transcript": transcript}))
+        .await;
+    world.vendors.call_ended(&sid).await;
+    let ended = world.server.api.ended(&world.server.api.call_of(&sid).await).await;
+    assert_eq!(ended["disposition"], "opted_out", "{ended}");
+}
+
+#[tokio::test]
+async fn a_vendor_that_refuses_or_does_not_pick_up_is_replaced_or_regretted() {
+    for (vendors_side, refuse) in [("busy", 0), ("silent", 1)] {
+        let world = World::start("retell:agent_1 | elevenlabs:agent_echo", vendors_side).await;
+        world.tell("faults", &json!({"refuse_register": refuse})).await;
+        let sid = world.vendors.ring("silent").await;
+        world.vendors.agent_answered().await;
+        let call = world.server.api.call_of(&sid).await;
+        world.vendors.end_at_carrier(&sid).await;
+        let ended = world.server.api.ended(&call).await;
+        assert_eq!((&ended["disposition"], &ended["agent"]), (&json!("completed"), &json!("elevenlabs:agent_echo")));
+    }
+    let world = World::start("retell:agent_1", "busy").await;
+    let sid = world.vendors.ring("silent").await;
+    world.vendors.said(&sid, APOLOGY).await;
+    world.vendors.call_ended(&sid).await;
+    let ended = world.server.api.ended(&world.server.api.call_of(&sid).await).await;
+    assert_eq!(ended["disposition"], "agent_failed", "{ended}");
+}
+
+#[tokio::test]
+async fn an_unsigned_webhook_is_refused() {
+    let world = World::start("retell:agent_1", "silent").await;
+    let body = r#"{"event":"call_ended","call":{"call_id":"c1"}}"#;
+    for signature in
+        ["", "v=1,d=00", "v=1700000000000,d=bf69837085efe4ac773a8f298317644ed7202878610a05ce473627efc9dc99f1"]
+    {
+        let url = format!("{}/webhooks/retell", world.server.base);
+        let request = world.http.post(url).header("x-retell-signature", signature).body(body);
+        assert_eq!(request.send().await.unwrap().status(), 401, "{signature}");
+    }
+}
