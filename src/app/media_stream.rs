@@ -152,7 +152,7 @@ impl App {
                 }
                 Request::RunTool { call_id, call: tool } => {
                     let Some(call) = self.live.by_id(call_id) else { continue };
-                    self.tracker.spawn(async move { app.run_tool(&call, tool).await });
+                    self.tracker.spawn(async move { app.run_tool(&call, *tool).await });
                 }
             }
         }

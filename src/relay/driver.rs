@@ -209,7 +209,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             Output::RunTool(call) => {
                 let call_id = self.owner.known()?.call_id;
                 let id = call.id.clone();
-                if self.requests.try_send(Request::RunTool { call_id, call: *call }).is_err() {
+                if self.requests.try_send(Request::RunTool { call_id, call }).is_err() {
                     let result = "The tool could not be started: too much is going on. Try again.".to_owned();
                     return Some(Input::Command(Command::ToolFinished { id, result, is_error: true }));
                 }

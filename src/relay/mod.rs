@@ -104,7 +104,7 @@ pub enum Request {
     /// End the call at the carrier.
     HangUp { call_id: CallId, disposition: Disposition },
     /// Run this tool and answer with [`Command::ToolFinished`].
-    RunTool { call_id: CallId, call: ToolCall },
+    RunTool { call_id: CallId, call: Box<ToolCall> },
 }
 
 /// What is left of a stream.
