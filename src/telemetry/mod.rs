@@ -32,9 +32,9 @@ pub enum LogFormat {
 /// Sends log lines to standard error, so that standard output stays for results. Fails if a subscriber is set already.
 /// `colours` are for a person at a terminal: in a file or a pipe their codes would be noise.
 pub fn init_logging(format: LogFormat, level: Level, colours: bool) -> Result<(), TryInitError> {
-    // The MCP library tells of every request at `info`, and of every stream that a client closed as an error.
-    let quiet = if level <= Level::INFO { LevelFilter::OFF } else { LevelFilter::from_level(level) };
-    let levels = Targets::new().with_default(level).with_target("rmcp", quiet);
+    // The MCP library writes whole messages, with numbers in full, at `debug`; every request at `info`; and every stream that a
+    // client closed as an error. What matters of it we log ourselves.
+    let levels = Targets::new().with_default(level).with_target("rmcp", LevelFilter::OFF);
     let registry = tracing_subscriber::registry().with(levels);
     match format {
         LogFormat::Text => {
