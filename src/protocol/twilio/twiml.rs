@@ -223,6 +223,13 @@ mod tests {
             parameters: &[("token", "tok_1"), (NASTY, NASTY)],
             resume_url: NASTY,
         };
+        let hand_over = HandOver {
+            disclosure: Some(say),
+            recording: Some(&recording),
+            action_url: NASTY,
+            time_limit: Duration::from_mins(1),
+            sip_uri: NASTY,
+        };
         let (number, caller_id) = numbers();
         let request =
             TransferRequest { briefing_url: Some(NASTY), announcement: Some(say), ..transfer(&caller_id, NASTY) };
@@ -237,6 +244,7 @@ mod tests {
             ("dial.xml", render(&dial)),
             ("briefing.xml", render(&Briefing { say, answer_url: NASTY })),
             ("take_call.xml", render(&TakeCall)),
+            ("hand_over.xml", render(&hand_over)),
         ]
     }
 
@@ -320,7 +328,7 @@ mod tests {
             let escaped = parts.iter().filter(|part| part.ends_with(&allowed)).count();
             let expected = match name {
                 "connect_stream.xml" => 8,
-                "dial.xml" => 5,
+                "dial.xml" | "hand_over.xml" => 5,
                 "briefing.xml" => 3,
                 "apology.xml" | "goodbye.xml" | "voicemail.xml" => 2,
                 _ => 0,
