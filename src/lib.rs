@@ -16,6 +16,8 @@ pub mod agents;
 pub mod carrier;
 pub mod emulators;
 pub mod issuer;
+pub mod lists;
+pub mod scrub;
 pub mod store;
 
 // 3. The data plane, the hot path.

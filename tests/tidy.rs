@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its number. A room may name only rooms of a smaller number.
-const ROOMS: [(&str, u8); 16] = [
+const ROOMS: [(&str, u8); 17] = [
     ("domain", 0),
     ("compliance", 1),
     ("session", 1),
@@ -15,6 +15,7 @@ const ROOMS: [(&str, u8); 16] = [
     ("telemetry", 1),
     ("store", 2),
     ("lists", 2),
+    ("scrub", 2),
     ("carrier", 2),
     ("agents", 2),
     ("tools", 2),

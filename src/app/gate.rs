@@ -8,20 +8,26 @@ use tokio::sync::OnceCell;
 
 use crate::compliance::disclosure::{self, Disclosures, Language, Opening, VoicemailError};
 use crate::compliance::evidence;
-use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Reassigned, Relationship, RelationshipKind};
+use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Relationship, RelationshipKind};
 use crate::compliance::opt_out::OptOutPhrases;
 use crate::compliance::place::StateCode;
 use crate::compliance::profile::Profile;
 use crate::compliance::tables::RuleTables;
-use crate::config::{ComplianceConfig, SellerConfig};
-use crate::domain::consent::ConsentKind;
+use crate::config::{ComplianceConfig, ScrubConfig, SellerConfig};
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::Actor;
 use crate::domain::{CallId, Decision, DecisionId, E164, LeadId, Party, Purpose};
-use crate::store::{self, Decided, GateRequest, Intent, Reassignment, Store, StoreError, StoredFacts};
+use crate::lists::{ListAnswer, Lists};
+use crate::scrub::ScrubClient;
+use crate::store::{self, Decided, GateRequest, Intent, Store, StoreError, StoredFacts};
 
 use super::inputs::inputs;
-use super::{App, PlaceCall};
+use super::scrub_number::{Scrubbing, held_since};
+use super::{App, PlaceCall, list_facts};
+
+/// What to do where no vendor is asked.
+const NOT_ON_RECORD: &str = "No answer of the Reassigned Numbers Database that still counts is on record: set compliance.scrub.vendor, or \
+                             record one with `clearline consent add --rnd-checked`";
 
 /// The rules and choices under which this server decides.
 #[derive(Debug, Clone)]
@@ -33,6 +39,11 @@ pub struct Gate {
     /// The texts of the tables are in the store before the first decision under them. A gate decides for one store.
     rules_are_kept: Arc<OnceCell<()>>,
     seller: Arc<str>,
+    /// States under a declared emergency, by the operator's word.
+    emergencies: Arc<[StateCode]>,
+    scrubbing: Arc<Scrubbing>,
+    /// None where the store is in memory and no folder is set.
+    lists: Option<Arc<Lists>>,
 }
 
 /// A question to the gate.
@@ -81,6 +92,7 @@ impl Gate {
         compliance: &ComplianceConfig,
         seller: &SellerConfig,
         own_rules: Option<(&str, &str)>,
+        lists: Option<Lists>,
     ) -> anyhow::Result<Self> {
         let tables = match own_rules {
             Some((path, text)) => RuleTables::with_operator_file(text)
@@ -88,6 +100,11 @@ impl Gate {
             None => RuleTables::shipped().context("the rule tables of this program are not valid")?,
         };
         let profile: Profile = compliance.choices.clone().try_into().context("compliance.choices")?;
+        let mut emergencies = Vec::with_capacity(compliance.emergencies.len());
+        for text in &compliance.emergencies {
+            let code = text.parse().ok().filter(|code| tables.state(*code).is_some());
+            emergencies.push(code.with_context(|| format!("compliance.emergencies: `{text}` is no state like NY"))?);
+        }
         Ok(Self {
             tables: Arc::new(tables),
             profile: Arc::new(profile),
@@ -95,7 +112,17 @@ impl Gate {
             phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
             rules_are_kept: Arc::default(),
             seller: seller.name.as_str().into(),
+            emergencies: emergencies.into(),
+            scrubbing: Arc::new(Scrubbing::new(&compliance.scrub, None)),
+            lists: lists.map(Arc::new),
         })
+    }
+
+    /// The same with a vendor that is asked about reassigned numbers before a decision.
+    #[must_use]
+    pub fn with_vendor(mut self, settings: &ScrubConfig, vendor: ScrubClient) -> Self {
+        self.scrubbing = Arc::new(Scrubbing::new(settings, Some(vendor)));
+        self
     }
 
     /// Version and hash of the rules.
@@ -109,6 +136,11 @@ impl Gate {
 
     pub fn disclosures(&self) -> &Disclosures {
         &self.disclosures
+    }
+
+    /// The do-not-call lists on disk.
+    pub fn lists(&self) -> Option<&Lists> {
+        self.lists.as_deref()
     }
 
     pub fn profile(&self) -> &Profile {
@@ -176,7 +208,8 @@ impl Gate {
         self.phrases.hears_opt_out(text).map(|heard| heard.phrase.clone())
     }
 
-    /// Decides and records, in one transaction. A question about dialling that is allowed holds the number's slot.
+    /// Decides and records, in one transaction. A question about dialling that is allowed holds the number's slot. Before that, a
+    /// vendor may be asked what the store does not know.
     pub async fn decide(
         &self,
         store: &Store,
@@ -184,6 +217,7 @@ impl Gate {
         intent: Intent,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
+        let unanswered = self.scrub(store, question, now).await?;
         let gate = self.clone();
         let question = question.clone();
         let request = GateRequest {
@@ -198,24 +232,63 @@ impl Gate {
         self.rules_are_kept
             .get_or_try_init(|| store.keep_rule_set(&self.tables.rule_set, &self.tables.files, now))
             .await?;
+        let on_disk = self.look_up(request.number.number()).await;
         store
             .decide(request, now, move |stored| {
                 let at = question.at.unwrap_or(now);
-                let facts = gate.facts(stored, &question);
-                let inputs = inputs(stored, &question, at);
+                let facts = gate.facts(stored, &on_disk, &question, unanswered, now);
+                let inputs = inputs(stored, &on_disk, &question, at);
                 let (decision, evidence) = evidence::decide(facts, inputs, &gate.tables, &gate.profile, at);
                 (decision, serde_json::to_value(&evidence).expect("evidence serialises"))
             })
             .await
     }
 
-    /// What the store knows, in the gate's words.
-    fn facts(&self, stored: &StoredFacts, question: &GateQuestion) -> Facts {
+    /// Asks the vendor, where the answer can matter: no rule asks about an emergency, or about a number of no US place.
+    async fn scrub(
+        &self,
+        store: &Store,
+        question: &GateQuestion,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let Ok(number) = question.number.parse::<E164>() else { return Ok(None) };
+        let area = number.npa().and_then(|npa| self.tables.area_code(npa));
+        if question.purpose == Purpose::Emergency || area.is_none_or(|area| area.state.is_none()) {
+            return Ok(None);
+        }
+        self.scrubbing.refresh(store, &self.seller, &number, now).await
+    }
+
+    /// What the lists on disk say, read where waiting for a disk holds nothing else up.
+    async fn look_up(&self, number: Option<&E164>) -> Vec<ListAnswer> {
+        let (Some(lists), Some(number)) = (self.lists.clone(), number.cloned()) else { return Vec::new() };
+        let answers = tokio::task::spawn_blocking(move || lists.look_up(&number)).await;
+        answers.unwrap_or_else(|cut_short| vec![ListAnswer::unreadable(cut_short.to_string())])
+    }
+
+    /// What the store and the lists on disk know, in the gate's words. `unanswered` is why a vendor that was to be asked gave no
+    /// answer.
+    fn facts(
+        &self,
+        stored: &StoredFacts,
+        on_disk: &[ListAnswer],
+        question: &GateQuestion,
+        unanswered: Option<String>,
+        now: Timestamp,
+    ) -> Facts {
         let mut facts = Facts::unknown(CalledNumber::from(question.number.as_str()), question.purpose, question.voice);
         facts.outbound_stopped = stored.outbound_stop.is_some();
         facts.line_type = question.line_type.or(stored.line_type.as_ref().map(|answer| answer.line_type));
         if let Some(lead) = &stored.lead {
-            facts.known_state = lead.state.as_deref().and_then(|state| state.parse().ok());
+            let state = lead.state.as_deref().map(str::trim).filter(|state| !state.is_empty());
+            match state.map(|state| state.to_ascii_uppercase().parse()) {
+                None => {}
+                Some(Ok(state)) => facts.known_state = Some(state),
+                // An address that cannot be read is no reason to leave its state's rules out.
+                Some(Err(error)) => {
+                    facts.why_unknown.insert("known_state".to_owned(), format!("In the lead's address, {error}"));
+                }
+            }
             facts.known_zone.clone_from(&lead.time_zone);
         }
         facts.consents = stored
@@ -235,10 +308,14 @@ impl Gate {
         facts.revoked_at = stored.revocations.iter().map(|revocation| revocation.at).max();
         facts.internal_dnc_at = stored.internal_dnc_at;
         facts.litigator = stored.litigator;
-        facts.reassigned = reassigned(stored);
-        facts.national_dnc = listed(stored, |list| list == "national");
-        facts.state_dnc = listed(stored, |list| list.starts_with("state:"));
-        facts.dnc_list_date = stored.dnc_answers.iter().map(|answer| answer.as_of).min();
+        let since = held_since(&stored.consents, &stored.relationships, &self.seller, now);
+        facts.reassigned = self.scrubbing.counting(&stored.reassigned, since, now);
+        if facts.reassigned.is_none() {
+            let why = unanswered.unwrap_or_else(|| NOT_ON_RECORD.to_owned());
+            facts.why_unknown.insert("rnd".to_owned(), why);
+        }
+        facts.emergencies = self.emergencies.to_vec();
+        list_facts::tell(&mut facts, on_disk, &stored.dnc_answers, &self.tables);
         facts.relationships = stored
             .relationships
             .iter()
@@ -263,34 +340,18 @@ fn states_of(decision: Option<&Decision>) -> Vec<StateCode> {
     decision.into_iter().flat_map(|d| &d.places).filter_map(|place| place.state.parse().ok()).collect()
 }
 
-/// On any list of this kind? Unknown when none was asked.
-fn listed(stored: &StoredFacts, is_of_kind: impl Fn(&str) -> bool) -> Option<bool> {
-    let answers: Vec<_> = stored.dnc_answers.iter().filter(|answer| is_of_kind(&answer.list)).collect();
-    (!answers.is_empty()).then(|| answers.iter().any(|answer| answer.listed))
-}
-
-/// The answer that counts: asked for the newest written or express consent (47 CFR 64.1200(m) wants the consent's date), latest
-/// first. "Yes" for an older consent does not condemn a newer one.
-fn reassigned(stored: &StoredFacts) -> Option<Reassigned> {
-    let newest = stored
-        .consents
-        .iter()
-        .filter(|consent| matches!(consent.kind, ConsentKind::Written | ConsentKind::Express))
-        .map(|consent| consent.given_at.to_zoned(jiff::tz::TimeZone::UTC).date())
-        .max();
-    stored
-        .reassigned
-        .iter()
-        .filter(|answer| newest.is_none_or(|date| answer.consent_date <= date))
-        .max_by_key(|answer| answer.asked_at)
-        .map(|answer| match answer.answer {
-            Reassignment::Yes => Reassigned::Yes,
-            Reassignment::No => Reassigned::No,
-            Reassignment::NoData => Reassigned::NoData,
-        })
-}
-
 impl App {
+    /// Tells the metrics how old the do-not-call lists are.
+    pub fn look_at_lists(&self) {
+        let Some(lists) = self.gate.lists() else { return };
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let snapshot = lists.current();
+        let ages = snapshot.entries().ok().map(|entries| {
+            entries.map(|(list, entry)| (list.to_string(), today.duration_since(entry.as_of).as_hours() / 24))
+        });
+        self.metrics.lists(ages);
+    }
+
     /// The gate's answer now, recorded as an inquiry: nothing is reserved and nothing counted.
     pub async fn inquire(&self, question: &GateQuestion) -> Result<GateAnswer, StoreError> {
         let decided = self.gate.decide(&self.store, question, Intent::Inquiry, self.clock.now()).await?;

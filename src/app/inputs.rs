@@ -5,12 +5,18 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::compliance::evidence::Input;
+use crate::lists::{ListAnswer, ListName, Listing};
 use crate::store::StoredFacts;
 
 use super::GateQuestion;
 
 /// One entry for each thing that is known of the number. What is missing here was not known, or there was none.
-pub(super) fn inputs(stored: &StoredFacts, question: &GateQuestion, now: Timestamp) -> Vec<Input> {
+pub(super) fn inputs(
+    stored: &StoredFacts,
+    on_disk: &[ListAnswer],
+    question: &GateQuestion,
+    now: Timestamp,
+) -> Vec<Input> {
     let mut inputs = Vec::new();
     let mut add = |fact: &str, says: String, source: &str, as_of: Timestamp| {
         inputs.push(Input::new(fact, says, source, as_of, now));
@@ -40,6 +46,16 @@ pub(super) fn inputs(stored: &StoredFacts, question: &GateQuestion, now: Timesta
         let fact = if answer.list == "national" { "national_dnc" } else { "state_dnc" };
         let says = if answer.listed { "on the list" } else { "not on the list" };
         add(fact, format!("{says} {} of {}", answer.list, answer.as_of), &answer.source, answer.asked_at);
+    }
+    for (answer, entry) in on_disk.iter().filter_map(|answer| Some((answer, answer.entry.as_ref()?))) {
+        let says = match &answer.listing {
+            Listing::Listed => "on the list",
+            Listing::NotListed => "not on the list",
+            Listing::NotCovered | Listing::Unreadable(_) => continue,
+        };
+        let fact = if answer.list == ListName::National { "national_dnc" } else { "state_dnc" };
+        let says = format!("{says} {} of {}, version {}", answer.list, entry.as_of, answer.version);
+        add(fact, says, "list on disk", midnight(entry.as_of));
     }
     if let Some(line_type) = question.line_type {
         add("line_type", format!("{line_type:?}"), "the question", now);

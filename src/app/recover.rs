@@ -88,6 +88,11 @@ impl App {
                 }
             }
             (Some(_), None) => {}
+            // The carrier's answer reached the attempt, and the server died before the journal was told.
+            (None, Some(Attempt { call_sid: Some(call_sid), .. })) => {
+                self.live.bind(&call_sid, call);
+                self.adopt(call, &call_sid);
+            }
             (None, Some(attempt)) if matches!(attempt.state, AttemptState::Pending | AttemptState::Uncertain) => {
                 self.reconcile_recovered(call, &record, &attempt).await;
                 if call.sid().is_none() {

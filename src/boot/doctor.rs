@@ -10,6 +10,7 @@ use crate::app::WallClock;
 use crate::carrier::CallFilter;
 use crate::config::{Config, Effective, TwilioConfig};
 use crate::domain::{AgentRef, AgentVendor};
+use crate::lists::ListName;
 use crate::protocol::agent::elevenlabs_readiness::{Severity, readiness};
 use crate::surfaces::cli::DoctorArgs;
 use crate::surfaces::cli::out::{Paint, line};
@@ -30,6 +31,7 @@ pub(super) async fn run(args: &DoctorArgs, settings: &Effective, paint: Paint) -
     let config = &settings.config;
     let mut findings = look_at_settings(config);
     findings.extend(look_at_store(config).await);
+    findings.extend(look_at_lists(config));
     if !args.offline {
         findings.extend(look_at_twilio(&config.carrier.twilio).await);
         findings.extend(look_at_elevenlabs(config).await);
@@ -123,6 +125,38 @@ async fn look_at_store(config: &Config) -> Vec<Finding> {
         Err(error) => Finding::Wrong(error.to_string()),
     });
     store.close().await;
+    findings
+}
+
+/// Reads every file of every do-not-call list and tells how old each list is.
+fn look_at_lists(config: &Config) -> Vec<Finding> {
+    let gate = match world::open_gate(config) {
+        Ok(gate) => gate,
+        Err(error) => return vec![Finding::Wrong(format!("{error:#}"))],
+    };
+    let Some(lists) = gate.lists() else { return Vec::new() };
+    let snapshot = lists.current();
+    let mut findings: Vec<_> = snapshot.verify().into_iter().map(Finding::Wrong).collect();
+    let Ok(entries) = snapshot.entries() else { return findings };
+    let today = WallClock::real().now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let max_days = i64::from(gate.tables().list_age.says.max_days);
+    let mut is_national_there = false;
+    for (list, entry) in entries {
+        is_national_there |= list == ListName::National;
+        let days = today.duration_since(entry.as_of).as_hours() / 24;
+        let text = format!("the do-not-call list {list} is of {}, {days} days old", entry.as_of);
+        findings.push(if days > max_days {
+            Finding::Wrong(format!("{text}, and {max_days} are allowed: import a current list (clearline dnc import)"))
+        } else {
+            Finding::Fine(text)
+        });
+    }
+    if !is_national_there {
+        findings.push(Finding::Note(
+            "no national do-not-call list was imported: sales calls without written consent are denied (FACT_UNKNOWN)"
+                .to_owned(),
+        ));
+    }
     findings
 }
 

@@ -1,30 +1,27 @@
 //! Commands that open the store or the tables directly, without a server: administration, what-if, emulators.
 
 use std::io::{BufRead as _, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use jiff::civil::Date;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{GateQuestion, WallClock, create_key};
 use crate::config::Config;
 use crate::domain::access::{Access, Role};
-use crate::domain::consent::OptOutChannel;
 use crate::domain::decision::{LineType, Voice};
-use crate::domain::{E164, Purpose, Secret};
+use crate::domain::{Purpose, Secret};
 use crate::emulators::elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfig};
-use crate::store::{Intent, OptOut, Store};
+use crate::store::Intent;
 use crate::surfaces::cli::calls::EXIT_DENIED;
 use crate::surfaces::cli::out::{Paint, line};
 use crate::surfaces::cli::{
-    CheckArgs, DncCommand, EmulateCommand, KeysCommand, LineTypeArg, PurposeArg, RoleArg, VoiceArg, When, explain,
+    CheckArgs, EmulateCommand, KeysCommand, LineTypeArg, PurposeArg, RoleArg, VoiceArg, When, explain,
 };
 
-use super::open_store::{OpenStore, number, operator};
+use super::open_store::{OpenStore, operator};
 use super::world;
 
 /// Asks the gate with what the store knows. The answer is recorded as an inquiry.
@@ -91,74 +88,6 @@ pub(super) fn check_jsonl(config: &Config) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if all_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-pub(super) async fn dnc(config: &Config, command: DncCommand, paint: Paint) -> anyhow::Result<ExitCode> {
-    let open = OpenStore::open(config).await?;
-    let now = WallClock::real().now();
-    match command {
-        DncCommand::Import { file, list, as_of } => {
-            let imported = import_list(&open.store, &file, &list, as_of).await;
-            open.close().await;
-            return imported;
-        }
-        DncCommand::Add { number: text, note } => {
-            let opt_out = OptOut { number: number(&text)?, channel: OptOutChannel::Cli, words: note, call_id: None };
-            open.store.record_opt_outs(vec![opt_out], &operator(), now).await?;
-            line("listed; the next decision about this number knows it");
-        }
-        DncCommand::Remove { number: text } => {
-            let removed = open.store.remove_from_dnc(&number(&text)?, "command line", &operator(), now).await?;
-            line(if removed { "taken off the list; withdrawn permissions stay withdrawn" } else { "was not listed" });
-        }
-        DncCommand::Show { number: text } => {
-            let history = open.store.dnc_history(&number(&text)?).await?;
-            line(if history.is_listed() {
-                paint.red("on the internal list")
-            } else {
-                paint.green("not on the internal list")
-            });
-            for entry in &history.entries {
-                let until =
-                    entry.removed.as_ref().map_or_else(String::new, |removal| format!(", removed {}", removal.at));
-                line(format!(
-                    "  listed {}{until}: {:?} by {} {}",
-                    entry.added_at, entry.channel, entry.added_by.name, entry.words
-                ));
-            }
-        }
-    }
-    open.close().await;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Imports a list. A bad line is named and does not poison the rest; a file without a good line is not a list.
-async fn import_list(store: &Store, file: &Path, list: &str, as_of: Date) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        list == "litigator",
-        "--list {list}: this version imports `litigator` only; national and state files come later"
-    );
-    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let (mut numbers, mut bad) = (Vec::new(), 0_usize);
-    for (place, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
-        if let Some(number) = listed_number(row) {
-            numbers.push(number);
-        } else {
-            bad += 1;
-            line(format!("line {}: not a number like 2015551234, 201,5551234 or +12015551234", place + 1));
-        }
-    }
-    anyhow::ensure!(!numbers.is_empty(), "{} holds no number: nothing was imported", file.display());
-    let source = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let imported = store.import_litigators(&source, as_of, numbers, WallClock::real().now()).await?;
-    line(format!("imported {} numbers of {as_of}; {bad} lines were left out", imported.numbers));
-    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// One row of a list file.
-fn listed_number(row: &str) -> Option<E164> {
-    let digits: String = row.trim().trim_start_matches("+1").chars().filter(|c| *c != ',').collect();
-    (digits.len() == 10).then(|| format!("+1{digits}").parse().ok()).flatten()
 }
 
 pub(super) async fn keys(config: &Config, command: KeysCommand, paint: Paint) -> anyhow::Result<ExitCode> {

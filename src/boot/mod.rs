@@ -1,6 +1,7 @@
 //! The composition root: the only place that reads the environment and builds the world. One function a kind of command.
 
 mod demo;
+mod dnc;
 mod doctor;
 mod ledger;
 mod local;
@@ -128,7 +129,7 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
         Command::Check(args) if args.jsonl => local::check_jsonl(config),
         Command::Check(args) if args.rules => rules::print(config, &args, paint),
         Command::Check(args) => local::check(config, &args, paint).await,
-        Command::Dnc(command) => local::dnc(config, command, paint).await,
+        Command::Dnc(command) => dnc::run(config, command, paint).await,
         Command::Outbound(command) => outbound::outbound(config, command, paint).await,
         Command::Leads(command) => records::leads(config, command, paint).await,
         Command::Consent(command) => records::consent(config, command, paint).await,

@@ -14,8 +14,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::error::{CarrierError, ClientError, Doubt};
+use crate::config::is_loopback;
 use crate::domain::{AccountSid, Secret};
 use crate::protocol::twilio::ErrorBody;
+use crate::telemetry::causes;
 
 /// Whose calls these are, and where.
 #[derive(Debug, Clone)]
@@ -237,22 +239,6 @@ struct Received {
 enum Outcome {
     Done(Answer),
     Busy { error: ErrorBody, retry_after: Option<Duration> },
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
-/// An error's causes without the outermost text, which holds the URL and with it numbers and ids.
-fn causes(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let texts: Vec<_> = causes.map(ToString::to_string).collect();
-    if texts.is_empty() { "no further details".to_owned() } else { texts.join(": ") }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod gate;
 pub mod next;
 pub mod opt_out;
+pub mod own_lists;
 pub mod place;
 pub mod profile;
 pub mod rules;

@@ -3,7 +3,7 @@
 //! Lines of one `group` are requests at the same moment: they are decided in order, and an allowed one holds the number
 //! and counts as an attempt for those that follow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -168,6 +168,7 @@ pub(super) fn read_facts(row: &Map<String, Value>, tables: &RuleTables) -> Resul
         national_dnc: fields.choice("ndnc", &YES_NO)?,
         state_dnc: fields.choice("state_dnc", &YES_NO)?,
         dnc_list_date: fields.parsed("dnc_list_date", "a date like 2026-11-20")?,
+        lists: Vec::new(),
         litigator: fields.choice("litigator", &YES_NO)?,
         reassigned: fields.choice("rnd", &REASSIGNED)?,
         relationships: read_relationship(&fields)?.into_iter().collect(),
@@ -176,6 +177,7 @@ pub(super) fn read_facts(row: &Map<String, Value>, tables: &RuleTables) -> Resul
         protected_line: flags.patient_room,
         emergencies: flags.emergencies,
         outbound_stopped: false,
+        why_unknown: BTreeMap::new(),
     };
     let at = fields.instant("call_time_utc")?.ok_or("`call_time_utc` is missing")?;
     Ok((facts, at))

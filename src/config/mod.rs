@@ -9,7 +9,7 @@ pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
     AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConfirmDials, ConfirmFallback,
     ElevenLabsConfig, LimitsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig,
-    SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig, is_loopback,
 };
 pub use transfers::{HouseNumber, TransfersConfig};
 

@@ -145,10 +145,31 @@ pub struct CallsConfig {
 #[serde(deny_unknown_fields)]
 pub struct ComplianceConfig {
     pub rules: String,
+    pub lists_directory: String,
     /// The gate's own type reads them (`compliance::profile`).
     pub choices: toml::Table,
     pub purposes: Vec<Purpose>,
     pub opt_out_key: String,
+    pub emergencies: Vec<String>,
+    pub scrub: ScrubConfig,
+}
+
+/// Questions to a scrubbing vendor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScrubConfig {
+    pub vendor: ScrubVendor,
+    pub api_url: String,
+    pub time_limit_ms: u64,
+    pub max_age_h: u32,
+    pub line_type: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrubVendor {
+    Off,
+    TwilioLookup,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -240,6 +261,7 @@ impl Config {
         url("carrier.twilio.api_url", &self.carrier.twilio.api_url, false);
         url("agents.elevenlabs.api_url", &self.agents.elevenlabs.api_url, false);
         url("agents.retell.api_url", &self.agents.retell.api_url, false);
+        url("compliance.scrub.api_url", &self.compliance.scrub.api_url, false);
         if self.server.public_url.contains(['?', '#', ' ']) || self.server.public_url.starts_with("HTTP") {
             problems.push(("server.public_url", "must be a URL without query, fragment or blanks".to_owned()));
         }
@@ -264,6 +286,7 @@ impl Config {
         }
         problems.extend(self.limits.problems());
         problems.extend(self.mcp.oauth.problems());
+        problems.extend(self.compliance.scrub.problems());
         if !RING_TIMEOUT_S.contains(&self.carrier.twilio.ring_timeout_s) {
             problems.push((
                 "carrier.twilio.ring_timeout_s",
@@ -358,6 +381,32 @@ impl LimitsConfig {
             .into_iter()
             .filter(|(_, amount)| !(amount.is_finite() && *amount >= 0.0))
             .map(|(key, _)| (key, "must be 0 or more".to_owned()))
+    }
+}
+
+impl ScrubConfig {
+    /// No answer counts for longer, whoever gave it: carriers report to the Reassigned Numbers Database every month.
+    pub const LONGEST_AGE_H: u32 = 31 * 24;
+
+    fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if !(1..=Self::LONGEST_AGE_H).contains(&self.max_age_h) {
+            problems.push(("compliance.scrub.max_age_h", "must be 1 to 744, which is 31 days".to_owned()));
+        }
+        if !(100..=30_000).contains(&self.time_limit_ms) {
+            problems.push(("compliance.scrub.time_limit_ms", "must be 100 to 30000".to_owned()));
+        }
+        problems
+    }
+}
+
+/// Whether this address is on this machine, where no proxy may stand in between.
+pub fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

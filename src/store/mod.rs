@@ -55,7 +55,9 @@ pub use leads::LeadFilter;
 pub use ledger::{DecisionFilter, DecisionSubject, Head, Intent, LedgerFault, LedgerFaultKind, RecordedDecision};
 pub use litigators::LitigatorList;
 pub use memories::{MEMORIES_MAX, Memory};
-pub use number_facts::{DncAnswer, LineTypeAnswer, ReassignedAnswer, Reassignment, Relationship, RelationshipKind};
+pub use number_facts::{
+    DncAnswer, LineTypeAnswer, NumberRecord, ReassignedAnswer, Reassignment, Relationship, RelationshipKind,
+};
 pub use operator_log::{ActionFilter, OperatorAction};
 pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
 pub use reservations::{Decided, GateRequest, LEASE, SlotRecord};

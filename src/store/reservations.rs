@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_a_call_frees_its_number_and_the_attempt_counts_for_31_days() {
+    async fn the_end_of_a_call_frees_its_number_and_the_attempt_is_seen_for_367_days() {
         let store = store().await;
         begun(&store, 1, 0).await;
         store.settle_attempt(attempt_id(1), Settlement::Accepted(CallSid::new("CA1")), at(1)).await.unwrap();
@@ -410,8 +410,8 @@ mod tests {
         assert_eq!(store.attempts_of(call_id(1)).await.unwrap()[0].finished_at, Some(at(60)), "the first end stands");
 
         let days = |n: i64| n * 86_400;
-        assert_eq!(gathered(&store, gate_request(TO), days(31) - 1).await.attempts, [at(0)]);
-        assert_eq!(gathered(&store, gate_request(TO), days(31)).await.attempts, []);
+        assert_eq!(gathered(&store, gate_request(TO), days(367) - 1).await.attempts, [at(0)]);
+        assert_eq!(gathered(&store, gate_request(TO), days(367)).await.attempts, []);
     }
 
     #[tokio::test]

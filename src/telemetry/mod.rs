@@ -15,6 +15,13 @@ pub mod fields {
     pub const DECISION_ID: &str = "decision.id";
 }
 
+/// An error's causes without the outermost text, which in HTTP clients holds the URL and with it numbers and ids.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    if texts.is_empty() { "no further details".to_owned() } else { texts.join(": ") }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

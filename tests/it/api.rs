@@ -51,6 +51,12 @@ impl Api {
         self.send(self.http.post(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// The same for a server that may vanish: none where no whole answer came.
+    pub(super) async fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        self.try_send(request).await.ok()
+    }
+
     /// The first event of this kind of a call, past or to come.
     pub(super) async fn event_of(&self, call_id: &str, kind: &str) -> Value {
         let is_it = |entry: &Value| entry["call_id"] == call_id && entry["event"]["type"] == kind;
@@ -76,13 +82,17 @@ impl Api {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        self.try_send(request).await.unwrap()
+    }
+
+    async fn try_send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
         let request = if self.key.is_empty() { request } else { request.bearer_auth(&self.key) };
-        let answer = soon("an answer of the server", request.send()).await.unwrap();
+        let answer = soon("an answer of the server", request.send()).await?;
         let status = answer.status().as_u16();
         let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let content_type = header("content-type").unwrap_or_default();
-        let text = answer.text().await.unwrap();
-        Answer { status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = answer.text().await?;
+        Ok(Answer { status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
     /// The first entry of the journal that fits, past or to come.

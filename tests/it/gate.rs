@@ -96,11 +96,16 @@ impl Drop for Morning {
 
 impl Morning {
     async fn start() -> Self {
-        Self::start_paced(100.0).await
+        Self::start_with("", 100.0).await
     }
 
     /// With an account that may start so many calls a second.
     pub(super) async fn start_paced(calls_per_second: f64) -> Self {
+        Self::start_with("", calls_per_second).await
+    }
+
+    /// `own` are settings of the test's own; TWILIO in them stands for the emulated Twilio's address.
+    pub(super) async fn start_with(own: &str, calls_per_second: f64) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("it-{}", Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).unwrap();
         let store_url = format!("sqlite://{}", folder.join("store.sqlite3").display());
@@ -126,7 +131,9 @@ impl Morning {
             default = "elevenlabs:agent_echo"
             [agents.elevenlabs]
             api_url = "{agents}"
-            "#
+            {own}
+            "#,
+            own = own.replace("TWILIO", &twilio),
         );
         let config = Effective::from_layers(vec![Layer::from_file("tests", &text).unwrap()]).unwrap().config;
         let server = boot::Server::start(config, clock).await.unwrap();
@@ -144,12 +151,18 @@ impl Morning {
         Settings::in_folder(&self.folder, &self.vendors, &[])
     }
 
-    /// Somebody gave written permission, and the number still is theirs.
-    pub(super) async fn permit(&self, number: &str) {
+    /// Somebody gave written permission.
+    pub(super) async fn consent(&self, number: &str) {
         let consent = json!({"number": number, "kind": "written", "scope": ["telemarketing"],
             "given_at": "2026-09-21T18:30:00Z", "evidence": {"method": "web_form", "text": "You may call me."}});
         let recorded = self.api.post("/api/v1/consents", &consent).await;
         assert_eq!(recorded.status, 201, "{}", recorded.body);
+        self.vendors.seat(number, "silent for 200ms\nhang up").await;
+    }
+
+    /// Somebody gave written permission, and the number still is theirs.
+    pub(super) async fn permit(&self, number: &str) {
+        self.consent(number).await;
         let answer = ReassignedAnswer {
             consent_date: date(2026, 9, 21),
             answer: Reassignment::No,
@@ -157,11 +170,10 @@ impl Morning {
             source: "tests".to_owned(),
         };
         self.server.app.store.record_reassigned_answer(&e164(number), answer).await.unwrap();
-        self.vendors.seat(number, "silent for 200ms\nhang up").await;
     }
 
     /// The books: every dial that the carrier took has one attempt, whose decision said yes; and no attempt is without a dial.
-    async fn check_books(&self, numbers: &[&str]) {
+    pub(super) async fn check_books(&self, numbers: &[&str]) {
         let store = &self.server.app.store;
         let log = self.vendors.twilio.log().since(0);
         let dialled: Vec<_> = log.iter().filter(|entry| entry.event == "call_created").collect();
@@ -186,7 +198,7 @@ impl Morning {
     }
 }
 
-fn e164(number: &str) -> E164 {
+pub(super) fn e164(number: &str) -> E164 {
     number.parse().unwrap()
 }
 

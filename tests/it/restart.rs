@@ -8,7 +8,7 @@ use super::server::{Server, Settings};
 use super::vendors::Vendors;
 
 /// A server behind a proxy, which keeps its address over restarts as in the world.
-async fn stage(vendors: &Vendors, own: &[(&str, &str)]) -> (Proxy, Server) {
+pub(super) async fn stage(vendors: &Vendors, own: &[(&str, &str)]) -> (Proxy, Server) {
     let proxy = Proxy::start().await;
     let own: Vec<_> = own.iter().copied().chain([("SERVER__PUBLIC_URL", proxy.base.as_str())]).collect();
     let server = Server::start_with(Settings::new(vendors, &own)).await;
@@ -18,7 +18,7 @@ async fn stage(vendors: &Vendors, own: &[(&str, &str)]) -> (Proxy, Server) {
 }
 
 /// The server dies; the carrier's requests wait at the proxy.
-fn kill(proxy: &Proxy, server: &mut Server) {
+pub(super) fn kill(proxy: &Proxy, server: &mut Server) {
     proxy.lead_to(None);
     server.kill();
 }

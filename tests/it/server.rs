@@ -64,6 +64,11 @@ impl Settings {
         self.folder.join(name)
     }
 
+    /// Where the database is, and the lists.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where the server's database is.
     pub(super) fn store_url(&self) -> String {
         store_in(&self.folder)
@@ -137,6 +142,13 @@ impl Server {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Changes a setting for the next start.
+    pub(super) fn set(&mut self, key: &str, text: &str) {
+        let key = format!("CLEARLINE__{key}");
+        self.settings.pairs.retain(|(name, _)| *name != key);
+        self.settings.pairs.push((key, text.to_owned()));
     }
 
     /// The server is gone at once, with everything it had not written down.

@@ -59,6 +59,16 @@ impl Vendors {
         self.tell_twilio("phones", &json!({"number": number, "script": script})).await;
     }
 
+    /// What Twilio Lookup knows of a number.
+    pub(super) async fn know(&self, record: Value) {
+        self.tell_twilio("lookups", &record).await;
+    }
+
+    /// How often Twilio Lookup was asked.
+    pub(super) fn lookups(&self) -> usize {
+        self.twilio.log().since(0).iter().filter(|entry| entry.event == "lookup").count()
+    }
+
     pub(super) async fn break_twilio(&self, faults: Value) {
         self.tell_twilio("faults", &faults).await;
     }
@@ -91,6 +101,15 @@ impl Vendors {
     pub(super) async fn heard(&self, sid: &str) -> Vec<u8> {
         let url = format!("{}/_emulator/calls/{sid}/heard", self.twilio.base_url());
         self.http.get(url).send().await.unwrap().bytes().await.unwrap().to_vec()
+    }
+
+    /// A call that some server asked the carrier for, long ago. Returns Twilio's id of it.
+    pub(super) async fn dial(&self, to: &str) -> String {
+        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT}/Calls.json", self.twilio.base_url());
+        let form = [("To", to), ("From", OFFICE), ("Url", "http://127.0.0.1:1/webhooks/voice")];
+        let request = self.http.post(url).basic_auth(ACCOUNT, Some(AUTH_TOKEN)).form(&form);
+        let call: Value = serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
+        call["sid"].as_str().unwrap_or_else(|| panic!("{call}")).to_owned()
     }
 
     /// The carrier ends a call, as when the other side hangs up.

@@ -31,7 +31,7 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
     }
     for code in &case.consent.failures {
         match code {
-            ReasonCode::FactUnknown => findings.unknown("consent_at", citation),
+            ReasonCode::FactUnknown => findings.unknown(case, "consent_at", citation),
             code => findings.deny(*code, citation, describe(*code)),
         }
     }

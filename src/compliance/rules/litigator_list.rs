@@ -17,6 +17,6 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
     match case.facts.litigator {
         Some(false) => {}
         Some(true) => findings.deny(ReasonCode::LitigatorList, CITATION, "This number is on a list of litigators."),
-        None => findings.unknown("litigator", CITATION),
+        None => findings.unknown(case, "litigator", CITATION),
     }
 }

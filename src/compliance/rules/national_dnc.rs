@@ -2,6 +2,7 @@
 
 use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
+use crate::compliance::facts::ListFact;
 use crate::domain::ReasonCode;
 
 pub(super) const RULE: Rule =
@@ -21,6 +22,9 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
             "This number is on the National Do Not Call Registry, and neither written consent nor a live business relationship \
              lifts it.",
         ),
-        None => findings.unknown("ndnc", CITATION),
+        None => {
+            let national = case.facts.lists.iter().filter(|list| list.list == "national");
+            findings.unknown_from_lists(case, "ndnc", CITATION, national.filter_map(ListFact::gap));
+        }
     }
 }

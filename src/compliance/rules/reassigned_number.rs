@@ -26,6 +26,6 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
                 Response::Deny => findings.deny(ReasonCode::ReassignedNumber, CITATION, message),
             }
         }
-        None => findings.unknown("rnd", CITATION),
+        None => findings.unknown(case, "rnd", CITATION),
     }
 }

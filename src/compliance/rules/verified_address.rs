@@ -12,6 +12,6 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if let Some(fact) = case.unknown_address {
-        findings.unknown(fact, "47 CFR 64.1200(c)(1): the called party's location");
+        findings.unknown(case, fact, "47 CFR 64.1200(c)(1): the called party's location");
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lookups::LookupFault;
+
 /// Faults of the Twilio emulator. Switches stay until they are set again; counters say how many more times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,6 +36,8 @@ pub struct TwilioFaults {
     pub stop_reading_after_ms: Option<u64>,
     /// The next stream sends a message that is not JSON, and a binary one.
     pub garbage_after_ms: Option<u64>,
+    /// What is wrong with every lookup of a number.
+    pub lookups: Option<LookupFault>,
 }
 
 /// What goes wrong on one stream.

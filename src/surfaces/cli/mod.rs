@@ -287,16 +287,8 @@ pub struct CheckArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum DncCommand {
-    /// Import a list as its publisher ships it: one number a line, `2015551234`, `201,5551234` or `+12015551234`
-    Import {
-        file: PathBuf,
-        /// litigator (national and state:XX are not built yet)
-        #[arg(long)]
-        list: String,
-        /// The day that the list is of (YYYY-MM-DD)
-        #[arg(long)]
-        as_of: Date,
-    },
+    /// Import a list as its publisher ships it (text or zip); binds the next decision
+    Import(DncImportArgs),
     /// Put a number on the internal list; binds the next decision
     Add {
         number: String,
@@ -308,6 +300,31 @@ pub enum DncCommand {
     Remove { number: String },
     /// Say what the lists know of a number
     Show { number: String },
+}
+
+#[derive(Debug, Args)]
+pub struct DncImportArgs {
+    /// One list in one file or more: a number a line, `2015551234`, `201,5551234` or `+12015551234`
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// national, state:XX or litigator
+    #[arg(long)]
+    pub list: String,
+    /// The day that the list is of (YYYY-MM-DD)
+    #[arg(long)]
+    pub as_of: Date,
+    /// Whether the files are the full list or changes to it; default: changes where the first line says A or D
+    #[arg(long)]
+    pub kind: Option<ListKindArg>,
+    /// What a full list covers, `all` or `212,646,…`; default: national what occurs in it, state:XX all
+    #[arg(long, value_name = "CODES")]
+    pub area_codes: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ListKindArg {
+    Full,
+    Changes,
 }
 
 #[derive(Debug, Subcommand)]
