@@ -330,6 +330,12 @@ pub enum Door {
     System,
 }
 
+impl Door {
+    /// Every door. The integration tests show for each of them that nothing is dialled behind the gate's back.
+    pub const ALL: [Self; 8] =
+        [Self::Carrier, Self::Agent, Self::Api, Self::Mcp, Self::Cli, Self::Console, Self::Demo, Self::System];
+}
+
 /// What is done with a recording of a live call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -390,12 +396,6 @@ pub enum MessageKind {
     Context,
     /// Answered as if the caller had said it.
     UserMessage,
-}
-
-impl Door {
-    /// Every door. The integration tests show for each of them that nothing is dialled behind the gate's back.
-    pub const ALL: [Self; 8] =
-        [Self::Carrier, Self::Agent, Self::Api, Self::Mcp, Self::Cli, Self::Console, Self::Demo, Self::System];
 }
 
 /// Why a media stream ended.
