@@ -15,6 +15,8 @@ pub mod telemetry;
 pub mod agents;
 pub mod carrier;
 pub mod emulators;
+pub mod lists;
+pub mod scrub;
 pub mod store;
 
 // 3. The data plane, the hot path.

@@ -1,18 +1,21 @@
 //! The `ElevenLabs` API: opens conversations, and manages agents and voices.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use reqwest::{Method, StatusCode};
+use rustls_platform_verifier::ConfigVerifierExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 use url::Url;
 
 use crate::domain::Secret;
@@ -57,6 +60,20 @@ impl Default for Limits {
     }
 }
 
+/// A text on its way to being spoken.
+#[derive(Debug)]
+pub struct Speech {
+    response: reqwest::Response,
+    client: ElevenLabsClient,
+}
+
+impl Speech {
+    /// The next piece of the audio, µ-law at 8 kHz; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, AgentError> {
+        self.response.chunk().await.map_err(|error| self.client.transport(&error))
+    }
+}
+
 /// A client of one account, or of public agents only where there is no key.
 #[derive(Debug, Clone)]
 pub struct ElevenLabsClient {
@@ -64,6 +81,9 @@ pub struct ElevenLabsClient {
     api: Url,
     has_key: bool,
     limits: Limits,
+    /// For the sockets: trusts whom the REST requests trust (the system's certificates), and is shared by all calls, so that their
+    /// handshakes are resumed ones.
+    tls: Arc<rustls::ClientConfig>,
 }
 
 impl ElevenLabsClient {
@@ -85,6 +105,8 @@ impl ElevenLabsClient {
             value.set_sensitive(true);
             headers.insert("xi-api-key", value);
         }
+        let unreachable = |reason| AgentError::Unreachable { host: host_of(&api), reason };
+        let tls = rustls::ClientConfig::with_platform_verifier().map_err(|error| unreachable(error.to_string()))?;
         let http = reqwest::Client::builder()
             .default_headers(headers)
             .timeout(limits.request)
@@ -94,8 +116,8 @@ impl ElevenLabsClient {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
-            .map_err(|error| AgentError::Unreachable { host: host_of(&api), reason: innermost(&error) })?;
-        Ok(Self { http, api, has_key: key.is_some(), limits })
+            .map_err(|error| unreachable(innermost(&error)))?;
+        Ok(Self { http, api, has_key: key.is_some(), limits, tls: Arc::new(tls) })
     }
 
     /// Opens a conversation's socket: by a signed URL where there is a key, else as a public agent.
@@ -148,6 +170,30 @@ impl ElevenLabsClient {
         self.read(&["v1", "voices", voice_id], &()).await
     }
 
+    /// The voice that an agent speaks with.
+    pub async fn voice_of(&self, agent_id: &str) -> Result<String, AgentError> {
+        let agent = self.fetch_agent(agent_id).await?;
+        let voice = agent.pointer("/conversation_config/tts/voice_id").and_then(Value::as_str);
+        voice.map(str::to_owned).ok_or_else(|| self.unexpected("the agent has no voice"))
+    }
+
+    /// Has a text spoken. The audio comes as it is made, µ-law at 8 kHz.
+    pub async fn speak(&self, voice_id: &str, model: &str, text: &str) -> Result<Speech, AgentError> {
+        self.key_given()?;
+        let request = self
+            .http
+            .post(self.url(&["v1", "text-to-speech", voice_id, "stream"]))
+            .query(&[("output_format", "ulaw_8000")])
+            .json(&json!({"text": text, "model_id": model}));
+        let response = request.send().await.map_err(|error| self.transport(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Speech { response, client: self.clone() });
+        }
+        let body = response.bytes().await.map_err(|error| self.transport(&error))?;
+        Err(AgentError::Api { status: status.as_u16(), body: ErrorBody::parse(&body) })
+    }
+
     /// The record of a conversation. Its transcript is complete some time after the call only: see its status.
     pub async fn fetch_conversation(&self, conversation_id: &str) -> Result<ConversationRecord, AgentError> {
         let answer = self.read_bytes(&["v1", "convai", "conversations", conversation_id], &()).await?;
@@ -167,7 +213,8 @@ impl ElevenLabsClient {
             .max_message_size(Some(MESSAGE_LIMIT))
             .max_frame_size(Some(MESSAGE_LIMIT));
         let disable_nagle = true;
-        match connect_async_with_config(request, Some(config), disable_nagle).await {
+        let connector = Connector::Rustls(Arc::clone(&self.tls));
+        match connect_async_tls_with_config(request, Some(config), disable_nagle, Some(connector)).await {
             Ok((socket, _)) => Ok(socket),
             Err(tungstenite::Error::Http(answer)) => {
                 let body = answer.body().as_deref().unwrap_or_default();
@@ -291,12 +338,10 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use axum::Router;
-    use axum::body::Bytes;
     use axum::extract::State;
     use axum::http::{Request, Response};
     use bytes::BytesMut;
     use futures_util::{SinkExt as _, StreamExt as _};
-    use serde_json::json;
     use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
     use tokio::sync::oneshot;

@@ -7,10 +7,24 @@ use std::time::Duration;
 use crate::domain::event::{Actor, Created, Door};
 use crate::domain::{AgentRef, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party, Purpose};
 use crate::protocol::twilio::rest::{RecordingChannels, RecordingRequest};
-use crate::protocol::twilio::twiml::{Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, render};
+use crate::protocol::twilio::twiml::{
+    Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, Voicemail, render,
+};
 
 use super::live_calls::{LiveCall, Next, token_deadline};
 use super::{App, JournalFull, ids};
+
+/// What a call gets that nobody takes.
+const REJECT: Reject = Reject { reason: RejectReason::Rejected };
+
+/// What a webhook of an inbound call is about.
+enum Inbound {
+    New(Arc<LiveCall>),
+    /// A call that another delivery of the webhook has made.
+    Live(Arc<LiveCall>),
+    /// A call that is over, and the document for it.
+    Over(String),
+}
 
 /// How often a broken stream is taken up again within one call.
 const RESUME_LIMIT: u32 = 3;
@@ -34,11 +48,8 @@ impl App {
         if let Some(call) = self.live.by_sid(&order.call_sid) {
             return Ok(self.connect_document(&call).await);
         }
-        match self.store.call_by_sid(&order.call_sid).await {
-            // A replay for a call that is over: it gets no new life, and no new token.
-            Ok(Some(_)) => return Ok(render(&HangUp)),
-            Ok(None) => {}
-            Err(error) => tracing::error!(call.sid = %order.call_sid, %error, "a call could not be looked up"),
+        if let Some(document) = self.document_of_known(&order.call_sid).await {
+            return Ok(document);
         }
         if self.drain.is_cancelled() {
             return Ok(self.apology_document());
@@ -48,11 +59,27 @@ impl App {
             tracing::warn!(call.sid = %order.call_sid, "no agent answers this number: set agents.default or agents.routes");
             return self.reject(order.call_sid, order.from, order.to).await;
         };
-        let call = self.create_inbound(&order.call_sid, order.from, order.to, agent).await?;
-        if call.sid() == Some(&order.call_sid) {
-            self.warm_agent(&call);
+        match self.create_inbound(&order.call_sid, order.from, order.to, agent, None).await? {
+            Inbound::New(call) => {
+                self.warm_agent(&call);
+                Ok(self.connect_document(&call).await)
+            }
+            Inbound::Live(call) => Ok(self.connect_document(&call).await),
+            Inbound::Over(document) => Ok(document),
         }
-        Ok(self.connect_document(&call).await)
+    }
+
+    /// What a replay gets for a call that is over: no new life, and no new token.
+    async fn document_of_known(&self, call_sid: &CallSid) -> Option<String> {
+        match self.store.call_by_sid(call_sid).await {
+            Ok(Some(known)) if known.disposition == Some(Disposition::Rejected) => Some(render(&REJECT)),
+            Ok(Some(_)) => Some(render(&HangUp)),
+            Ok(None) => None,
+            Err(error) => {
+                tracing::error!(call.sid = %call_sid, %error, "a call could not be looked up");
+                None
+            }
+        }
     }
 
     /// One of our own calls was picked up. `None` when we know no such call.
@@ -70,24 +97,39 @@ impl App {
     }
 
     /// What was planned to come next; none where the call is to go on.
-    fn planned_document(&self, next: &Next) -> Option<String> {
+    pub(super) fn planned_document(&self, next: &Next) -> Option<String> {
         match next {
             Next::Reconnect => None,
             Next::HangUp => Some(render(&HangUp)),
             Next::Apologise => Some(self.apology_document()),
             Next::Goodbye(text) => Some(render(&Goodbye { say: Say::plainly(text) })),
+            Next::Message(text) => Some(render(&Voicemail { say: Say::plainly(text) })),
         }
     }
 
     /// The carrier's id of a call is known, from the answer to our request or from a webhook that was faster.
     pub(super) fn adopt(&self, call: &LiveCall, call_sid: &CallSid) {
-        if !call.is_over() && call.record().call_sid.is_none() {
-            let _ = self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() });
+        if call.is_over() || !call.accepted.make() {
+            return;
+        }
+        if self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() }).is_err() {
+            call.accepted.give_back();
         }
     }
 
-    /// The stream of a call ended and the carrier asks what comes now.
-    pub async fn resume(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
+    /// The stream of a call ended and the carrier asks what comes now. A repetition of the same `delivery` is told the same.
+    pub async fn resume(self: &Arc<Self>, call: &Arc<LiveCall>, delivery: Option<String>) -> String {
+        if let Some(document) = delivery.as_deref().and_then(|delivery| call.resumed_with(delivery)) {
+            return document;
+        }
+        let document = self.document_after_stream(call).await;
+        if let Some(delivery) = delivery {
+            call.keep_resumed(delivery, document.clone());
+        }
+        document
+    }
+
+    async fn document_after_stream(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
         if tokio::time::timeout(BOOKS_CLOSE_LIMIT, call.stream_closed()).await.is_err() {
             tracing::warn!(call.id = %call.id, "the carrier left a stream that is still open here");
         }
@@ -102,6 +144,15 @@ impl App {
             return self.apology_document();
         }
         tracing::info!(call.id = %call.id, "the stream broke, taking it up again");
+        let so_far = self.conversation_so_far(call).await;
+        if !so_far.is_empty() {
+            call.leave_note(format!("The line broke and is back. Go on where you were. {so_far}"));
+        }
+        self.come_back(call)
+    }
+
+    /// The document that connects the call with an agent once more.
+    pub(super) fn come_back(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
         self.warm_agent(call);
         self.stream_document(call, None)
     }
@@ -116,7 +167,8 @@ impl App {
         from: Party,
         to: Party,
         agent: AgentRef,
-    ) -> Result<Arc<LiveCall>, JournalFull> {
+        document: Option<String>,
+    ) -> Result<Inbound, JournalFull> {
         let now = self.clock.now();
         let created = Created {
             direction: Direction::Inbound,
@@ -129,22 +181,31 @@ impl App {
             requested_by: Actor::new(Door::Carrier, "twilio"),
         };
         let call = self.live.insert(Call::new(ids::call(now), now, &created));
+        if let Some(document) = document {
+            call.document(|| document);
+        }
         if !self.live.bind(call_sid, &call) {
             // Two deliveries of the same webhook at once: the other one is the call.
             self.live.remove(&call);
-            return self.live.by_sid(call_sid).ok_or(JournalFull);
+            return self.live.by_sid(call_sid).map(Inbound::Live).ok_or(JournalFull);
+        }
+        // The other one may also have come to its end since we looked. It stood in the store before it left the live calls, so
+        // now that the id is ours the store tells for certain.
+        if let Some(document) = self.document_of_known(call_sid).await {
+            self.live.remove(&call);
+            return Ok(Inbound::Over(document));
         }
         self.metrics.call_started(Direction::Inbound);
         if let Err(error) = self.write_inbound(&call, created, call_sid).await {
             self.finish_call(&call, Disposition::Failed, &error.to_string()).await;
             return Err(error);
         }
-        Ok(call)
+        Ok(Inbound::New(call))
     }
 
     async fn write_inbound(&self, call: &LiveCall, created: Created, call_sid: &CallSid) -> Result<(), JournalFull> {
         self.journal.record_durably(call.id, CallEvent::Created(created)).await?;
-        self.journal.record(call.id, CallEvent::CarrierAccepted { call_sid: call_sid.clone() })?;
+        self.adopt(call, call_sid);
         call.advance_status(CallStatus::Ringing);
         let (sequence, sip_code, duration_s) = (None, None, None);
         let ringing = CallEvent::CarrierStatus { status: CallStatus::Ringing, sequence, sip_code, duration_s };
@@ -154,9 +215,15 @@ impl App {
     /// An inbound call that nobody takes is written down too.
     async fn reject(self: &Arc<Self>, call_sid: CallSid, from: Party, to: Party) -> Result<String, JournalFull> {
         let nobody = AgentRef { vendor: crate::domain::AgentVendor::ElevenLabs, id: "none".to_owned() };
-        let call = self.create_inbound(&call_sid, from, to, nobody).await?;
-        self.finish_call(&call, Disposition::Rejected, "no agent answers this number").await;
-        Ok(render(&Reject { reason: RejectReason::Rejected }))
+        let document = render(&REJECT);
+        match self.create_inbound(&call_sid, from, to, nobody, Some(document.clone())).await? {
+            Inbound::New(call) => {
+                self.finish_call(&call, Disposition::Rejected, "no agent answers this number").await;
+                Ok(document)
+            }
+            Inbound::Live(call) => Ok(self.connect_document(&call).await),
+            Inbound::Over(document) => Ok(document),
+        }
     }
 
     /// The call's first document: made once, repeated on a replay.

@@ -103,7 +103,7 @@ impl App {
                 }
             }
             // The far side hung up, or we replaced the document: the carrier will say.
-            StreamEnd::CarrierStop | StreamEnd::CarrierClosed => {}
+            StreamEnd::CarrierStop | StreamEnd::CarrierClosed | StreamEnd::ServerLost => {}
         }
         let (app, call) = (Arc::clone(self), Arc::clone(call));
         self.tracker.spawn(async move { app.confirm_end(&call).await });
@@ -120,8 +120,11 @@ impl App {
                 () = self.shutdown.cancelled() => return,
                 () = tokio::time::sleep(Duration::from_secs(wait_s)) => {}
             }
-            if call.record().streams > streams {
-                // The stream was taken up again; its end has a watch of its own.
+            let record = call.record();
+            let speaks_on = matches!(call.next_document(), Next::Message(_));
+            if record.streams > streams || record.transfer.is_some() || speaks_on {
+                // The stream was taken up again and its end has a watch of its own; or the call went on with somebody else, or with
+                // a message that takes its time.
                 return;
             }
             match self.ask_carrier(call).await {
@@ -132,7 +135,7 @@ impl App {
                 _ => {}
             }
         }
-        // The record may count a stream as open that a crash cut off, so the lane is asked instead.
+        // A stream that has just been opened may not be in the record yet, so the lane is asked too.
         if call.commands().is_none() && call.record().streams == streams {
             self.end_at_carrier(call).await;
             let disposition = call.ending_as().unwrap_or(Disposition::Completed);

@@ -4,22 +4,30 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 
-use crate::compliance::disclosure::{Disclosures, Language, Opening};
-use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Reassigned, Relationship, RelationshipKind};
-use crate::compliance::gate::evaluate;
+use crate::compliance::disclosure::{self, Disclosures, Language, Opening, VoicemailError};
+use crate::compliance::evidence;
+use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Relationship, RelationshipKind};
 use crate::compliance::opt_out::OptOutPhrases;
 use crate::compliance::place::StateCode;
 use crate::compliance::profile::Profile;
 use crate::compliance::tables::RuleTables;
-use crate::config::{ComplianceConfig, SellerConfig};
-use crate::domain::consent::ConsentKind;
+use crate::config::{ComplianceConfig, ScrubConfig, SellerConfig};
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::Actor;
-use crate::domain::{Decision, DecisionId, E164, LeadId, Party, Purpose};
-use crate::store::{self, Decided, GateRequest, Intent, Reassignment, Store, StoreError, StoredFacts};
+use crate::domain::{CallId, Decision, DecisionId, E164, LeadId, Party, Purpose};
+use crate::lists::{ListAnswer, Lists};
+use crate::scrub::ScrubClient;
+use crate::store::{self, Decided, GateRequest, Intent, Store, StoreError, StoredFacts};
 
-use super::{App, PlaceCall};
+use super::inputs::inputs;
+use super::scrub_number::{Scrubbing, held_since};
+use super::{App, PlaceCall, list_facts};
+
+/// What to do where no vendor is asked.
+const NOT_ON_RECORD: &str = "No answer of the Reassigned Numbers Database that still counts is on record: set compliance.scrub.vendor, or \
+                             record one with `clearline consent add --rnd-checked`";
 
 /// The rules and choices under which this server decides.
 #[derive(Debug, Clone)]
@@ -28,7 +36,14 @@ pub struct Gate {
     profile: Arc<Profile>,
     disclosures: Arc<Disclosures>,
     phrases: Arc<OptOutPhrases>,
+    /// The texts of the tables are in the store before the first decision under them. A gate decides for one store.
+    rules_are_kept: Arc<OnceCell<()>>,
     seller: Arc<str>,
+    /// States under a declared emergency, by the operator's word.
+    emergencies: Arc<[StateCode]>,
+    scrubbing: Arc<Scrubbing>,
+    /// None where the store is in memory and no folder is set.
+    lists: Option<Arc<Lists>>,
 }
 
 /// A question to the gate.
@@ -41,6 +56,8 @@ pub struct GateQuestion {
     /// What the asker knows of the line; else what the store knows, else mobile.
     pub line_type: Option<LineType>,
     pub lead_id: Option<LeadId>,
+    /// The call that it is asked for.
+    pub call_id: Option<CallId>,
     /// Another instant than now, for inquiries.
     pub at: Option<Timestamp>,
     pub actor: Actor,
@@ -49,7 +66,16 @@ pub struct GateQuestion {
 impl GateQuestion {
     /// An artificial voice, now, of a number of which nothing else is said.
     pub fn about(number: impl Into<String>, purpose: Purpose, actor: Actor) -> Self {
-        Self { number: number.into(), purpose, voice: Voice::Ai, line_type: None, lead_id: None, at: None, actor }
+        Self {
+            number: number.into(),
+            purpose,
+            voice: Voice::Ai,
+            line_type: None,
+            lead_id: None,
+            call_id: None,
+            at: None,
+            actor,
+        }
     }
 }
 
@@ -66,20 +92,37 @@ impl Gate {
         compliance: &ComplianceConfig,
         seller: &SellerConfig,
         own_rules: Option<(&str, &str)>,
+        lists: Option<Lists>,
     ) -> anyhow::Result<Self> {
         let tables = match own_rules {
             Some((path, text)) => RuleTables::with_operator_file(text)
-                .with_context(|| format!("the rules file {path} (compliance.rules_file) is not valid"))?,
+                .with_context(|| format!("the rules file {path} (compliance.rules) is not valid"))?,
             None => RuleTables::shipped().context("the rule tables of this program are not valid")?,
         };
         let profile: Profile = compliance.choices.clone().try_into().context("compliance.choices")?;
+        let mut emergencies = Vec::with_capacity(compliance.emergencies.len());
+        for text in &compliance.emergencies {
+            let code = text.parse().ok().filter(|code| tables.state(*code).is_some());
+            emergencies.push(code.with_context(|| format!("compliance.emergencies: `{text}` is no state like NY"))?);
+        }
         Ok(Self {
             tables: Arc::new(tables),
             profile: Arc::new(profile),
             disclosures: Arc::new(Disclosures::shipped().context("the disclosures of this program are not valid")?),
             phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
+            rules_are_kept: Arc::default(),
             seller: seller.name.as_str().into(),
+            emergencies: emergencies.into(),
+            scrubbing: Arc::new(Scrubbing::new(&compliance.scrub, None)),
+            lists: lists.map(Arc::new),
         })
+    }
+
+    /// The same with a vendor that is asked about reassigned numbers before a decision.
+    #[must_use]
+    pub fn with_vendor(mut self, settings: &ScrubConfig, vendor: ScrubClient) -> Self {
+        self.scrubbing = Arc::new(Scrubbing::new(settings, Some(vendor)));
+        self
     }
 
     /// Version and hash of the rules.
@@ -89,6 +132,15 @@ impl Gate {
 
     pub fn tables(&self) -> &RuleTables {
         &self.tables
+    }
+
+    pub fn disclosures(&self) -> &Disclosures {
+        &self.disclosures
+    }
+
+    /// The do-not-call lists on disk.
+    pub fn lists(&self) -> Option<&Lists> {
+        self.lists.as_deref()
     }
 
     pub fn profile(&self) -> &Profile {
@@ -103,8 +155,7 @@ impl Gate {
         callback: Option<&E164>,
         recorded: bool,
     ) -> String {
-        let states: Vec<StateCode> =
-            decision.into_iter().flat_map(|d| &d.places).filter_map(|place| place.state.parse().ok()).collect();
+        let states = states_of(decision);
         let opening = Opening {
             purpose,
             language: Language::English,
@@ -118,12 +169,47 @@ impl Gate {
         self.disclosures.compose(&opening, &self.tables).text()
     }
 
+    /// The message for a called party's machine, or why none may be left.
+    pub fn voicemail(
+        &self,
+        decision: Option<&Decision>,
+        purpose: Purpose,
+        seller: &SellerConfig,
+        recorded: bool,
+        message: &str,
+    ) -> Result<String, VoicemailError> {
+        let callback = seller.complete().map(|(_, number)| number);
+        let states = states_of(decision);
+        let opening = Opening {
+            purpose,
+            language: Language::English,
+            seller: &self.seller,
+            callback: callback.as_ref(),
+            opt_out_key: None,
+            recorded,
+            states: &states,
+        };
+        self.disclosures.voicemail(&opening, seller.opt_out_number.parse().ok().as_ref(), message, &self.tables)
+    }
+
+    /// What is said when a recording begins in mid-call.
+    pub fn recording_notice(&self) -> &str {
+        self.disclosures.recording_notice(Language::English).unwrap_or("This call is recorded.")
+    }
+
+    /// The laws by which everybody on a call with this number must know of its recording: one for each place it may be in, empty
+    /// where one party is enough. None where the place is not known.
+    pub fn recording_laws(&self, number: &E164) -> Option<Vec<String>> {
+        disclosure::recording_laws(number, &self.tables)
+    }
+
     /// The phrase of the table by which this text asks not to be called again.
     pub fn hears_opt_out(&self, text: &str) -> Option<String> {
         self.phrases.hears_opt_out(text).map(|heard| heard.phrase.clone())
     }
 
-    /// Decides and records, in one transaction. A question about dialling that is allowed holds the number's slot.
+    /// Decides and records, in one transaction. A question about dialling that is allowed holds the number's slot. Before that, a
+    /// vendor may be asked what the store does not know.
     pub async fn decide(
         &self,
         store: &Store,
@@ -131,6 +217,7 @@ impl Gate {
         intent: Intent,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
+        let unanswered = self.scrub(store, question, now).await?;
         let gate = self.clone();
         let question = question.clone();
         let request = GateRequest {
@@ -138,26 +225,70 @@ impl Gate {
             purpose: question.purpose,
             voice: question.voice,
             lead_id: question.lead_id,
+            call_id: question.call_id,
             actor: question.actor.clone(),
             intent,
         };
+        self.rules_are_kept
+            .get_or_try_init(|| store.keep_rule_set(&self.tables.rule_set, &self.tables.files, now))
+            .await?;
+        let on_disk = self.look_up(request.number.number()).await;
         store
             .decide(request, now, move |stored| {
-                let facts = gate.facts(stored, &question);
-                let decision = evaluate(&facts, &gate.tables, &gate.profile, question.at.unwrap_or(now));
-                let recorded = serde_json::to_value(&facts).expect("facts serialise");
-                (decision, recorded)
+                let at = question.at.unwrap_or(now);
+                let facts = gate.facts(stored, &on_disk, &question, unanswered, now);
+                let inputs = inputs(stored, &on_disk, &question, at);
+                let (decision, evidence) = evidence::decide(facts, inputs, &gate.tables, &gate.profile, at);
+                (decision, serde_json::to_value(&evidence).expect("evidence serialises"))
             })
             .await
     }
 
-    /// What the store knows, in the gate's words.
-    fn facts(&self, stored: &StoredFacts, question: &GateQuestion) -> Facts {
+    /// Asks the vendor, where the answer can matter: no rule asks about an emergency, or about a number of no US place.
+    async fn scrub(
+        &self,
+        store: &Store,
+        question: &GateQuestion,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let Ok(number) = question.number.parse::<E164>() else { return Ok(None) };
+        let area = number.npa().and_then(|npa| self.tables.area_code(npa));
+        if question.purpose == Purpose::Emergency || area.is_none_or(|area| area.state.is_none()) {
+            return Ok(None);
+        }
+        self.scrubbing.refresh(store, &self.seller, &number, now).await
+    }
+
+    /// What the lists on disk say, read where waiting for a disk holds nothing else up.
+    async fn look_up(&self, number: Option<&E164>) -> Vec<ListAnswer> {
+        let (Some(lists), Some(number)) = (self.lists.clone(), number.cloned()) else { return Vec::new() };
+        let answers = tokio::task::spawn_blocking(move || lists.look_up(&number)).await;
+        answers.unwrap_or_else(|cut_short| vec![ListAnswer::unreadable(cut_short.to_string())])
+    }
+
+    /// What the store and the lists on disk know, in the gate's words. `unanswered` is why a vendor that was to be asked gave no
+    /// answer.
+    fn facts(
+        &self,
+        stored: &StoredFacts,
+        on_disk: &[ListAnswer],
+        question: &GateQuestion,
+        unanswered: Option<String>,
+        now: Timestamp,
+    ) -> Facts {
         let mut facts = Facts::unknown(CalledNumber::from(question.number.as_str()), question.purpose, question.voice);
         facts.outbound_stopped = stored.outbound_stop.is_some();
         facts.line_type = question.line_type.or(stored.line_type.as_ref().map(|answer| answer.line_type));
         if let Some(lead) = &stored.lead {
-            facts.known_state = lead.state.as_deref().and_then(|state| state.parse().ok());
+            let state = lead.state.as_deref().map(str::trim).filter(|state| !state.is_empty());
+            match state.map(|state| state.to_ascii_uppercase().parse()) {
+                None => {}
+                Some(Ok(state)) => facts.known_state = Some(state),
+                // An address that cannot be read is no reason to leave its state's rules out.
+                Some(Err(error)) => {
+                    facts.why_unknown.insert("known_state".to_owned(), format!("In the lead's address, {error}"));
+                }
+            }
             facts.known_zone.clone_from(&lead.time_zone);
         }
         facts.consents = stored
@@ -177,10 +308,14 @@ impl Gate {
         facts.revoked_at = stored.revocations.iter().map(|revocation| revocation.at).max();
         facts.internal_dnc_at = stored.internal_dnc_at;
         facts.litigator = stored.litigator;
-        facts.reassigned = reassigned(stored);
-        facts.national_dnc = listed(stored, |list| list == "national");
-        facts.state_dnc = listed(stored, |list| list.starts_with("state:"));
-        facts.dnc_list_date = stored.dnc_answers.iter().map(|answer| answer.as_of).min();
+        let since = held_since(&stored.consents, &stored.relationships, &self.seller, now);
+        facts.reassigned = self.scrubbing.counting(&stored.reassigned, since, now);
+        if facts.reassigned.is_none() {
+            let why = unanswered.unwrap_or_else(|| NOT_ON_RECORD.to_owned());
+            facts.why_unknown.insert("rnd".to_owned(), why);
+        }
+        facts.emergencies = self.emergencies.to_vec();
+        list_facts::tell(&mut facts, on_disk, &stored.dnc_answers, &self.tables);
         facts.relationships = stored
             .relationships
             .iter()
@@ -201,34 +336,22 @@ impl Gate {
     }
 }
 
-/// On any list of this kind? Unknown when none was asked.
-fn listed(stored: &StoredFacts, is_of_kind: impl Fn(&str) -> bool) -> Option<bool> {
-    let answers: Vec<_> = stored.dnc_answers.iter().filter(|answer| is_of_kind(&answer.list)).collect();
-    (!answers.is_empty()).then(|| answers.iter().any(|answer| answer.listed))
-}
-
-/// The answer that counts: asked for the newest written or express consent (47 CFR 64.1200(m) wants the consent's date), latest
-/// first. "Yes" for an older consent does not condemn a newer one.
-fn reassigned(stored: &StoredFacts) -> Option<Reassigned> {
-    let newest = stored
-        .consents
-        .iter()
-        .filter(|consent| matches!(consent.kind, ConsentKind::Written | ConsentKind::Express))
-        .map(|consent| consent.given_at.to_zoned(jiff::tz::TimeZone::UTC).date())
-        .max();
-    stored
-        .reassigned
-        .iter()
-        .filter(|answer| newest.is_none_or(|date| answer.consent_date <= date))
-        .max_by_key(|answer| answer.asked_at)
-        .map(|answer| match answer.answer {
-            Reassignment::Yes => Reassigned::Yes,
-            Reassignment::No => Reassigned::No,
-            Reassignment::NoData => Reassigned::NoData,
-        })
+fn states_of(decision: Option<&Decision>) -> Vec<StateCode> {
+    decision.into_iter().flat_map(|d| &d.places).filter_map(|place| place.state.parse().ok()).collect()
 }
 
 impl App {
+    /// Tells the metrics how old the do-not-call lists are.
+    pub fn look_at_lists(&self) {
+        let Some(lists) = self.gate.lists() else { return };
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let snapshot = lists.current();
+        let ages = snapshot.entries().ok().map(|entries| {
+            entries.map(|(list, entry)| (list.to_string(), today.duration_since(entry.as_of).as_hours() / 24))
+        });
+        self.metrics.lists(ages);
+    }
+
     /// The gate's answer now, recorded as an inquiry: nothing is reserved and nothing counted.
     pub async fn inquire(&self, question: &GateQuestion) -> Result<GateAnswer, StoreError> {
         let decided = self.gate.decide(&self.store, question, Intent::Inquiry, self.clock.now()).await?;
@@ -239,7 +362,7 @@ impl App {
     pub async fn what_if(&self, request: &PlaceCall, actor: Actor) -> Result<GateAnswer, StoreError> {
         let question = GateQuestion {
             lead_id: request.lead_id,
-            ..GateQuestion::about(request.to.as_str(), request.purpose, actor)
+            ..GateQuestion::about(request.to.as_str(), request.purpose.into(), actor)
         };
         self.inquire(&question).await
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::carrier::NextDocument;
 use crate::domain::event::Actor;
 use crate::domain::{CallState, Disposition};
-use crate::protocol::twilio::twiml::{Goodbye, Say, render};
+use crate::protocol::twilio::twiml::{Goodbye, Say, Voicemail, render};
 use crate::session::Command;
 
 use super::App;
@@ -37,8 +37,12 @@ impl App {
 
     /// A stream asks for the end of its call: with the sentence that was planned, or at once.
     pub(super) async fn end_from_stream(&self, call: &LiveCall) {
-        if let (Next::Goodbye(text), Some(carrier), Some(sid)) = (call.next_document(), &self.carrier, call.sid()) {
-            let document = render(&Goodbye { say: Say::plainly(&text) });
+        let last_words = match call.next_document() {
+            Next::Goodbye(text) => Some(render(&Goodbye { say: Say::plainly(&text) })),
+            Next::Message(text) => Some(render(&Voicemail { say: Say::plainly(&text) })),
+            Next::Reconnect | Next::HangUp | Next::Apologise => None,
+        };
+        if let (Some(document), Some(carrier), Some(sid)) = (last_words, &self.carrier, call.sid()) {
             match carrier.redirect(sid, NextDocument::Inline(&document)).await {
                 Ok(()) => return,
                 Err(error) => tracing::warn!(call.id = %call.id, %error, "a goodbye could not be spoken"),

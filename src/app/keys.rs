@@ -1,52 +1,88 @@
-//! API keys: made once, shown once, kept as their SHA-256.
+//! API keys: made once, shown once, kept as their SHA-256. Beside them there may be the one key of the server's environment,
+//! which is an administrator's and is kept nowhere.
 
 use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
-use crate::domain::access::Role;
+use crate::domain::access::{Access, Role, Scope};
 use crate::domain::{KeyId, Secret};
 use crate::store::{ApiKey, Store, StoreError};
 
 use super::{App, WallClock, ids};
 
-/// What every key starts with, so that a leaked one is recognised.
+/// What every key that we make starts with, so that a leaked one is recognised.
 const PREFIX: &str = "clk_";
+
+/// A key from the environment must be hard to guess too.
+const SHORTEST_ENVIRONMENT_KEY: usize = 20;
 
 /// A valid key, as far as doors need to know it.
 #[derive(Debug, Clone)]
 pub struct KnownKey {
     pub name: String,
-    pub role: Role,
+    pub access: Access,
 }
 
-impl App {
-    /// The key with this text, unless it was revoked.
-    pub async fn find_key(&self, text: &str) -> Result<Option<KnownKey>, StoreError> {
-        if !text.starts_with(PREFIX) {
-            return Ok(None);
+/// The key in the server's environment (`CLEARLINE_API_KEY`), as its SHA-256.
+#[derive(Debug, Clone)]
+pub struct EnvironmentKey {
+    /// Of a text that somebody chose, so it is not shown either.
+    sha256: Secret,
+}
+
+/// The key in the environment could be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the key in CLEARLINE_API_KEY is too short: it opens this server to its administrator, so give it {SHORTEST_ENVIRONMENT_KEY} \
+     characters or more, or take it out of the server's environment"
+)]
+pub struct WeakKey;
+
+impl EnvironmentKey {
+    pub fn new(text: &Secret) -> Result<Self, WeakKey> {
+        let text = text.expose().trim();
+        if text.len() < SHORTEST_ENVIRONMENT_KEY {
+            return Err(WeakKey);
         }
-        let Some(key) = self.store.key_by_sha256(&hash(text)).await? else { return Ok(None) };
-        if key.revoked_at.is_some() {
-            return Ok(None);
-        }
-        // A role of a newer version grants nothing here.
-        Ok(key.role.parse().ok().map(|role| KnownKey { name: key.name, role }))
+        Ok(Self { sha256: Secret::new(hash(text)) })
     }
 }
 
-/// Makes a key. Its text is only ever known here.
+impl App {
+    /// The key with this text, unless it was revoked. What the store says of a key counts before the environment, so that a
+    /// key with a role keeps it, and a revoked one stays revoked, where somebody has put it into the environment.
+    pub async fn find_key(&self, text: &str) -> Result<Option<KnownKey>, StoreError> {
+        let sha256 = hash(text);
+        if let Some(key) = self.store.key_by_sha256(&sha256).await? {
+            // A role of a newer version grants nothing here, and neither does a scope.
+            let role = key.role.parse::<Role>().ok().filter(|_| key.revoked_at.is_none());
+            let granted = key.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+            return Ok(role.map(|role| KnownKey { name: key.name, access: Access { role, granted } }));
+        }
+        // Compared as hashes, in constant time: how long it takes tells nothing about the key.
+        let is_environments = self
+            .environment_key
+            .as_ref()
+            .is_some_and(|known| bool::from(known.sha256.expose().as_bytes().ct_eq(sha256.as_bytes())));
+        Ok(is_environments.then(|| KnownKey { name: "environment".to_owned(), access: Role::Admin.into() }))
+    }
+}
+
+/// Makes a key with a role, or with a role and more. Its text is only ever known here.
 pub async fn create_key(
     store: &Store,
     clock: WallClock,
     name: &str,
-    role: Role,
+    access: impl Into<Access>,
 ) -> Result<(KeyId, Secret), StoreError> {
+    let Access { role, granted } = access.into();
     let text = format!("{PREFIX}{}", ids::secret_text());
     let id = ids::key();
     let key = ApiKey {
         id,
         name: name.to_owned(),
         role: role.as_str().to_owned(),
-        scopes: Vec::new(),
+        scopes: granted.iter().map(Scope::to_string).collect(),
         created_at: clock.now(),
         revoked_at: None,
         last_used_at: None,
@@ -57,4 +93,16 @@ pub async fn create_key(
 
 fn hash(text: &str) -> String {
     ids::hex(&Sha256::digest(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_the_environment_must_be_long_enough() {
+        assert!(EnvironmentKey::new(&Secret::new("nineteen characters")).is_err());
+        let key = EnvironmentKey::new(&Secret::new(" twenty characters ok\n")).unwrap();
+        assert_eq!(key.sha256.expose(), hash("twenty characters ok"));
+    }
 }

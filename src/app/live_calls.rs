@@ -14,7 +14,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::carrier::Slot;
+use crate::domain::event::Actor;
 use crate::domain::{AttemptId, Call, CallEvent, CallId, CallSid, CallStatus, Disposition};
+use crate::relay::Tap;
 use crate::session::Command;
 
 use super::warm_agent::WarmAgent;
@@ -34,17 +36,33 @@ pub struct LiveCall {
     sid: OnceLock<CallSid>,
     /// The carrier's furthest word, ahead of the record, which the journal brings up to date a little later.
     status: Mutex<Option<CallStatus>>,
-    ended: AtomicBool,
+    ended: Claim,
+    /// Whether the journal was told that the carrier has the call; and who or what picked up.
+    pub(super) accepted: Claim,
+    pub(super) answered_by: Claim,
     resumes: AtomicU32,
     attempt: OnceLock<AttemptId>,
     /// The answer to the voice webhook: a replayed webhook gets the same text, never a new token.
     document: OnceLock<String>,
+    /// The last delivery of the resume webhook and its answer.
+    resumed: Mutex<Option<(String, String)>>,
     token: Mutex<Option<StreamToken>>,
     warm: Mutex<Option<WarmAgent>>,
     commands: Mutex<Option<mpsc::Sender<Command>>>,
     stream_closed: Notify,
     slot: Mutex<Option<Slot>>,
     next_document: Mutex<Next>,
+    /// Where the call is listened in on.
+    pub(super) tap: Arc<Tap>,
+    /// Held while a sentence or keys of ours are handed to the stream: one at a time.
+    pub(super) voice: tokio::sync::Mutex<()>,
+    /// Held while the carrier is told, or asks, where the call goes.
+    pub(super) redirecting: tokio::sync::Mutex<()>,
+    /// What the next stream's agent is to be told.
+    notes: Mutex<Vec<String>>,
+    utterances: AtomicU32,
+    /// The operator who has the call.
+    operator: Mutex<Option<Actor>>,
     /// Cancelled at the call's end; everything that waits on behalf of the call waits for this too.
     pub over: CancellationToken,
 }
@@ -60,6 +78,8 @@ pub enum Next {
     Apologise,
     /// A sentence that closes the matter, then the end.
     Goodbye(String),
+    /// A message for a machine, after its beep, then the end.
+    Message(String),
 }
 
 #[derive(Debug)]
@@ -130,19 +150,28 @@ impl LiveCall {
     fn new(record: Call) -> Self {
         Self {
             id: record.id,
+            accepted: Claim::made_if(record.call_sid.is_some()),
+            answered_by: Claim::made_if(record.answered_by.is_some()),
             status: Mutex::new(record.carrier_status),
             record: Mutex::new(record),
             sid: OnceLock::new(),
-            ended: AtomicBool::new(false),
+            ended: Claim::default(),
             resumes: AtomicU32::new(0),
             attempt: OnceLock::new(),
             document: OnceLock::new(),
+            resumed: Mutex::new(None),
             token: Mutex::new(None),
             warm: Mutex::new(None),
             commands: Mutex::new(None),
             stream_closed: Notify::new(),
             slot: Mutex::new(None),
             next_document: Mutex::new(Next::default()),
+            tap: Arc::default(),
+            voice: tokio::sync::Mutex::default(),
+            redirecting: tokio::sync::Mutex::default(),
+            notes: Mutex::default(),
+            utterances: AtomicU32::new(0),
+            operator: Mutex::default(),
             over: CancellationToken::new(),
         }
     }
@@ -174,7 +203,7 @@ impl LiveCall {
 
     /// True for exactly one caller: the one that may write the `Ended` event.
     pub(super) fn claim_end(&self) -> bool {
-        let first = !self.ended.swap(true, Ordering::AcqRel);
+        let first = self.ended.make();
         if first {
             self.over.cancel();
         }
@@ -182,7 +211,7 @@ impl LiveCall {
     }
 
     pub fn is_over(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.ended.is_made()
     }
 
     /// How often the stream was taken up again, this time included.
@@ -202,6 +231,15 @@ impl LiveCall {
     /// The answer to the voice webhook, made by `make` on the first request and repeated on every other one.
     pub(super) fn document(&self, make: impl FnOnce() -> String) -> String {
         self.document.get_or_init(make).clone()
+    }
+
+    /// The answer to the last delivery of the resume webhook, if this is it again.
+    pub(super) fn resumed_with(&self, delivery: &str) -> Option<String> {
+        lock(&self.resumed).as_ref().filter(|(known, _)| known == delivery).map(|(_, document)| document.clone())
+    }
+
+    pub(super) fn keep_resumed(&self, delivery: String, document: String) {
+        *lock(&self.resumed) = Some((delivery, document));
     }
 
     /// Makes `text` the token of the call's next stream. An older one is void from now on.
@@ -266,6 +304,39 @@ impl LiveCall {
         drop(lock(&self.slot).take());
     }
 
+    /// For the agent of the call's next stream.
+    pub(super) fn leave_note(&self, text: String) {
+        lock(&self.notes).push(text);
+    }
+
+    pub(super) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.notes))
+    }
+
+    /// A number for something that our own voice says.
+    pub(super) fn next_utterance(&self) -> u32 {
+        self.utterances.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Who has taken the call over.
+    pub fn operator(&self) -> Option<Actor> {
+        lock(&self.operator).clone()
+    }
+
+    /// True for one operator at a time.
+    pub(super) fn claim_operator(&self, by: &Actor) -> bool {
+        let mut operator = lock(&self.operator);
+        let is_free = operator.is_none();
+        if is_free {
+            *operator = Some(by.clone());
+        }
+        is_free
+    }
+
+    pub(super) fn release_operator(&self) {
+        *lock(&self.operator) = None;
+    }
+
     pub fn commands(&self) -> Option<mpsc::Sender<Command>> {
         lock(&self.commands).clone()
     }
@@ -284,6 +355,30 @@ impl LiveCall {
     }
 }
 
+/// Something that is done once for a call, by whoever comes first. The record cannot tell: the journal brings it up to date later.
+#[derive(Debug, Default)]
+pub(super) struct Claim(AtomicBool);
+
+impl Claim {
+    fn made_if(made: bool) -> Self {
+        Self(AtomicBool::new(made))
+    }
+
+    /// Whether this is the first to claim it.
+    pub(super) fn make(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// What was claimed came to nothing: the next one may.
+    pub(super) fn give_back(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    pub(super) fn is_made(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// How long a token may be given for.
 pub(super) fn token_deadline(now: Timestamp, lifetime: Duration) -> Timestamp {
     now.saturating_add(lifetime).unwrap_or(Timestamp::MAX)
@@ -297,7 +392,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{Actor, Created, Door};
+    use crate::domain::event::{Created, Door};
     use crate::domain::{Direction, Party};
 
     fn call(n: u128) -> Call {

@@ -10,7 +10,7 @@ use crate::agents::DialledSocket;
 use crate::domain::agent_link::Initiation;
 use crate::domain::carrier_stream::StreamStart;
 use crate::relay::{self, Admission, Hooks, Request, Socket};
-use crate::session::{Command, SessionConfig, Terms};
+use crate::session::{Command, SessionConfig, Steer, Terms};
 
 use super::App;
 use super::live_calls::LiveCall;
@@ -77,12 +77,17 @@ impl App {
         if call.is_over() {
             return refuse("the call is over");
         }
+        if let Some(by) = call.operator() {
+            // The stream broke while an operator had the call: they have the new one too. The lane is empty.
+            let _ = commands.try_send(Command::Steer { by, what: Steer::TakeOver });
+        }
         call.open_stream(commands);
         let agent = call.record().agent;
         let app = Arc::clone(self);
         Ok(Admission {
             call_id: call.id,
             terms: self.terms(&call, start),
+            tap: Arc::clone(&call.tap),
             warmed: call.take_warm_agent().map(super::warm_agent::WarmAgent::dialing),
             dial: Box::new(move || app.dial_agent(agent.clone())),
         })
@@ -90,20 +95,30 @@ impl App {
 
     fn terms(&self, call: &LiveCall, start: &StreamStart) -> Terms {
         let record = call.record();
+        let hold_back = self.hold_back(call, &record);
         let mut variables = record.dynamic_variables;
         // ElevenLabs fills its own caller variables only for calls it carries itself, so these are ours.
         variables.insert("caller_number".to_owned(), record.from.as_str().into());
         variables.insert("called_number".to_owned(), record.to.as_str().into());
         variables.insert("call_sid".to_owned(), start.call_sid.as_str().into());
         variables.insert("call_id".to_owned(), call.id.to_string().into());
-        let spent = record
-            .answered_at
-            .map_or(Duration::ZERO, |at| Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default());
         Terms {
             initiation: Initiation { dynamic_variables: variables, first_message: None },
-            max_duration: self.config.calls.max_duration().saturating_sub(spent),
+            max_duration: self.time_left(call),
+            warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
+            hold_back,
+            notes: call.take_notes(),
             approved_tools: self.config.agents.elevenlabs.approved_tools.iter().cloned().collect::<BTreeSet<_>>(),
         }
+    }
+
+    /// How long the call may still last.
+    pub(super) fn time_left(&self, call: &LiveCall) -> Duration {
+        let spent = call
+            .record()
+            .answered_at
+            .map_or(Duration::ZERO, |at| Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default());
+        self.config.calls.max_duration().saturating_sub(spent)
     }
 
     fn session_config(&self) -> SessionConfig {

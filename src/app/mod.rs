@@ -1,28 +1,45 @@
 //! The control plane: one use case a file, the registry of live calls, the journal's one writer.
 
+mod agent_tools;
 mod answer_call;
 mod answered_by;
 mod clock;
+mod evidence_bundle;
 mod finish_call;
 mod gate;
 mod hang_up;
 mod ids;
+mod import;
+mod inputs;
 mod journal;
 mod keys;
+mod leads;
+mod list_facts;
+mod listen;
 mod live_calls;
 mod media_stream;
 mod opt_out_listener;
+mod outbound_stop;
 mod place_call;
 mod post_call;
+mod privacy;
 mod reconcile;
+mod record_call;
 mod record_consent;
 mod record_opt_out;
 mod recover;
+mod replay;
 mod retention;
 mod run_tool;
+mod say;
+mod scrub_number;
+mod steer_call;
+mod take_over;
+mod transfer_call;
 mod urls;
 mod warm_agent;
 mod watch_calls;
+mod withdraw_queued;
 
 use std::sync::Arc;
 
@@ -40,12 +57,24 @@ use crate::telemetry::metrics::Metrics;
 
 pub use answer_call::AnswerOrder;
 pub use clock::WallClock;
+pub use evidence_bundle::{Bundle, BundleScope, Entry, PersonRecords};
 pub use gate::{Gate, GateAnswer, GateQuestion};
+pub use ids::fingerprint;
+pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
-pub use keys::create_key;
+pub use keys::{EnvironmentKey, WeakKey, create_key};
+pub use leads::{LeadError, LeadPatch, read_number};
+pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};
 pub use place_call::{PlaceCall, PlaceCallError, Placed};
+pub use privacy::{Erasure, erase_person, evidence_until};
+pub use record_call::RecordingError;
 pub use record_consent::{NewConsent, record_consent};
+pub use replay::{ReplayOutcome, Replayer};
+pub use say::SENTENCE_MAX;
+pub use steer_call::{ControlError, MESSAGE_MAX};
+pub use take_over::TakeOver;
+pub use transfer_call::{BRIEFING_MAX, LegEnded, TransferCall, TransferError, TransferTo, Transferring};
 pub use urls::Urls;
 
 /// Everything that the use cases work with. Boot builds one and shares it.
@@ -66,6 +95,7 @@ pub struct App {
     pub agents: ElevenLabsClient,
     pub metrics: Arc<Metrics>,
     pub signature_keys: SignatureKeys,
+    pub environment_key: Option<EnvironmentKey>,
     pub media_threads: MediaThreads,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,

@@ -14,28 +14,31 @@ use futures_util::FutureExt as _;
 
 use crate::carrier::DialError;
 use crate::compliance::clearance::{Clearance, ClearanceError, DialOrder};
-use crate::config;
-use crate::domain::event::{Actor, Created};
+use crate::domain::access::ClaimedPurpose;
+use crate::domain::event::{Actor, Created, OnMachine};
 use crate::domain::{
     AgentRef, AgentVendor, AttemptId, Call, CallEvent, CallId, Decision, DecisionId, Direction, Disposition, E164,
     LeadId, Party, Purpose,
 };
-use crate::protocol::twilio::rest::{
-    DialRequest, MachineDetection, MachineDetectionMode, RecordingChannels, RecordingRequest,
-};
+use crate::protocol::twilio::rest::{DialRequest, MachineDetection, RecordingChannels, RecordingRequest};
 use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::{LiveCall, Next};
 use super::{App, GateQuestion, JournalFull, ids};
+
+/// How many calls one idempotency key may come to: as many as were cut short before the gate had answered, and one more.
+const TRIES_OF_A_KEY: u32 = 8;
 
 /// What a caller of this use case wants.
 #[derive(Debug, Clone)]
 pub struct PlaceCall {
     pub to: E164,
     pub agent: Option<AgentRef>,
-    pub purpose: Purpose,
+    pub purpose: ClaimedPurpose,
     pub lead_id: Option<LeadId>,
     pub dynamic_variables: BTreeMap<String, serde_json::Value>,
+    /// What is done if a machine picks up; none: what the settings say.
+    pub on_machine: Option<OnMachine>,
 }
 
 /// A call that was let through, or one that was not.
@@ -63,11 +66,10 @@ pub enum PlaceCallError {
     PurposeNotAllowed(Purpose),
     #[error("the server is shutting down and places no new calls")]
     ShuttingDown,
-    #[error(
-        "this Idempotency-Key was used for a different call, or for one that was cut short before the gate had answered: send \
-         a new key with a new call"
-    )]
+    #[error("this Idempotency-Key was used for a different call: send a new key with a new call")]
     IdempotencyConflict,
+    #[error("requests under this Idempotency-Key were cut short too often: send a new key")]
+    IdempotencyKeyWorn,
     #[error(transparent)]
     Journal(#[from] JournalFull),
     #[error(transparent)]
@@ -92,18 +94,27 @@ impl App {
         actor: Actor,
         key: &str,
     ) -> Result<Placed, PlaceCallError> {
-        let call_id = ids::call_of_key(&actor, key);
         let app = Arc::clone(self);
+        let key = key.to_owned();
         self.to_its_end(async move {
             let _turn = app.idempotent.lock().await;
-            let known = match app.live.by_id(call_id) {
-                Some(call) => Some(call.record()),
-                None => app.store.call(call_id).await?,
-            };
-            match known {
-                None => app.place(request, actor, call_id).await,
-                Some(record) => app.repeat(&request, record).await,
+            for number in 0..TRIES_OF_A_KEY {
+                let call_id = ids::call_of_key(&actor, &key, number);
+                let known = match app.live.by_id(call_id) {
+                    Some(call) => Some(call.record()),
+                    None => app.store.call(call_id).await?,
+                };
+                let Some(record) = known else { return app.place(request, actor, call_id).await };
+                if !app.asks_for(&request, &record) {
+                    return Err(PlaceCallError::IdempotencyConflict);
+                }
+                // Whoever has the turn decides, so one without a decision was cut short (by a crash, a journal that broke), and
+                // nothing of it has left: the key is good for another try.
+                let Some(decision_id) = record.decision_id else { continue };
+                let recorded = app.store.decision(decision_id).await?.ok_or(StoreError::NoSuchDecision(decision_id))?;
+                return Ok(Placed { call_id, decision_id, decision: recorded.decision });
             }
+            Err(PlaceCallError::IdempotencyKeyWorn)
         })
         .await
     }
@@ -123,16 +134,15 @@ impl App {
         }
     }
 
-    /// The answer that the first request got. Another request under the same key is a mistake of the caller's.
-    async fn repeat(&self, request: &PlaceCall, record: Call) -> Result<Placed, PlaceCallError> {
-        let same = record.to.number() == Some(&request.to)
-            && record.purpose == Some(request.purpose)
+    /// Whether this is the request that a call was made for. Another one under the same key is a mistake of the caller's.
+    fn asks_for(&self, request: &PlaceCall, record: &Call) -> bool {
+        let default = self.config.agents.default.parse().ok();
+        record.to.number() == Some(&request.to)
+            && record.purpose == Some(request.purpose.into())
             && record.lead_id == request.lead_id
             && record.dynamic_variables == request.dynamic_variables
-            && request.agent.as_ref().is_none_or(|agent| *agent == record.agent);
-        let decision_id = record.decision_id.filter(|_| same).ok_or(PlaceCallError::IdempotencyConflict)?;
-        let recorded = self.store.decision(decision_id).await?.ok_or(PlaceCallError::IdempotencyConflict)?;
-        Ok(Placed { call_id: record.id, decision_id, decision: recorded.decision })
+            && record.on_machine == request.on_machine
+            && request.agent.as_ref().or(default.as_ref()) == Some(&record.agent)
     }
 
     async fn place(
@@ -147,7 +157,7 @@ impl App {
             from: Party::from(from.clone()),
             to: Party::from(request.to.clone()),
             agent,
-            purpose: Some(request.purpose),
+            purpose: Some(request.purpose.into()),
             lead_id: request.lead_id,
             dynamic_variables: request.dynamic_variables,
             requested_by: actor.clone(),
@@ -156,10 +166,14 @@ impl App {
         self.metrics.call_started(Direction::Outbound);
         let question = GateQuestion {
             lead_id: request.lead_id,
-            ..GateQuestion::about(request.to.as_str(), request.purpose, actor)
+            call_id: Some(call_id),
+            ..GateQuestion::about(request.to.as_str(), request.purpose.into(), actor)
         };
         let asked = async {
             self.journal.record_durably(call_id, CallEvent::Created(created)).await?;
+            if let Some(plan) = request.on_machine {
+                self.journal.record_durably(call_id, CallEvent::MachinePlanned { plan }).await?;
+            }
             self.ask_gate(&call, &question).await
         };
         let (decision_id, decision, clearance) = match asked.await {
@@ -183,8 +197,9 @@ impl App {
         if self.config.seller.complete().is_none() {
             return Err(PlaceCallError::NoSeller);
         }
-        if !self.config.compliance.purposes.contains(&request.purpose) {
-            return Err(PlaceCallError::PurposeNotAllowed(request.purpose));
+        let purpose = request.purpose.into();
+        if !self.config.compliance.purposes.contains(&purpose) {
+            return Err(PlaceCallError::PurposeNotAllowed(purpose));
         }
         if self.carrier.is_none() {
             return Err(PlaceCallError::NoCarrier);
@@ -261,8 +276,28 @@ impl App {
         let Some(order) = self.redeem_or_ask_again(call, question, clearance).await? else {
             return Ok(());
         };
+        let Some(order) = self.begin_attempt(call, question, order).await? else {
+            return Ok(());
+        };
         call.hold_slot(slot);
         self.dial(call, from, order).await
+    }
+
+    /// Makes the attempt durable. If calls were stopped or the number opted out since the gate allowed it, the gate is asked again.
+    async fn begin_attempt(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        question: &GateQuestion,
+        order: DialOrder,
+    ) -> Result<Option<DialOrder>, PlaceCallError> {
+        match self.store.begin_attempt(&order, call.id, self.clock.now()).await {
+            Ok(()) => return Ok(Some(order)),
+            Err(StoreError::Overtaken(reservation)) => self.store.release(reservation, self.clock.now()).await?,
+            Err(error) => return Err(error.into()),
+        }
+        let Some(order) = self.ask_again(call, question).await? else { return Ok(None) };
+        self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
+        Ok(Some(order))
     }
 
     /// The order to dial; none when the gate, asked again because the clearance had grown old, now says no.
@@ -279,6 +314,14 @@ impl App {
                 self.store.release(reservation, self.clock.now()).await?;
             }
         }
+        self.ask_again(call, question).await
+    }
+
+    async fn ask_again(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        question: &GateQuestion,
+    ) -> Result<Option<DialOrder>, PlaceCallError> {
         let (_, _, clearance) = self.ask_gate(call, question).await?;
         let fresh = clearance.and_then(|clearance| clearance.redeem(ids::attempt(), self.clock.now()).ok());
         if fresh.is_none() {
@@ -292,7 +335,6 @@ impl App {
         let Some(carrier) = &self.carrier else { return Err(PlaceCallError::NoCarrier) };
         let attempt_id = order.attempt_id();
         let to = order.number().clone();
-        self.store.begin_attempt(&order, call.id, self.clock.now()).await?;
         call.set_attempt(attempt_id);
         self.journal.record_durably(call.id, CallEvent::Dialing { attempt_id }).await?;
         if call.is_over() {
@@ -302,7 +344,7 @@ impl App {
         }
         self.warm_agent(call);
         let began = self.clock.now();
-        match carrier.dial(order, &self.dial_request(call.id, from.clone())).await {
+        match carrier.dial(order, &self.dial_request(&call.record(), from.clone())).await {
             Ok(resource) => self.carrier_accepted(call, attempt_id, resource.sid).await?,
             Err(DialError::Refused(refusal)) => {
                 self.store.settle_attempt(attempt_id, Settlement::Refused, self.clock.now()).await?;
@@ -326,7 +368,7 @@ impl App {
     }
 
     pub(super) async fn carrier_accepted(
-        &self,
+        self: &Arc<Self>,
         call: &Arc<LiveCall>,
         attempt_id: AttemptId,
         call_sid: crate::domain::CallSid,
@@ -340,11 +382,14 @@ impl App {
         }
         if call.is_over() {
             self.live.remove(call);
+        } else {
+            self.withdraw_if_queued(call);
         }
         Ok(())
     }
 
-    fn dial_request(&self, call_id: CallId, from: E164) -> DialRequest {
+    fn dial_request(&self, record: &Call, from: E164) -> DialRequest {
+        let call_id = record.id;
         let settings = &self.config.carrier.twilio;
         DialRequest {
             from,
@@ -357,12 +402,10 @@ impl App {
                 channels: RecordingChannels::Dual,
                 status_callback: self.urls.recording_callback(call_id),
             }),
-            machine_detection: (settings.machine_detection != config::MachineDetection::Off).then(|| {
-                MachineDetection {
-                    mode: MachineDetectionMode::Enable,
-                    callback: self.urls.amd_callback(call_id),
-                    timeout: None,
-                }
+            machine_detection: self.detection_mode(record).map(|mode| MachineDetection {
+                mode,
+                callback: self.urls.amd_callback(call_id),
+                timeout: None,
             }),
         }
     }

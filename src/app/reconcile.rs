@@ -84,7 +84,11 @@ impl App {
     ) -> Result<Option<CallSid>, LookError> {
         let carrier = self.carrier.as_ref().ok_or(LookError::NoCarrier)?;
         let since = since.saturating_sub(CLOCK_SLACK).unwrap_or(since);
+        let attempts = self.store.attempts_to(to).await?;
         for resource in carrier.find_recent(to, from, since).await? {
+            if attempts.iter().any(|other| other.call_id != call && other.call_sid.as_ref() == Some(&resource.sid)) {
+                continue;
+            }
             let owner = match self.live.by_sid(&resource.sid) {
                 Some(owner) => Some(owner.id),
                 None => self.store.call_by_sid(&resource.sid).await?.map(|owner| owner.id),

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::event::{Actor, Door};
+use futures_util::FutureExt as _;
+
+use crate::domain::event::{Actor, Door, StreamCounters, StreamEnd};
 use crate::domain::{Call, CallEvent, CallState, Disposition};
 use crate::store::{Attempt, AttemptState, Settlement, StoreError};
 
@@ -14,30 +16,69 @@ use super::live_calls::LiveCall;
 use super::{App, PlaceCallError};
 
 impl App {
-    /// Loads the open calls and sets a task to each. Returns how many there were.
+    /// Loads the open calls and sets a task to each. Returns how many there were. To be called before anything new can come.
     pub async fn recover(self: &Arc<Self>) -> Result<usize, StoreError> {
         let open = self.store.load_open_calls().await?;
         let count = open.len();
         for record in open {
+            // One of a transfer is another number's.
+            let attempts = self.store.attempts_of(record.id).await?;
+            let attempt = attempts.into_iter().find(|attempt| record.to.number() == Some(&attempt.number));
             self.metrics.call_started(record.direction);
             let call = self.live.insert(record.clone());
+            self.close_lost_streams(&record).await?;
+            if let Some(attempt) = &attempt {
+                call.set_attempt(attempt.id);
+                self.take_place_again(&call);
+            }
             let app = Arc::clone(self);
-            self.tracker.spawn(async move { app.recover_call(&call, record).await });
+            self.tracker.spawn(async move { app.recover_call(&call, record, attempt).await });
         }
         Ok(count)
     }
 
-    async fn recover_call(self: &Arc<Self>, call: &Arc<LiveCall>, record: Call) {
-        let attempt = match self.store.attempts_of(call.id).await {
-            Ok(attempts) => attempts.into_iter().next_back(),
-            Err(error) => {
-                tracing::error!(call.id = %call.id, %error, "the dial attempt of a call could not be read");
-                None
-            }
-        };
-        if let Some(attempt) = &attempt {
-            call.set_attempt(attempt.id);
+    /// Streams that the last server had open ended with it. Each ends once in the journal too.
+    async fn close_lost_streams(&self, record: &Call) -> Result<(), StoreError> {
+        if record.open_streams == 0 {
+            return Ok(());
         }
+        let mut open = Vec::new();
+        for entry in self.store.events_of(record.id).await? {
+            match entry.event {
+                CallEvent::StreamStarted { stream_sid } => open.push(stream_sid),
+                CallEvent::StreamEnded { stream_sid, .. } => open.retain(|sid| *sid != stream_sid),
+                _ => {}
+            }
+        }
+        for stream_sid in open {
+            let lost = CallEvent::StreamEnded {
+                stream_sid,
+                cause: StreamEnd::ServerLost,
+                counters: StreamCounters::default(),
+            };
+            if let Err(error) = self.journal.record_durably(record.id, lost).await {
+                tracing::error!(call.id = %record.id, %error, "the end of a lost stream could not be written down");
+            }
+        }
+        Ok(())
+    }
+
+    /// A call of ours that the carrier may hold counts among those at once, as it did before.
+    fn take_place_again(self: &Arc<Self>, call: &Arc<LiveCall>) {
+        let (app, waiting) = (Arc::clone(self), Arc::clone(call));
+        let mut place = Box::pin(async move {
+            tokio::select! {
+                slot = app.pacer.take_place() => waiting.hold_slot(slot),
+                () = waiting.over.cancelled() => {}
+            }
+        });
+        // Asked for at once, so that the calls of before stand before new ones in the queue.
+        if place.as_mut().now_or_never().is_none() {
+            self.tracker.spawn(place);
+        }
+    }
+
+    async fn recover_call(self: &Arc<Self>, call: &Arc<LiveCall>, record: Call, attempt: Option<Attempt>) {
         match (call.sid(), attempt) {
             (Some(call_sid), Some(attempt)) => {
                 // The record may have been faster than the attempt.
@@ -47,6 +88,11 @@ impl App {
                 }
             }
             (Some(_), None) => {}
+            // The carrier's answer reached the attempt, and the server died before the journal was told.
+            (None, Some(Attempt { call_sid: Some(call_sid), .. })) => {
+                self.live.bind(&call_sid, call);
+                self.adopt(call, &call_sid);
+            }
             (None, Some(attempt)) if matches!(attempt.state, AttemptState::Pending | AttemptState::Uncertain) => {
                 self.reconcile_recovered(call, &record, &attempt).await;
                 if call.sid().is_none() {
@@ -83,6 +129,10 @@ impl App {
         };
         if let Some(status) = status {
             return self.carrier_status(call, status, None, None, None).await;
+        }
+        if call.record().transfer.is_some() {
+            // The carrier has it with somebody else, and will ask when they are done.
+            return;
         }
         let wait = Duration::from_secs(self.config.calls.resume_wait_s);
         let until = self.clock.now().saturating_add(wait).unwrap_or(jiff::Timestamp::MAX);

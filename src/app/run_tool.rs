@@ -1,24 +1,34 @@
 //! The tools that an agent may call in a conversation and that we host. They run off the audio path, within a limit.
+//!
+//! | tool | arguments | does |
+//! |---|---|---|
+//! | `hang_up` | | ends the call after the agent's last words |
+//! | `record_opt_out` | `words` | puts the other party on the do-not-call list and ends the call |
+//! | `transfer_call` | `to` (a colleague's name or a number), `briefing` | lets the call go on with somebody else |
+//! | `send_keys` | `keys` | presses keys towards the other side |
+//! | `look_up_caller` | | who they are: lead, earlier calls, what was remembered |
+//! | `remember`, `recall` | `name`, `text` | keeps texts for the next call with them |
+//! | `take_note` | `text` | keeps a note in this call's journal |
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::domain::Disposition;
 use crate::domain::agent_link::ToolCall;
 use crate::domain::consent::OptOutChannel;
 use crate::domain::event::{Actor, Door};
+use crate::domain::{Disposition, Keys};
 use crate::session::Command;
 
-use super::App;
+use super::agent_tools::{NAME_MAX, TEXT_MAX};
 use super::live_calls::LiveCall;
+use super::{App, TransferCall, TransferTo, Transferring};
 
-/// What a tool answered: a text for the agent, and whether it is an error.
-struct ToolAnswer {
-    text: String,
-    is_error: bool,
-}
+const TOOLS: &str = "hang_up, record_opt_out, transfer_call, send_keys, look_up_caller, remember, recall, take_note";
+
+/// What a tool answered: a text for the agent, or why it could not do it.
+type ToolAnswer = Result<String, String>;
 
 impl App {
     /// Runs a tool and hands its answer back to the stream.
@@ -26,11 +36,12 @@ impl App {
         let limit = Duration::from_secs(self.config.calls.tool_limit_s);
         let answer = match tokio::time::timeout(limit, self.tool_answer(call, &tool)).await {
             Ok(answer) => answer,
-            Err(_) => error(format!("the tool {} took longer than {} s", tool.name, limit.as_secs())),
+            Err(_) => Err(format!("the tool {} took longer than {} s", tool.name, limit.as_secs())),
         };
         if let Some(lane) = call.commands() {
-            let finished = Command::ToolFinished { id: tool.id, result: answer.text, is_error: answer.is_error };
-            let _ = lane.send(finished).await;
+            let is_error = answer.is_err();
+            let (Ok(result) | Err(result)) = answer;
+            let _ = lane.send(Command::ToolFinished { id: tool.id, result, is_error }).await;
         }
     }
 
@@ -39,32 +50,67 @@ impl App {
         match tool.name.as_str() {
             "hang_up" => {
                 self.hang_up(call, by, Disposition::Completed).await;
-                ok("The call is being ended.")
+                Ok("The call is being ended.".to_owned())
             }
             "record_opt_out" => {
                 let words = tool.arguments.get("words").and_then(Value::as_str).unwrap_or_default();
                 match self.opt_out_in_call(call, OptOutChannel::Agent, words, by).await {
-                    Ok(()) => ok("The number is on the do-not-call list. The call is being ended."),
+                    Ok(()) => Ok("The number is on the do-not-call list. The call is being ended.".to_owned()),
                     Err(error) => {
                         tracing::error!(call.id = %call.id, %error, "an opt-out could not be recorded");
-                        self::error("The opt-out could not be recorded. Apologise and try once more.".to_owned())
+                        Err("The opt-out could not be recorded. Apologise and try once more.".to_owned())
                     }
                 }
             }
+            "transfer_call" => self.transfer_for_agent(call, by, tool).await,
+            "send_keys" => {
+                let keys: Keys = text(tool, "keys", 32)?.parse().map_err(|error| format!("`keys`: {error}."))?;
+                self.send_keys(call, by, &keys).await.map_err(|error| error.to_string())?;
+                Ok("The keys are being pressed.".to_owned())
+            }
+            "look_up_caller" => Ok(known(call, self.look_up_caller(&call.record()).await)?.to_string()),
+            "remember" => {
+                let (name, text) = (text(tool, "name", NAME_MAX)?, text(tool, "text", TEXT_MAX)?);
+                let kept = known(call, self.remember(&call.record(), name, text).await)?;
+                let nobody = "This caller has no number to be remembered by.";
+                kept.then(|| "Remembered.".to_owned()).ok_or_else(|| nobody.to_owned())
+            }
+            "recall" => Ok(known(call, self.recall(&call.record()).await)?.to_string()),
             // The journal holds the call of the tool with its arguments, which is the note.
-            "take_note" => match tool.arguments.get("text").and_then(Value::as_str) {
-                Some(text) if !text.trim().is_empty() => ok("Noted."),
-                _ => error("take_note needs a `text`.".to_owned()),
-            },
-            other => error(format!("There is no tool named {other}. There are: hang_up, record_opt_out, take_note.")),
+            "take_note" => text(tool, "text", usize::MAX).map(|_| "Noted.".to_owned()),
+            other => Err(format!("There is no tool named {other}. There are: {TOOLS}.")),
+        }
+    }
+
+    async fn transfer_for_agent(self: &Arc<Self>, call: &Arc<LiveCall>, by: Actor, tool: &ToolCall) -> ToolAnswer {
+        let to = text(tool, "to", 100)?;
+        let to = to.parse().map_or_else(|_| TransferTo::Colleague(to.to_owned()), TransferTo::Number);
+        let briefing = tool.arguments.get("briefing").and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let request = TransferCall { to, briefing: briefing.map(str::to_owned), purpose: None };
+        match self.transfer_call(call, by, request).await {
+            Ok(Transferring::Started) => Ok("The call is being transferred.".to_owned()),
+            Ok(Transferring::Blocked { decision, .. }) => {
+                let why: Vec<_> = decision.reasons().iter().map(|reason| reason.message.as_str()).collect();
+                Err(format!("That number may not be called: {}", why.join(" ")))
+            }
+            Err(error) => Err(format!("The call could not be transferred: {error}.")),
         }
     }
 }
 
-fn ok(text: &str) -> ToolAnswer {
-    ToolAnswer { text: text.to_owned(), is_error: false }
+/// An argument that must be a text with something in it.
+fn text<'a>(tool: &'a ToolCall, name: &str, max: usize) -> Result<&'a str, String> {
+    let text = tool.arguments.get(name).and_then(Value::as_str).map(str::trim).unwrap_or_default();
+    match text.chars().count() {
+        0 => Err(format!("{} needs a `{name}`.", tool.name)),
+        chars if chars > max => Err(format!("`{name}` has at most {max} characters.")),
+        _ => Ok(text),
+    }
 }
 
-fn error(text: String) -> ToolAnswer {
-    ToolAnswer { text, is_error: true }
+fn known<T>(call: &LiveCall, answer: Result<T, crate::store::StoreError>) -> Result<T, String> {
+    answer.map_err(|error| {
+        tracing::error!(call.id = %call.id, %error, "a tool could not read or write what it needed");
+        "That is not possible at the moment.".to_owned()
+    })
 }

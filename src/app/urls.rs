@@ -47,6 +47,23 @@ impl Urls {
         format!("{}/webhooks/resume/{call}#rc=5&rp=5xx,ct,rt", self.base)
     }
 
+    /// Asked how to go on after a transfer; retried, since the caller waits.
+    pub fn transfer(&self, call: CallId) -> String {
+        format!("{}/webhooks/transfer/{call}#rc=5&rp=5xx,ct,rt", self.base)
+    }
+
+    pub fn transfer_answered(&self, call: CallId) -> String {
+        format!("{}/webhooks/transfer-answered/{call}{RETRIES}", self.base)
+    }
+
+    pub fn briefing(&self, call: CallId) -> String {
+        format!("{}/webhooks/briefing/{call}{RETRIES}", self.base)
+    }
+
+    pub fn briefing_answer(&self, call: CallId) -> String {
+        format!("{}/webhooks/briefing-answer/{call}{RETRIES}", self.base)
+    }
+
     /// The media socket: `wss` where the public URL is `https`.
     pub fn media(&self) -> String {
         format!("{}/media", self.base.replacen("http", "ws", 1))

@@ -3,6 +3,7 @@
 //! Both sockets are pipes in memory; all else is what a call runs through: WebSocket framing and masking, codecs, session, playout
 //! ledger, lanes, writers, driver. A run of more frames less a run of fewer is what the frames cost without the start.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -48,6 +49,7 @@ async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyh
             Ok(Admission {
                 call_id: CallId::from_uuid(uuid::Uuid::from_u128(1)),
                 terms: Terms { max_duration: Duration::from_hours(1), ..Terms::default() },
+                tap: Arc::default(),
                 warmed: Some(
                     std::future::ready(Ok(AgentSocket { socket: agent_side, dialect: Dialect::elevenlabs() })).boxed(),
                 ),

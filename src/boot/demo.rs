@@ -146,6 +146,7 @@ async fn furnish(app: &App, clock: WallClock) -> anyhow::Result<()> {
         number: agreed.clone(),
         kind: ConsentKind::Written,
         scope: vec!["telemarketing".to_owned()],
+        seller: None,
         given_at: "2026-09-21T18:30:00Z".parse()?,
         expires_at: None,
         evidence: ConsentEvidence {

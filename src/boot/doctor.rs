@@ -2,19 +2,26 @@
 
 use std::process::ExitCode;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
-use crate::config::{Config, Effective};
+use crate::app::WallClock;
+use crate::carrier::CallFilter;
+use crate::config::{Config, Effective, TwilioConfig};
 use crate::domain::{AgentRef, AgentVendor};
+use crate::lists::ListName;
 use crate::protocol::agent::elevenlabs_readiness::{Severity, readiness};
 use crate::surfaces::cli::DoctorArgs;
 use crate::surfaces::cli::out::{Paint, line};
 
-use super::world;
+use super::{public_url, world};
+
+/// How far this machine's clock may be from the carrier's.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// One line of the report.
-enum Finding {
+pub(super) enum Finding {
     Fine(String),
     Note(String),
     Wrong(String),
@@ -24,9 +31,11 @@ pub(super) async fn run(args: &DoctorArgs, settings: &Effective, paint: Paint) -
     let config = &settings.config;
     let mut findings = look_at_settings(config);
     findings.extend(look_at_store(config).await);
+    findings.extend(look_at_lists(config));
     if !args.offline {
-        findings.extend(look_at_twilio(config).await);
+        findings.extend(look_at_twilio(&config.carrier.twilio).await);
         findings.extend(look_at_elevenlabs(config).await);
+        findings.extend(public_url::look(config).await);
     }
     let mut wrong = 0;
     for finding in &findings {
@@ -119,49 +128,162 @@ async fn look_at_store(config: &Config) -> Vec<Finding> {
     findings
 }
 
-async fn look_at_twilio(config: &Config) -> Vec<Finding> {
-    let carrier = match world::open_carrier(&config.carrier.twilio) {
+/// Reads every file of every do-not-call list and tells how old each list is.
+fn look_at_lists(config: &Config) -> Vec<Finding> {
+    let gate = match world::open_gate(config) {
+        Ok(gate) => gate,
+        Err(error) => return vec![Finding::Wrong(format!("{error:#}"))],
+    };
+    let Some(lists) = gate.lists() else { return Vec::new() };
+    let snapshot = lists.current();
+    let mut findings: Vec<_> = snapshot.verify().into_iter().map(Finding::Wrong).collect();
+    let Ok(entries) = snapshot.entries() else { return findings };
+    let today = WallClock::real().now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let max_days = i64::from(gate.tables().list_age.says.max_days);
+    let mut is_national_there = false;
+    for (list, entry) in entries {
+        is_national_there |= list == ListName::National;
+        let days = today.duration_since(entry.as_of).as_hours() / 24;
+        let text = format!("the do-not-call list {list} is of {}, {days} days old", entry.as_of);
+        findings.push(if days > max_days {
+            Finding::Wrong(format!("{text}, and {max_days} are allowed: import a current list (clearline dnc import)"))
+        } else {
+            Finding::Fine(text)
+        });
+    }
+    if !is_national_there {
+        findings.push(Finding::Note(
+            "no national do-not-call list was imported: sales calls without written consent are denied (FACT_UNKNOWN)"
+                .to_owned(),
+        ));
+    }
+    findings
+}
+
+async fn look_at_twilio(settings: &TwilioConfig) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // Each credential by itself: the token signs webhooks, also where REST requests use the key.
+    if settings.account_sid.is_empty() {
+        return findings;
+    }
+    if !settings.auth_token.expose().is_empty() {
+        findings.extend(look_at_account(&TwilioConfig { api_key: String::new(), ..settings.clone() }).await);
+    }
+    if !settings.api_key.is_empty() {
+        let listed = match world::open_carrier(settings) {
+            Ok(Some(carrier)) => carrier.list(&CallFilter::default()).await.map_err(anyhow::Error::from),
+            Ok(None) => return findings,
+            Err(error) => Err(error),
+        };
+        findings.push(match listed {
+            Ok(_) => Finding::Fine("Twilio accepts the API key".to_owned()),
+            Err(error) => Finding::Wrong(format!("Twilio does not accept the API key: {error:#}")),
+        });
+        if settings.auth_token.expose().is_empty() {
+            findings.push(Finding::Note(
+                "an API key may not look at its account: whether this is a trial account shows with the auth token only"
+                    .to_owned(),
+            ));
+        }
+    }
+    findings
+}
+
+async fn look_at_account(settings: &TwilioConfig) -> Vec<Finding> {
+    let carrier = match world::open_carrier(settings) {
         Ok(Some(carrier)) => carrier,
         Ok(None) => return Vec::new(),
         Err(error) => return vec![Finding::Wrong(format!("{error:#}"))],
     };
-    match carrier.fetch_account().await {
-        Ok(account) if account.is_trial() => vec![Finding::Wrong(
-            "the Twilio account is a trial account: it cannot open media streams or place these calls; upgrade it"
-                .to_owned(),
-        )],
-        Ok(_) => vec![Finding::Fine("Twilio accepts the credentials".to_owned())],
-        Err(error) => vec![Finding::Wrong(format!("Twilio: {error}"))],
+    let answer = match carrier.fetch_account().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            return vec![Finding::Wrong(format!("Twilio does not accept the account and its token: {error}"))];
+        }
+    };
+    let mut findings = vec![if answer.account.is_trial() {
+        let text =
+            "the Twilio account is a trial account: it cannot open media streams or place these calls; upgrade it";
+        Finding::Wrong(text.to_owned())
+    } else {
+        Finding::Fine("Twilio accepts the account and its token".to_owned())
+    }];
+    findings.extend(answer.answered_at.map(|theirs| look_at_clock(WallClock::real().now(), theirs)));
+    findings
+}
+
+/// Calling hours, tokens and signatures are judged by this machine's clock.
+fn look_at_clock(ours: Timestamp, theirs: Timestamp) -> Finding {
+    let ahead = ours.duration_since(theirs);
+    let seconds = ahead.unsigned_abs().as_secs();
+    if ahead.abs() <= CLOCK_TOLERANCE {
+        return Finding::Fine("this machine's clock agrees with Twilio's".to_owned());
     }
+    let direction = if ahead.is_positive() { "ahead of" } else { "behind" };
+    Finding::Wrong(format!(
+        "this machine's clock is {seconds} seconds {direction} Twilio's: calling hours are judged by it, and signatures and \
+         tokens grow old by it. Set it right (NTP)"
+    ))
 }
 
 async fn look_at_elevenlabs(config: &Config) -> Vec<Finding> {
     let settings = &config.agents.elevenlabs;
-    let Ok(agent) = config.agents.default.parse::<AgentRef>() else { return Vec::new() };
-    if agent.vendor != AgentVendor::ElevenLabs {
-        return vec![Finding::Wrong("agents.default: this version bridges ElevenLabs agents only".to_owned())];
+    let (agents, others): (Vec<_>, Vec<_>) =
+        config.agents.all().into_iter().partition(|agent| agent.vendor == AgentVendor::ElevenLabs);
+    let mut findings: Vec<_> = others
+        .iter()
+        .map(|agent| Finding::Wrong(format!("{agent}: this version bridges ElevenLabs agents only")))
+        .collect();
+    if agents.is_empty() {
+        return findings;
     }
     if settings.api_key.expose().is_empty() {
-        return vec![Finding::Note(
+        findings.push(Finding::Note(
             "no ElevenLabs key: only public agents can be reached, and not be looked at".to_owned(),
-        )];
+        ));
+        return findings;
     }
     let client = match ElevenLabsClient::new(&settings.api_url, Some(&settings.api_key), Limits::default()) {
         Ok(client) => client,
         Err(error) => return vec![Finding::Wrong(error.to_string())],
     };
-    match client.fetch_agent(&agent.id).await {
-        Ok(body) => {
-            let mut findings = vec![Finding::Fine(format!("ElevenLabs knows the agent {agent}"))];
-            findings.extend(readiness(&body).into_iter().map(|finding| {
-                let text = format!("{}: {}: {}", finding.setting, finding.problem, finding.remedy);
-                match finding.severity {
-                    Severity::Broken => Finding::Wrong(text),
-                    Severity::Degraded => Finding::Note(text),
-                }
-            }));
-            findings
+    for agent in &agents {
+        findings.extend(look_at_agent(&client, agent).await);
+    }
+    findings
+}
+
+async fn look_at_agent(client: &ElevenLabsClient, agent: &AgentRef) -> Vec<Finding> {
+    let body = match client.fetch_agent(&agent.id).await {
+        Ok(body) => body,
+        Err(error) => return vec![Finding::Wrong(format!("{agent}: {error}"))],
+    };
+    let mut findings = vec![Finding::Fine(format!("ElevenLabs knows the agent {agent}"))];
+    findings.extend(readiness(&body).into_iter().map(|finding| {
+        let text = format!("{agent}: {}: {}: {}", finding.setting, finding.problem, finding.remedy);
+        match finding.severity {
+            Severity::Broken => Finding::Wrong(text),
+            Severity::Degraded => Finding::Note(text),
         }
-        Err(error) => vec![Finding::Wrong(format!("ElevenLabs: {error}"))],
+    }));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_may_be_half_a_minute_off() {
+        let theirs = Timestamp::UNIX_EPOCH;
+        for (ours, said) in
+            [(30, None), (-30, None), (31, Some("31 seconds ahead of")), (-3600, Some("3600 seconds behind"))]
+        {
+            match (look_at_clock(Timestamp::from_second(ours).unwrap(), theirs), said) {
+                (Finding::Fine(_), None) => {}
+                (Finding::Wrong(text), Some(said)) => assert!(text.contains(said), "{text}"),
+                (_, said) => panic!("{ours}: {said:?}"),
+            }
+        }
     }
 }

@@ -1,11 +1,19 @@
 //! The composition root: the only place that reads the environment and builds the world. One function a kind of command.
 
 mod demo;
+mod dnc;
 mod doctor;
+mod ledger;
 mod local;
+mod open_store;
+mod outbound;
+mod public_url;
+mod records;
+mod rules;
 mod serve;
 mod world;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -78,9 +86,18 @@ fn look_outside(cli: &Cli) -> anyhow::Result<Outside> {
     layers.push(flags);
     Ok(Outside {
         settings: Effective::from_layers(layers)?,
-        api_key: std::env::var_os("CLEARLINE_API_KEY").and_then(|key| key.into_string().ok()).map(Secret::new),
-        paint: Paint::for_stdout(std::env::var_os("NO_COLOR").is_some()),
+        // An empty variable is one that is not set.
+        api_key: std::env::var_os("CLEARLINE_API_KEY")
+            .filter(|key| !key.is_empty())
+            .and_then(|key| key.into_string().ok())
+            .map(Secret::new),
+        paint: Paint::for_stdout(no_color()),
     })
+}
+
+/// Whether the user asks for plain text everywhere (no-color.org: when the variable is there and not empty).
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty())
 }
 
 fn init_logging(cli: &Cli, config: &Config) -> anyhow::Result<()> {
@@ -94,7 +111,8 @@ fn init_logging(cli: &Cli, config: &Config) -> anyhow::Result<()> {
         (false, _) => tracing::Level::TRACE,
     };
     let format = if config.log.format == "json" { LogFormat::Json } else { LogFormat::Text };
-    telemetry::init_logging(format, level).context("logging could not start")
+    let colours = !no_color() && std::io::stderr().is_terminal();
+    telemetry::init_logging(format, level, colours).context("logging could not start")
 }
 
 async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCode> {
@@ -102,16 +120,23 @@ async fn dispatch(command: Command, outside: &Outside) -> anyhow::Result<ExitCod
     let paint = outside.paint;
     match command {
         Command::Demo(args) => demo::run(&args, &outside.settings, paint).await,
-        Command::Serve(_) => serve::run(config.clone()).await,
+        Command::Serve(_) => serve::run(config.clone(), outside.api_key.as_ref()).await,
         Command::Call(args) => cli::calls::place(&client(outside, &args.server)?, &args, paint).await,
         Command::Calls(args) => cli::calls::list(&client(outside, &args.server)?, &args, paint).await,
         Command::Hangup(args) => cli::calls::hang_up(&client(outside, &args.server)?, &args).await,
+        Command::Tell(args) => cli::calls::tell(&client(outside, &args.server)?, &args).await,
+        Command::Say(args) => cli::calls::say(&client(outside, &args.server)?, &args).await,
+        Command::Transfer(args) => cli::calls::transfer(&client(outside, &args.server)?, &args, paint).await,
         Command::Tail(args) => cli::tail::tail(&client(outside, &args.server)?, &args, paint).await,
         Command::Check(args) if args.jsonl => local::check_jsonl(config),
+        Command::Check(args) if args.rules => rules::print(config, &args, paint),
         Command::Check(args) => local::check(config, &args, paint).await,
-        Command::Dnc(command) => local::dnc(config, command, paint).await,
-        Command::Consent(command) => local::consent(config, command, paint).await,
-        Command::Ledger(command) => local::ledger(config, command, paint).await,
+        Command::Dnc(command) => dnc::run(config, command, paint).await,
+        Command::Outbound(command) => outbound::outbound(config, command, paint).await,
+        Command::Leads(command) => records::leads(config, command, paint).await,
+        Command::Consent(command) => records::consent(config, command, paint).await,
+        Command::Ledger(command) => ledger::ledger(config, command, paint).await,
+        Command::Privacy(command) => records::privacy(config, command, paint).await,
         Command::Keys(command) => local::keys(config, command, paint).await,
         Command::Doctor(args) => doctor::run(&args, &outside.settings, paint).await,
         Command::Emulate(command) => local::emulate(command).await,

@@ -12,10 +12,10 @@ use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 
-use crate::app::{App, WallClock};
+use crate::app::{App, EnvironmentKey, WallClock};
 use crate::config::Config;
-use crate::domain::Disposition;
 use crate::domain::event::{Actor, Door};
+use crate::domain::{Disposition, Secret};
 use crate::surfaces::cli::out::line;
 
 use super::world;
@@ -39,17 +39,31 @@ pub struct Server {
 impl Server {
     /// Binds, opens the store, takes up the calls that were open, and starts to answer.
     pub async fn start(config: Config, clock: WallClock) -> anyhow::Result<Self> {
+        Self::start_with_key(config, clock, None).await
+    }
+
+    /// The same, and takes the key of its environment for an administrator's.
+    async fn start_with_key(config: Config, clock: WallClock, key: Option<EnvironmentKey>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {} (server.listen)", config.server.listen))?;
-        Self::start_on(listener, config, clock).await
+        Self::start_in(listener, config, clock, key).await
     }
 
     /// The same on a listener that is bound already.
-    pub async fn start_on(listener: TcpListener, mut config: Config, clock: WallClock) -> anyhow::Result<Self> {
+    pub async fn start_on(listener: TcpListener, config: Config, clock: WallClock) -> anyhow::Result<Self> {
+        Self::start_in(listener, config, clock, None).await
+    }
+
+    async fn start_in(
+        listener: TcpListener,
+        mut config: Config,
+        clock: WallClock,
+        environment_key: Option<EnvironmentKey>,
+    ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
         config.server.listen = address;
-        let app = world::build(config, clock).await?;
+        let app = world::build(config, clock, environment_key).await?;
         let open = app.recover().await.context("the open calls could not be read")?;
         if open > 0 {
             tracing::info!(calls = open, "calls were open when the server last stopped");
@@ -107,10 +121,11 @@ impl Server {
     }
 }
 
-pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(config: Config, api_key: Option<&Secret>) -> anyhow::Result<ExitCode> {
+    let key = api_key.map(EnvironmentKey::new).transpose()?;
     let limit = Duration::from_secs(config.server.drain_limit_s);
     let local = config.server.public_url.is_empty();
-    let server = Server::start(config, WallClock::real()).await?;
+    let server = Server::start_with_key(config, WallClock::real(), key).await?;
     line(format!("listening on http://{}", server.address));
     if local {
         tracing::warn!("server.public_url is not set: only a carrier on this machine can reach this server");

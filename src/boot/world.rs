@@ -1,6 +1,8 @@
 //! Builds the world of a server from its settings: store, journal, gate, carrier, agents, and the `App` that holds them.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{Mutex, Semaphore};
@@ -8,21 +10,31 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
-use crate::app::{App, Gate, Journal, LiveCalls, Urls, WallClock};
+use crate::app::{App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
 use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
-use crate::config::{Config, TwilioConfig};
+use crate::config::{Config, ScrubVendor, TwilioConfig};
 use crate::domain::{AccountSid, Secret};
+use crate::lists::{self, Lists};
 use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
 use crate::relay::MediaThreads;
+use crate::scrub::{self, ScrubClient, Vendor};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
-pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Arc<App>> {
+pub(super) async fn build(
+    config: Config,
+    clock: WallClock,
+    environment_key: Option<EnvironmentKey>,
+) -> anyhow::Result<Arc<App>> {
     let tracker = TaskTracker::new();
     let store = open_store(&config, &tracker).await?;
     let live = Arc::new(LiveCalls::default());
     let metrics = Arc::new(Metrics::default());
     let journal = Journal::start(store.clone(), Arc::clone(&live), clock, Arc::clone(&metrics), &tracker);
+    if let Some(Err(error)) = lists_folder(&config)?.map(|folder| lists::sweep(&folder)) {
+        // Nothing is read from what was left over; the lists in force are looked at by each decision.
+        tracing::error!(%error, "what a cut-short import of a list left could not be removed");
+    }
     let gate = open_gate(&config)?;
     let carrier = open_carrier(&config.carrier.twilio)?;
     let agents = ElevenLabsClient::new(
@@ -34,16 +46,13 @@ pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Ar
     let pacer =
         Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
-    tracing::info!(
-        decisions = head.count,
-        head = head.hash,
-        rules = gate.rule_set(),
-        "the decision ledger and the rules"
-    );
+    // To be noted elsewhere: `clearline ledger verify --expect-head` proves the ledger against it.
+    tracing::info!(%head, rules = gate.rule_set(), "the decision ledger and the rules");
     let media_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Arc::new(App {
         urls: Urls::new(config.public_url()),
         signature_keys: signature_keys(&config.carrier.twilio),
+        environment_key,
         media_threads: MediaThreads::start(media_threads)
             .context("the threads for the calls' audio could not start")?,
         media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
@@ -66,8 +75,12 @@ pub(super) async fn build(config: Config, clock: WallClock) -> anyhow::Result<Ar
 
 /// Opens the store of the settings, or the default one in the platform's data directory.
 pub(super) async fn open_store(config: &Config, tracker: &TaskTracker) -> anyhow::Result<Store> {
-    let url = if config.store.url.is_empty() { default_store_url()? } else { config.store.url.clone() };
+    let url = store_url(config)?;
     Store::open(&url, tracker).await.with_context(|| format!("the store {url} cannot be opened (store.url)"))
+}
+
+fn store_url(config: &Config) -> anyhow::Result<String> {
+    if config.store.url.is_empty() { default_store_url() } else { Ok(config.store.url.clone()) }
 }
 
 fn default_store_url() -> anyhow::Result<String> {
@@ -77,33 +90,76 @@ fn default_store_url() -> anyhow::Result<String> {
 }
 
 pub(super) fn open_gate(config: &Config) -> anyhow::Result<Gate> {
-    let own_rules = match config.compliance.rules_file.as_str() {
+    let own_rules = match config.compliance.rules.as_str() {
         "" => None,
         path => Some((
             path.to_owned(),
             std::fs::read_to_string(path).with_context(|| format!("the rules file {path} cannot be read"))?,
         )),
     };
-    Gate::load(
+    let gate = Gate::load(
         &config.compliance,
         &config.seller,
         own_rules.as_ref().map(|(path, text)| (path.as_str(), text.as_str())),
-    )
+        lists_folder(config)?.map(Lists::new),
+    )?;
+    Ok(match open_scrub(config)? {
+        Some(vendor) => gate.with_vendor(&config.compliance.scrub, vendor),
+        None => gate,
+    })
+}
+
+/// The scrubbing vendor, where one is set.
+fn open_scrub(config: &Config) -> anyhow::Result<Option<ScrubClient>> {
+    let settings = &config.compliance.scrub;
+    let vendor = match settings.vendor {
+        ScrubVendor::Off => return Ok(None),
+        ScrubVendor::TwilioLookup => Vendor::TwilioLookup,
+    };
+    let twilio = &config.carrier.twilio;
+    anyhow::ensure!(
+        !twilio.account_sid.is_empty(),
+        "compliance.scrub.vendor asks with the credentials of carrier.twilio: set account_sid and a token or key"
+    );
+    let (user, password) = match credentials(twilio)? {
+        Credentials::AuthToken(token) => (twilio.account_sid.clone(), token),
+        Credentials::ApiKey { key_sid, secret } => (key_sid, secret),
+    };
+    let account = scrub::Account {
+        vendor,
+        api_url: settings.api_url.clone(),
+        credentials: scrub::Credentials { user, password },
+        time_limit: Duration::from_millis(settings.time_limit_ms),
+        line_type: settings.line_type,
+    };
+    Ok(Some(ScrubClient::new(account)?))
+}
+
+/// The folder of the do-not-call lists: that of the settings, or `lists` beside the database. None where that is in memory.
+pub(super) fn lists_folder(config: &Config) -> anyhow::Result<Option<PathBuf>> {
+    if !config.compliance.lists_directory.is_empty() {
+        return Ok(Some(config.compliance.lists_directory.clone().into()));
+    }
+    let database = store_url(config)?;
+    Ok(database.strip_prefix("sqlite://").map(|path| Path::new(path).with_file_name("lists")))
 }
 
 pub(super) fn open_carrier(settings: &TwilioConfig) -> anyhow::Result<Option<TwilioClient>> {
     if settings.account_sid.is_empty() {
         return Ok(None);
     }
-    let credentials = match (settings.api_key.as_str(), set(&settings.api_secret), set(&settings.auth_token)) {
+    let (api_url, sid) = (settings.api_url.clone(), AccountSid::new(settings.account_sid.as_str()));
+    let account = Account { api_url, sid, credentials: credentials(settings)? };
+    Ok(Some(TwilioClient::new(account, Patience::default())?))
+}
+
+fn credentials(settings: &TwilioConfig) -> anyhow::Result<Credentials> {
+    Ok(match (settings.api_key.as_str(), set(&settings.api_secret), set(&settings.auth_token)) {
         ("", _, Some(token)) => Credentials::AuthToken(token),
         ("", _, None) => anyhow::bail!("set carrier.twilio.auth_token (or api_key and api_secret) for the account"),
         (_, None, _) => anyhow::bail!("carrier.twilio.api_key is set but api_secret is not"),
         (key, Some(secret), _) => Credentials::ApiKey { key_sid: key.to_owned(), secret },
-    };
-    let account =
-        Account { api_url: settings.api_url.clone(), sid: AccountSid::new(settings.account_sid.as_str()), credentials };
-    Ok(Some(TwilioClient::new(account, Patience::default())?))
+    })
 }
 
 fn signature_keys(settings: &TwilioConfig) -> SignatureKeys {

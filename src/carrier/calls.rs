@@ -1,20 +1,19 @@
 //! Everything about calls at the carrier. The only file that names the endpoint which rings phones, so that one look at it tells
 //! that nothing is dialled without a `DialOrder`.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use reqwest::Method;
 
 use super::client::{Answer, Request, TwilioClient};
 use super::error::{CarrierError, DialError};
 use crate::compliance::clearance::DialOrder;
+use crate::config::HouseNumber;
 use crate::domain::{CallSid, E164, RecordingSid};
 use crate::protocol::twilio::ErrorMeaning;
 use crate::protocol::twilio::rest::{
     CallFilter, CallList, CallResource, DialRequest, RecordingChange, RecordingRequest, RecordingResource,
 };
-use crate::protocol::twilio::twiml::{self, Dial, Say};
+use crate::protocol::twilio::twiml::{self, Dial, TransferRequest};
 
 const CALLS: &str = "/2010-04-01/Accounts/{account}/Calls.json";
 const CALL: &str = "/2010-04-01/Accounts/{account}/Calls/{call}.json";
@@ -30,22 +29,22 @@ pub enum NextDocument<'a> {
     Inline(&'a str),
 }
 
-/// How a call is to be connected with another number. The number comes with the order.
-#[derive(Debug, Clone, Copy)]
-pub struct TransferRequest<'a> {
-    /// What the other side sees as the caller.
-    pub caller_id: &'a E164,
-    pub ring_timeout: Duration,
-    /// Asked how to go on when the other leg is over. Absolute.
-    pub action_url: &'a str,
-    /// Spoken to the one who is transferred.
-    pub announcement: Option<Say<'a>>,
+/// Who is rung by a transfer, and by what right.
+#[derive(Debug)]
+pub enum Callee {
+    /// A colleague, named in the settings.
+    Colleague(HouseNumber),
+    /// Anybody else, with the gate's clearance.
+    Outside(DialOrder),
 }
 
-/// The document that connects a call with the order's number, for a webhook to answer with. Rings a phone, and so uses the order up.
-pub fn transfer_document(order: DialOrder, request: &TransferRequest<'_>) -> String {
-    let TransferRequest { caller_id, ring_timeout, action_url, announcement } = *request;
-    twiml::render(&Dial::new(order.number(), caller_id, ring_timeout, action_url, announcement))
+/// The document that connects a call with somebody. Rings a phone, and so uses an order up.
+pub fn transfer_document(callee: Callee, request: &TransferRequest<'_>) -> String {
+    let number = match &callee {
+        Callee::Colleague(house) => house.number(),
+        Callee::Outside(order) => order.number(),
+    };
+    twiml::render(&Dial::new(number, request))
 }
 
 impl TwilioClient {
@@ -56,14 +55,14 @@ impl TwilioClient {
         Ok(answer.parse()?)
     }
 
-    /// Connects a live call with the order's number. The media stream stops, as with every redirect.
+    /// Connects a live call with somebody else. The media stream stops, as with every redirect.
     pub async fn transfer(
         &self,
-        order: DialOrder,
+        callee: Callee,
         call_sid: &CallSid,
         request: &TransferRequest<'_>,
     ) -> Result<(), CarrierError> {
-        let document = transfer_document(order, request);
+        let document = transfer_document(callee, request);
         self.redirect(call_sid, NextDocument::Inline(&document)).await
     }
 
@@ -168,6 +167,8 @@ fn unless_over(result: Result<(), CarrierError>) -> Result<(), CarrierError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
     use tokio_util::task::TaskTracker;
@@ -366,14 +367,17 @@ mod tests {
         let request = TransferRequest {
             caller_id: &caller_id,
             ring_timeout: Duration::from_secs(25),
-            action_url: "https://voice.example.com/webhooks/resume",
+            time_limit: Duration::from_hours(1),
+            action_url: "https://voice.example.com/webhooks/transfer",
+            answered_url: "https://voice.example.com/webhooks/transfer-answered",
+            briefing_url: None,
             announcement: None,
         };
-        client(&server.url).transfer(order(), &call_sid(), &request).await.unwrap();
+        client(&server.url).transfer(Callee::Outside(order()), &call_sid(), &request).await.unwrap();
         let body = server.requests().remove(0).body;
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&body).unwrap();
-        assert_eq!(pairs, [("Twiml".to_owned(), transfer_document(order(), &request))]);
-        assert!(pairs[0].1.contains("<Number>+12125550113</Number>"));
+        assert_eq!(pairs, [("Twiml".to_owned(), transfer_document(Callee::Outside(order()), &request))]);
+        assert!(pairs[0].1.contains(">+12125550113</Number>"));
     }
 
     #[tokio::test]

@@ -6,14 +6,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
 use super::error::{CarrierError, ClientError, Doubt};
+use crate::config::is_loopback;
 use crate::domain::{AccountSid, Secret};
 use crate::protocol::twilio::ErrorBody;
+use crate::telemetry::causes;
 
 /// Whose calls these are, and where.
 #[derive(Debug, Clone)]
@@ -80,6 +84,8 @@ pub(super) struct Request<'a> {
 /// A successful answer.
 pub(super) struct Answer {
     status: u16,
+    /// The carrier's time of day, to the second, where it told it.
+    pub(super) date: Option<Timestamp>,
     body: Bytes,
 }
 
@@ -140,14 +146,14 @@ impl TwilioClient {
         let elapsed_ms = started.elapsed().as_millis();
         let (method, template) = (&request.method, request.template);
         match &result {
-            Ok((status, ..)) => {
+            Ok(Received { status, .. }) => {
                 tracing::debug!(http.method = %method, http.route = template, http.status = status.as_u16(), elapsed_ms, "carrier answered");
             }
             Err(error) => {
                 tracing::debug!(http.method = %method, http.route = template, elapsed_ms, error = %causes(error), "carrier did not answer");
             }
         }
-        let (status, retry_after, body) = result.map_err(|error| self.transport_error(&error))?;
+        let Received { status, retry_after, date, body } = result.map_err(|error| self.transport_error(&error))?;
         let body = match body {
             Ok(body) => body,
             // What a refusal says is lost, but it is one; what else was said is not known.
@@ -158,7 +164,7 @@ impl TwilioClient {
         match status {
             StatusCode::TOO_MANY_REQUESTS => Ok(Outcome::Busy { error: error(), retry_after }),
             StatusCode::REQUEST_TIMEOUT => Err(CarrierError::Uncertain(Doubt::ServerFault(error()))),
-            _ if status.is_success() => Ok(Outcome::Done(Answer { status: status.as_u16(), body })),
+            _ if status.is_success() => Ok(Outcome::Done(Answer { status: status.as_u16(), date, body })),
             _ if status.is_server_error() => Err(CarrierError::Uncertain(Doubt::ServerFault(error()))),
             _ => Err(CarrierError::Refused(error())),
         }
@@ -177,9 +183,11 @@ impl TwilioClient {
             builder.form(request.parameters)
         };
         let response = builder.send().await?;
-        let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
-        Ok((response.status(), retry_after, response.bytes().await))
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let retry_after =
+            header(reqwest::header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let date = header(reqwest::header::DATE).and_then(|text| Some(rfc2822::parse(text).ok()?.timestamp()));
+        Ok(Received { status: response.status(), retry_after, date, body: response.bytes().await })
     }
 
     /// Each segment is encoded, so that an id from outside stays one.
@@ -219,28 +227,18 @@ impl TwilioClient {
     }
 }
 
-/// Status, `Retry-After` and the body, or how it broke off.
-type Received = (StatusCode, Option<Duration>, Result<Bytes, reqwest::Error>);
+/// What came back.
+struct Received {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    date: Option<Timestamp>,
+    /// Or how it broke off.
+    body: Result<Bytes, reqwest::Error>,
+}
 
 enum Outcome {
     Done(Answer),
     Busy { error: ErrorBody, retry_after: Option<Duration> },
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
-/// An error's causes without the outermost text, which holds the URL and with it numbers and ids.
-fn causes(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let texts: Vec<_> = causes.map(ToString::to_string).collect();
-    if texts.is_empty() { "no further details".to_owned() } else { texts.join(": ") }
 }
 
 #[cfg(test)]

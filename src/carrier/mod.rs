@@ -1,7 +1,8 @@
 //! The carrier's REST API, and the one door that can ring a phone.
 //!
 //! [`TwilioClient`] speaks HTTP; what it sends and reads is `protocol::twilio`'s. Everything about calls is in one file, `calls.rs`,
-//! where [`TwilioClient::dial`] and the transfer take a `DialOrder` and use it up: there is no other way to reach a number.
+//! where [`TwilioClient::dial`] and the transfer take a `DialOrder` and use it up: there is no other way to reach a number, but for
+//! a transfer to a colleague whom the operator's settings name.
 //! [`Pacer`] holds dialling to what the account may do.
 
 mod account;
@@ -12,7 +13,8 @@ mod pacer;
 #[cfg(test)]
 mod test_server;
 
-pub use calls::{NextDocument, TransferRequest, transfer_document};
+pub use account::AccountAnswer;
+pub use calls::{Callee, NextDocument, transfer_document};
 pub use client::{Account, Credentials, Patience, TwilioClient};
 pub use error::{CarrierError, ClientError, DialError, Doubt};
 pub use pacer::{Pacer, Slot};

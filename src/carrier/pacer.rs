@@ -37,7 +37,7 @@ impl Pacer {
     ///
     /// Never: the semaphore lives as long as the pacer and is not closed.
     pub async fn acquire(&self) -> Slot {
-        let place = Arc::clone(&self.calls).acquire_owned().await.expect("the semaphore is never closed");
+        let place = self.place().await;
         // Both the semaphore and the mutex serve in the order of asking. The turn is taken only after the wait, without a further
         // await, so that a caller who gives up has taken nothing.
         let mut turn = self.pace.lock().await;
@@ -47,6 +47,16 @@ impl Pacer {
         #[expect(clippy::disallowed_methods, reason = "the adapter that waits is where the next turn is counted from")]
         turn.take(Instant::now());
         Slot { _place: place }
+    }
+
+    /// A place for a call that has been dialled already, before a restart: it waits for no turn. Where more calls are on than may
+    /// be, it waits until one has ended, before any call that is dialled later.
+    pub async fn take_place(&self) -> Slot {
+        Slot { _place: self.place().await }
+    }
+
+    async fn place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.calls).acquire_owned().await.expect("the semaphore is never closed")
     }
 
     /// How many calls may still be made at once, waiting ones not counted.
@@ -117,6 +127,23 @@ mod tests {
         assert!(poll!(&mut third).is_pending());
         drop(first);
         assert!(poll!(&mut third).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_on_already_take_their_places_first_and_wait_for_no_turn() {
+        let pacer = Pacer::new(1.0, Some(2));
+        let start = now();
+        let (one, two) = (pacer.take_place().await, pacer.take_place().await);
+        let mut over_the_limit = pin!(pacer.take_place());
+        assert!(poll!(&mut over_the_limit).is_pending());
+        let mut new = pin!(pacer.acquire());
+        assert!(poll!(&mut new).is_pending());
+        drop(one);
+        assert!(poll!(&mut new).is_pending());
+        assert!(poll!(&mut over_the_limit).is_ready());
+        drop(two);
+        assert!(poll!(&mut new).is_ready());
+        assert_eq!(now(), start);
     }
 
     #[tokio::test(start_paused = true)]

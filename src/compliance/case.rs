@@ -211,6 +211,9 @@ impl<'a> Places<'a> {
         if known_zone == Some(None) {
             places.unknown = Some("known_zone");
         }
+        if facts.why_unknown.contains_key("known_state") {
+            places.unknown = Some("known_state");
+        }
         let known_zone = known_zone.flatten();
         let known_state = facts.known_state.map(|code| tables.state(code));
         let Some(known_state) = known_state else {

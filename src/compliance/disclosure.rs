@@ -4,7 +4,9 @@
 
 use serde::Deserialize;
 
+use super::number::Number;
 use super::place::StateCode;
+use super::tables::area_codes::NumberKind;
 use super::tables::row::{Row, Scope, take_rows};
 use super::tables::{RuleTables, TableError};
 use crate::domain::{E164, Purpose};
@@ -75,7 +77,7 @@ pub enum Part {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DisclosureRow {
+pub(super) struct DisclosureRow {
     #[serde(default)]
     purposes: Option<Vec<Purpose>>,
     part: Part,
@@ -105,6 +107,12 @@ impl Disclosures {
         }
     }
 
+    /// The rows of one state, or of the whole country.
+    pub(super) fn rows_of(&self, place: Option<StateCode>) -> impl Iterator<Item = &Row<DisclosureRow>> {
+        let place = place.map_or(Scope::Country, Scope::State);
+        self.rows.iter().filter(move |row| row.place == place)
+    }
+
     /// What this call must say first.
     pub fn compose(&self, opening: &Opening<'_>, tables: &RuleTables) -> Disclosure {
         let mut rows: Vec<&Row<DisclosureRow>> = self.rows.iter().filter(|row| applies(row, opening)).collect();
@@ -119,6 +127,81 @@ impl Disclosures {
         });
         Disclosure { sentences: sentences.collect(), all_party_recording: all_party_laws(opening, tables) }
     }
+}
+
+impl DisclosureRow {
+    /// What it has the carrier say, and to whom.
+    pub(super) fn describe(&self) -> String {
+        let calls = match &self.purposes {
+            None => "every call".to_owned(),
+            Some(purposes) => purposes.iter().map(|of| format!("{of:?}").to_lowercase()).collect::<Vec<_>>().join(", "),
+        };
+        format!("before any conversation ({calls}): \u{201c}{}\u{201d}", self.en)
+    }
+}
+
+/// Why no message may be left on a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VoicemailError {
+    #[error(
+        "a sales message left on a machine must give a toll-free number that takes opt-outs (47 CFR 64.1200(b)(3)): set \
+         seller.opt_out_number"
+    )]
+    NoTollFreeOptOut,
+    #[error("a message must give the seller's number (47 CFR 64.1200(b)(2)): set seller.callback_number")]
+    NoCallback,
+}
+
+impl Disclosures {
+    /// What a machine is told: who calls, and that it is an AI, first; then `message`; then how to reach the seller, and where it is
+    /// a sales call the toll-free number that takes opt-outs. `toll_free` counts only if it is one.
+    pub fn voicemail(
+        &self,
+        opening: &Opening<'_>,
+        toll_free: Option<&E164>,
+        message: &str,
+        tables: &RuleTables,
+    ) -> Result<String, VoicemailError> {
+        if opening.callback.is_none() {
+            return Err(VoicemailError::NoCallback);
+        }
+        let is_toll_free =
+            |number: &&E164| Number::classify(number.as_str(), tables).kind() == Some(NumberKind::TollFree);
+        let opt_out = match (opening.purpose, toll_free.filter(is_toll_free)) {
+            (Purpose::Telemarketing, None) => return Err(VoicemailError::NoTollFreeOptOut),
+            (_, None) => None,
+            (_, Some(number)) => Some(match opening.language {
+                Language::English => format!("To stop these calls, call us free of charge at {}.", spoken(number)),
+                Language::Spanish => format!("Para no recibir más llamadas, llame gratis al {}.", spoken(number)),
+            }),
+        };
+        // A machine cannot say or press anything.
+        let composed = self.compose(&Opening { opt_out_key: None, ..opening.clone() }, tables).sentences;
+        let of = |after: bool| {
+            let wanted = composed.iter().filter(move |sentence| (sentence.part == Part::Callback) == after);
+            wanted.filter(|sentence| sentence.part != Part::OptOut).map(|sentence| sentence.text.as_str())
+        };
+        let parts = of(false).chain(std::iter::once(message)).chain(of(true)).chain(opt_out.as_deref());
+        Ok(parts.collect::<Vec<_>>().join(" "))
+    }
+
+    /// What is said when a recording begins.
+    pub fn recording_notice(&self, language: Language) -> Option<&str> {
+        let row = self.rows.iter().find(|row| row.says.part == Part::Recording)?;
+        Some(match language {
+            Language::English => &row.says.en,
+            Language::Spanish => &row.says.es,
+        })
+    }
+}
+
+/// The laws by which every party must know of a recording of a call with this number; empty where one party is enough. None where
+/// nobody knows what place the number is of.
+pub fn recording_laws(number: &E164, tables: &RuleTables) -> Option<Vec<String>> {
+    let area = Number::classify(number.as_str(), tables).us_area()?;
+    let says = &tables.state(area.state?)?.jurisdiction.says;
+    let asks = says.recording.asks_every_party();
+    Some(asks.then(|| format!("{}: {}", says.name, says.recording_citation)).into_iter().collect())
 }
 
 impl Disclosure {
@@ -190,6 +273,37 @@ mod tests {
         };
         change(&mut opening);
         Disclosures::shipped().unwrap().compose(&opening, &RuleTables::shipped().unwrap())
+    }
+
+    #[test]
+    fn a_message_says_who_first_and_how_to_opt_out_free_of_charge() {
+        let (callback, toll_free): (E164, E164) = ("+12125550113".parse().unwrap(), "+18005550113".parse().unwrap());
+        let tables = RuleTables::shipped().unwrap();
+        let states: Vec<StateCode> = vec!["CA".parse().unwrap()];
+        let mut opening = Opening {
+            purpose: Purpose::Telemarketing,
+            language: Language::English,
+            seller: "Acme Solar",
+            callback: Some(&callback),
+            opt_out_key: Some('9'),
+            recorded: false,
+            states: &states,
+        };
+        let say = |opening: &Opening<'_>, number| {
+            Disclosures::shipped().unwrap().voicemail(opening, number, "Your quote is ready.", &tables)
+        };
+        assert_eq!(
+            say(&opening, Some(&toll_free)).unwrap(),
+            "Hello, this is an AI assistant with a sales call from Acme Solar. This call uses an artificial voice. Your quote is ready. \
+             You can reach us at 2 1 2, 5 5 5, 0 1 1 3. To stop these calls, call us free of charge at 8 0 0, 5 5 5, 0 1 1 3."
+        );
+        for no_toll_free in [None, Some(&callback)] {
+            assert_eq!(say(&opening, no_toll_free), Err(VoicemailError::NoTollFreeOptOut));
+        }
+        opening.purpose = Purpose::Informational;
+        assert!(say(&opening, None).unwrap().ends_with("You can reach us at 2 1 2, 5 5 5, 0 1 1 3."));
+        opening.callback = None;
+        assert_eq!(say(&opening, None), Err(VoicemailError::NoCallback));
     }
 
     #[test]

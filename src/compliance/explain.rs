@@ -46,6 +46,31 @@ pub fn explain(decision: &Decision, tables: &RuleTables) -> String {
     text
 }
 
+/// The decision in a sentence or two, without its law but for what allows it.
+pub(super) fn sentence(decision: &Decision) -> String {
+    let Outcome::Deny { reasons, next_permissible_at } = &decision.outcome else {
+        return format!("Allowed under {}.", decision.basis);
+    };
+    let mut text = "Denied.".to_owned();
+    if let Some(first) = reasons.first() {
+        let _ = write!(text, " {}", first.message);
+    }
+    match reasons.len() {
+        0 | 1 => {}
+        2 => text.push_str(" And 1 more reason."),
+        more => {
+            let _ = write!(text, " And {} more reasons.", more - 1);
+        }
+    }
+    match next_permissible_at {
+        Some(at) => {
+            let _ = write!(text, " It may be tried again from {at}.");
+        }
+        None => text.push_str(" Waiting alone does not help."),
+    }
+    text
+}
+
 fn explain_reason(text: &mut String, reason: &Reason) {
     line(text, format_args!("  {}  {}", reason.code, reason.message));
     line(text, format_args!("      {} (rule {})", reason.citation, reason.rule));

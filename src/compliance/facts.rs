@@ -3,6 +3,7 @@
 //!
 //! Facts read and write as JSON, so that the ledger can keep them and a decision can be made again from its own record.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -39,6 +40,9 @@ pub struct Facts {
     pub state_dnc: Option<bool>,
     /// The as-of date of the oldest do-not-call list consulted. `None` = not known.
     pub dnc_list_date: Option<Date>,
+    /// What each list said that was asked, with its version: evidence, and the reason where a fact above is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<ListFact>,
     /// On a list of litigators? `None` = not known.
     pub litigator: Option<bool>,
     /// What the Reassigned Numbers Database answered. `None` = not asked, or no answer.
@@ -56,6 +60,9 @@ pub struct Facts {
     pub emergencies: Vec<StateCode>,
     /// The operators have stopped every outbound call.
     pub outbound_stopped: bool,
+    /// Why a fact is not known and what to do about it, by the fact's name (`rnd`, `known_state`). For the reasons' messages.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub why_unknown: BTreeMap<String, String>,
 }
 
 /// One record of permission, as far as the gate needs it.
@@ -73,6 +80,45 @@ pub struct ConsentFact {
     pub names_this_number: bool,
     /// The record names the seller on whose behalf the call is placed.
     pub names_this_seller: bool,
+}
+
+/// What one do-not-call list on disk said of the number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListFact {
+    /// `national` or `state:TX`.
+    pub list: String,
+    pub says: ListSays,
+    /// The publisher's date of the list.
+    pub as_of: Option<Date>,
+    /// Which import of the list, with a hash of all that it says; empty where there is no list.
+    pub version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListSays {
+    Listed,
+    NotListed,
+    /// The list was not subscribed to for this area code.
+    NotCovered,
+    /// No such list was imported.
+    Missing,
+    /// A file is missing or damaged: which, and how.
+    Unreadable(String),
+}
+
+impl ListFact {
+    /// Why the list gave no answer, where it gave none.
+    pub fn gap(&self) -> Option<String> {
+        let list = &self.list;
+        match &self.says {
+            ListSays::Listed | ListSays::NotListed => None,
+            ListSays::NotCovered => Some(format!("the list {list} does not cover this area code")),
+            ListSays::Missing => Some(format!("no list {list} was imported")),
+            ListSays::Unreadable(fault) => Some(fault.clone()),
+        }
+    }
 }
 
 /// What the Reassigned Numbers Database answered for the number and the date of consent, 47 CFR 64.1200(m).
@@ -117,6 +163,7 @@ impl Facts {
             national_dnc: None,
             state_dnc: None,
             dnc_list_date: None,
+            lists: Vec::new(),
             litigator: None,
             reassigned: None,
             relationships: Vec::new(),
@@ -125,6 +172,7 @@ impl Facts {
             protected_line: false,
             emergencies: Vec::new(),
             outbound_stopped: false,
+            why_unknown: BTreeMap::new(),
         }
     }
 

@@ -3,7 +3,10 @@
 //! It is a pure function: the same facts, tables, profile and instant give the same decision, so that a decision can be
 //! made again from its own record.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::facts::Facts;
@@ -20,9 +23,10 @@ pub fn evaluate(facts: &Facts, tables: &RuleTables, profile: &Profile, now: Time
 }
 
 /// What one rule answered: the codes it denies with, none if it passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleOutcome {
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denies_with: Vec<ReasonCode>,
 }
 
@@ -34,7 +38,7 @@ pub fn outcomes(facts: &Facts, tables: &RuleTables, profile: &Profile, now: Time
         for rule in RULES.iter().filter(|rule| rule.stage == stage) {
             let found = ask(std::iter::once(rule), &case);
             let denies_with = found.reasons.iter().map(|reason| reason.code).collect();
-            asked.push(RuleOutcome { rule: rule.name, denies_with });
+            asked.push(RuleOutcome { rule: rule.name.into(), denies_with });
         }
         let number_denied = asked.iter().any(|outcome| !outcome.denies_with.is_empty());
         if number_denied || facts.purpose == Purpose::Emergency {

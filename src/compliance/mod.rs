@@ -3,11 +3,13 @@
 pub mod clearance;
 pub mod disclosure;
 pub mod effective;
+pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod gate;
 pub mod next;
 pub mod opt_out;
+pub mod own_lists;
 pub mod place;
 pub mod profile;
 pub mod rules;

@@ -3,12 +3,13 @@
 //! Lines of one `group` are requests at the same moment: they are decided in order, and an allowed one holds the number
 //! and counts as an attempt for those that follow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::explain::sentence;
 use super::facts::{CalledNumber, ConsentFact, Facts, Reassigned, Relationship, RelationshipKind};
 use super::gate;
 use super::place::StateCode;
@@ -51,6 +52,8 @@ struct Answer {
     reasons: Vec<String>,
     next_permissible_at: Option<String>,
     citation: String,
+    /// The same for a person.
+    explanation: String,
 }
 
 impl<'a> WhatIf<'a> {
@@ -103,6 +106,7 @@ impl Answer {
             reasons,
             next_permissible_at: decision.next_permissible_at().map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
             citation,
+            explanation: sentence(decision),
         }
     }
 }
@@ -164,6 +168,7 @@ pub(super) fn read_facts(row: &Map<String, Value>, tables: &RuleTables) -> Resul
         national_dnc: fields.choice("ndnc", &YES_NO)?,
         state_dnc: fields.choice("state_dnc", &YES_NO)?,
         dnc_list_date: fields.parsed("dnc_list_date", "a date like 2026-11-20")?,
+        lists: Vec::new(),
         litigator: fields.choice("litigator", &YES_NO)?,
         reassigned: fields.choice("rnd", &REASSIGNED)?,
         relationships: read_relationship(&fields)?.into_iter().collect(),
@@ -172,6 +177,7 @@ pub(super) fn read_facts(row: &Map<String, Value>, tables: &RuleTables) -> Resul
         protected_line: flags.patient_room,
         emergencies: flags.emergencies,
         outbound_stopped: false,
+        why_unknown: BTreeMap::new(),
     };
     let at = fields.instant("call_time_utc")?.ok_or("`call_time_utc` is missing")?;
     Ok((facts, at))
@@ -345,12 +351,12 @@ mod tests {
     fn an_answer_has_the_keys_of_the_contract_in_order() {
         assert_eq!(
             ask_one(&format!(r#"{{"id":"a",{ALLOWED}}}"#)).unwrap(),
-            r#"{"id":"a","decision":"allow","reason_code":"ALLOW","reasons":[],"next_permissible_at":null,"citation":"47 USC 227(b)(1)(A)(iii); 47 CFR 64.1200(a)(2), (f)(9)"}"#
+            r#"{"id":"a","decision":"allow","reason_code":"ALLOW","reasons":[],"next_permissible_at":null,"citation":"47 USC 227(b)(1)(A)(iii); 47 CFR 64.1200(a)(2), (f)(9)","explanation":"Allowed under 47 USC 227(b)(1)(A)(iii); 47 CFR 64.1200(a)(2), (f)(9)."}"#
         );
         let night = ALLOWED.replace("18:00:00Z", "12:59:59Z");
         assert_eq!(
             ask_one(&format!(r#"{{"id":7,{night}}}"#)).unwrap(),
-            r#"{"id":7,"decision":"deny","reason_code":"OUTSIDE_HOURS_FEDERAL","reasons":["OUTSIDE_HOURS_FEDERAL","OUTSIDE_HOURS_STATE"],"next_permissible_at":"2026-12-01T13:00:00Z","citation":"47 CFR 64.1200(c)(1); 16 CFR 310.4(c)"}"#
+            r#"{"id":7,"decision":"deny","reason_code":"OUTSIDE_HOURS_FEDERAL","reasons":["OUTSIDE_HOURS_FEDERAL","OUTSIDE_HOURS_STATE"],"next_permissible_at":"2026-12-01T13:00:00Z","citation":"47 CFR 64.1200(c)(1); 16 CFR 310.4(c)","explanation":"Denied. It is 07:59 on Tuesday 2026-12-01 in America/New_York: rule US.hours allows calls from 08:00 to 21:00 that day. And 1 more reason. It may be tried again from 2026-12-01T13:00:00Z."}"#
         );
     }
 

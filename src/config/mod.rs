@@ -3,12 +3,15 @@
 
 mod layers;
 mod sections;
+mod transfers;
 
 pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
     AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ElevenLabsConfig, LogConfig, MachineDetection,
-    MediaConfig, RetellConfig, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    MediaConfig, RetellConfig, ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    is_loopback,
 };
+pub use transfers::{HouseNumber, TransfersConfig};
 
 /// The embedded defaults.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");

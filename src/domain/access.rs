@@ -1,9 +1,13 @@
-//! Who may do what: roles are sets of scopes, keys have a role.
+//! Who may do what: roles are sets of scopes, a key has a role and whatever else was granted to it by name.
 
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error, StrDeserializer};
 use serde::{Deserialize, Serialize};
+
+use super::Purpose;
 
 /// One thing that a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,6 +20,9 @@ pub enum Scope {
     /// Step into calls: end them, steer them.
     #[serde(rename = "calls:control")]
     CallsControl,
+    /// Claim the purpose `emergency`, for which the gate asks for no consent. Part of no role: only a grant by name gives it.
+    #[serde(rename = "calls:emergency")]
+    CallsEmergency,
     #[serde(rename = "compliance:read")]
     ComplianceRead,
     #[serde(rename = "compliance:write")]
@@ -33,6 +40,20 @@ pub enum Scope {
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
+    }
+}
+
+/// The text names no scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a scope is like calls:read, calls:emergency, numbers:read or metrics")]
+pub struct ScopeError;
+
+impl FromStr for Scope {
+    type Err = ScopeError;
+
+    fn from_str(text: &str) -> Result<Self, ScopeError> {
+        let deserializer: StrDeserializer<'_, Error> = text.into_deserializer();
+        Self::deserialize(deserializer).map_err(|_| ScopeError)
     }
 }
 
@@ -66,7 +87,7 @@ impl Role {
             Self::Agent => {
                 matches!(scope, Scope::CallsRead | Scope::CallsWrite | Scope::ComplianceRead | Scope::ComplianceWrite)
             }
-            Self::Admin => true,
+            Self::Admin => scope != Scope::CallsEmergency,
         }
     }
 
@@ -91,6 +112,48 @@ impl FromStr for Role {
     }
 }
 
+/// What somebody may do: the scopes of a role, and those granted beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    pub role: Role,
+    pub granted: Vec<Scope>,
+}
+
+impl From<Role> for Access {
+    fn from(role: Role) -> Self {
+        Self { role, granted: Vec::new() }
+    }
+}
+
+/// A purpose that somebody may claim for a call. Only [`Access::claim`] makes one, so that no door can forget to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimedPurpose(Purpose);
+
+/// A purpose was claimed for which a scope is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the scope `{0}` is missing")]
+pub struct MissingScope(pub Scope);
+
+impl Access {
+    pub fn may(&self, scope: Scope) -> bool {
+        self.role.may(scope) || self.granted.contains(&scope)
+    }
+
+    /// Claims a purpose. Which purposes may be claimed at all is a setting; an emergency needs a scope of its own as well.
+    pub fn claim(&self, purpose: Purpose) -> Result<ClaimedPurpose, MissingScope> {
+        if purpose == Purpose::Emergency && !self.may(Scope::CallsEmergency) {
+            return Err(MissingScope(Scope::CallsEmergency));
+        }
+        Ok(ClaimedPurpose(purpose))
+    }
+}
+
+impl From<ClaimedPurpose> for Purpose {
+    fn from(claimed: ClaimedPurpose) -> Self {
+        claimed.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +163,24 @@ mod tests {
         assert!(Role::Agent.may(Scope::CallsWrite) && !Role::Agent.may(Scope::NumbersRead));
         assert!(Role::Operator.may(Scope::CallsControl) && !Role::Operator.may(Scope::CallsWrite));
         assert!(!Role::Viewer.may(Scope::CallsControl) && Role::Admin.may(Scope::Admin));
+    }
+
+    #[test]
+    fn an_emergency_is_claimed_by_those_alone_to_whom_it_was_granted() {
+        for role in [Role::Viewer, Role::Operator, Role::Agent, Role::Admin] {
+            let access = Access::from(role);
+            assert_eq!(access.claim(Purpose::Emergency), Err(MissingScope(Scope::CallsEmergency)), "{role:?}");
+            assert_eq!(access.claim(Purpose::Telemarketing).map(Purpose::from), Ok(Purpose::Telemarketing));
+            let granted = Access { granted: vec![Scope::CallsEmergency], ..access };
+            assert_eq!(granted.claim(Purpose::Emergency).map(Purpose::from), Ok(Purpose::Emergency));
+        }
+    }
+
+    #[test]
+    fn scopes_read_as_they_print() {
+        for scope in [Scope::CallsEmergency, Scope::Metrics, Scope::NumbersRead] {
+            assert_eq!(scope.to_string().parse(), Ok(scope));
+        }
+        assert_eq!("calls:everything".parse::<Scope>(), Err(ScopeError));
     }
 }

@@ -32,6 +32,13 @@ impl MulawChunk {
         is_plain.then(|| Self(text.into()))
     }
 
+    /// So many bytes of silence.
+    pub fn silence(bytes: usize) -> Self {
+        // Three bytes of 0xFF are `////`.
+        let tail = ["", "/w==", "//8="][bytes % 3];
+        Self(Bytes::from(format!("{}{tail}", "/".repeat(bytes / 3 * 4))))
+    }
+
     pub fn base64(&self) -> &[u8] {
         &self.0
     }
@@ -107,6 +114,14 @@ mod tests {
         let len = |text: &'static str| MulawChunk::from_base64(Bytes::from_static(text.as_bytes())).len();
         assert_eq!([len(""), len("/w=="), len("//8="), len("////"), len("/////w==")], [0, 1, 2, 3, 4]);
         assert_eq!([len("/w"), len("//8")], [1, 2]);
+    }
+
+    #[test]
+    fn silence_is_as_long_as_it_should_be() {
+        for bytes in [0, 1, 2, 3, 160, 161] {
+            assert_eq!(MulawChunk::silence(bytes).len(), bytes);
+        }
+        assert_eq!(MulawChunk::silence(4).base64(), b"/////w==");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event::{CallEvent, Created, StreamCounters};
+use super::event::{CallEvent, Created, OnMachine, StreamCounters, TransferStarted};
 use super::ids::{AgentRef, CallId, CallSid, ConversationId, DecisionId, LeadId, RecordingSid};
 use super::{Disposition, Party, Purpose};
 
@@ -111,6 +111,9 @@ pub struct Call {
     pub call_sid: Option<CallSid>,
     pub decision_id: Option<DecisionId>,
     pub answered_by: Option<AnsweredBy>,
+    /// None: what the settings say.
+    #[serde(default)]
+    pub on_machine: Option<OnMachine>,
     pub conversation_id: Option<ConversationId>,
     pub disposition: Option<Disposition>,
     /// Set once somebody asked for the end; the disposition that the end will then have.
@@ -118,6 +121,9 @@ pub struct Call {
     pub recordings: Vec<Recording>,
     pub summary: Option<String>,
     pub counters: StreamCounters,
+    /// Where the call is on its way to, or has gone.
+    #[serde(default)]
+    pub transfer: Option<Transfer>,
     /// Streams that started and have not ended; 0 or 1 in practice.
     pub open_streams: u32,
     pub streams: u32,
@@ -125,6 +131,14 @@ pub struct Call {
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub updated_at: Timestamp,
+}
+
+/// A transfer that has not failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Transfer {
+    #[serde(flatten)]
+    pub to: TransferStarted,
+    pub is_connected: bool,
 }
 
 /// A recording that the carrier keeps.
@@ -152,12 +166,14 @@ impl Call {
             call_sid: None,
             decision_id: None,
             answered_by: None,
+            on_machine: None,
             conversation_id: None,
             disposition: None,
             ending_as: None,
             recordings: Vec::new(),
             summary: None,
             counters: StreamCounters::default(),
+            transfer: None,
             open_streams: 0,
             streams: 0,
             created_at: at,
@@ -171,22 +187,6 @@ impl Call {
     pub fn apply(&mut self, at: Timestamp, event: &CallEvent) {
         self.updated_at = self.updated_at.max(at);
         match event {
-            CallEvent::Created(_)
-            | CallEvent::CarrierRefused { .. }
-            | CallEvent::CarrierUncertain { .. }
-            | CallEvent::Queued { .. }
-            | CallEvent::AgentLost { .. }
-            | CallEvent::CallerSaid { .. }
-            | CallEvent::CallerSaying { .. }
-            | CallEvent::AgentSaid { .. }
-            | CallEvent::AgentCorrected { .. }
-            | CallEvent::BargeIn { .. }
-            | CallEvent::TurnHeard { .. }
-            | CallEvent::DtmfReceived { .. }
-            | CallEvent::ToolCalled { .. }
-            | CallEvent::ToolAnswered { .. }
-            | CallEvent::OptedOut { .. }
-            | CallEvent::ResumeAwaited { .. } => {}
             CallEvent::Decided { decision_id, .. } => self.decision_id = Some(*decision_id),
             CallEvent::Dialing { .. } => self.advance(CallState::Dialing, at),
             CallEvent::CarrierAccepted { call_sid } => {
@@ -196,6 +196,9 @@ impl Call {
             CallEvent::CarrierStatus { status, .. } => self.apply_status(*status, at),
             CallEvent::AnsweredBy { answered_by, .. } => {
                 self.answered_by.get_or_insert(*answered_by);
+            }
+            CallEvent::MachinePlanned { plan } => {
+                self.on_machine.get_or_insert_with(|| plan.clone());
             }
             CallEvent::StreamStarted { .. } => {
                 self.open_streams += 1;
@@ -227,6 +230,16 @@ impl Call {
                 self.ended_at.get_or_insert(at);
                 self.advance(CallState::Ended, at);
             }
+            CallEvent::TransferStarted(to) => self.transfer = Some(Transfer { to: to.clone(), is_connected: false }),
+            CallEvent::TransferConnected => {
+                if let Some(transfer) = &mut self.transfer {
+                    transfer.is_connected = true;
+                }
+                self.ending_as.get_or_insert(Disposition::Transferred);
+            }
+            CallEvent::TransferFailed { .. } => self.transfer = None,
+            // What happens within a conversation and at the carrier stays in the journal alone.
+            _ => {}
         }
     }
 
@@ -269,6 +282,9 @@ impl StreamCounters {
         self.agent_bytes += more.agent_bytes;
         self.caller_dropped_bytes += more.caller_dropped_bytes;
         self.agent_void_bytes += more.agent_void_bytes;
+        self.agent_withheld_bytes += more.agent_withheld_bytes;
+        self.own_bytes += more.own_bytes;
+        self.operator_dropped_bytes += more.operator_dropped_bytes;
         self.heard_ms += more.heard_ms;
         self.barge_ins += more.barge_ins;
         self.unknown_messages += more.unknown_messages;

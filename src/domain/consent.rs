@@ -1,5 +1,7 @@
 //! Records of permission to call, and of its withdrawal.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,8 @@ pub struct ConsentEvidence {
     pub url: Option<String>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
+    /// The id that a consent-certificate vendor gave.
+    pub certificate_id: Option<String>,
     pub certificate_url: Option<String>,
 }
 
@@ -54,6 +58,12 @@ pub struct Revocation {
     pub channel: OptOutChannel,
     /// The raw words, where there were any.
     pub words: String,
+}
+
+impl fmt::Display for OptOutChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Where an opt-out came from.

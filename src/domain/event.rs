@@ -3,6 +3,7 @@
 //! Their JSON is a published schema: events are serialised here and nowhere else. They hold full numbers; surfaces mask them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,18 @@ pub enum CallEvent {
         answered_by: AnsweredBy,
         detection_ms: Option<u32>,
     },
+    /// What is to be done if a machine picks up.
+    MachinePlanned {
+        plan: OnMachine,
+    },
+    /// A message is left on a machine.
+    MessageLeft {
+        text: String,
+    },
+    /// No message may be left; the call ends without one.
+    MessageWithheld {
+        reason: String,
+    },
     StreamStarted {
         stream_sid: StreamSid,
     },
@@ -120,6 +133,79 @@ pub enum CallEvent {
     DtmfReceived {
         digit: char,
     },
+    /// Keys that the caller pressed one after the other, as the agent was told of them.
+    KeysCollected {
+        keys: String,
+    },
+    /// Somebody told the agent something, or spoke to it in the caller's place.
+    AgentMessaged {
+        by: Actor,
+        kind: MessageKind,
+        text: String,
+    },
+    /// The caller hears nothing of the agent, from now on.
+    AgentMuted {
+        by: Actor,
+    },
+    /// The caller hears again what the agent says from now on.
+    AgentUnmuted {
+        by: Actor,
+    },
+    /// The caller heard only this much of a turn, or nothing: the agent was muted, the call on hold or taken over.
+    TurnWithheld {
+        turn: u64,
+        heard_ms: u32,
+        heard: String,
+    },
+    /// Our own voice speaks to the caller. What of it was heard comes as `OwnAudioHeard`.
+    HouseSpoke {
+        utterance: u32,
+        by: Actor,
+        text: String,
+    },
+    /// Key tones go to the other side, in the voice band (ITU-T Q.23).
+    KeysSent {
+        utterance: u32,
+        by: Actor,
+        keys: String,
+    },
+    /// An utterance of ours was played: all of it, or as much as was played before it was cut off.
+    OwnAudioHeard {
+        utterance: u32,
+        heard_ms: u32,
+        sent_ms: u32,
+    },
+    /// The caller waits and hears the hold tone; the agent hears silence.
+    Held {
+        by: Actor,
+    },
+    Resumed {
+        by: Actor,
+    },
+    /// An operator speaks with the caller in the agent's place.
+    TakenOver {
+        by: Actor,
+    },
+    HandedBack {
+        by: Actor,
+    },
+    /// The call is on its way to somebody else: the carrier rings them. The conversation with the agent is over, or paused.
+    TransferStarted(TransferStarted),
+    /// The gate said no to ringing that number. The conversation goes on.
+    TransferBlocked {
+        decision_id: DecisionId,
+        reasons: Vec<ReasonCode>,
+    },
+    /// The other one took the call.
+    TransferConnected,
+    /// Nobody took it: the caller comes back to the agent.
+    TransferFailed {
+        reason: TransferFailure,
+    },
+    /// The agent was told that the longest time of a call is nearly over.
+    EndWarned {
+        remaining_s: u32,
+    },
     ToolCalled {
         tool_call_id: String,
         name: String,
@@ -134,6 +220,12 @@ pub enum CallEvent {
     OptedOut {
         channel: OptOutChannel,
         words: String,
+    },
+    /// Somebody started, paused, resumed or stopped the recording at the carrier. `announced`: the other party was told first.
+    RecordingSteered {
+        by: Actor,
+        step: RecordingStep,
+        announced: bool,
     },
     RecordingStored {
         recording_sid: RecordingSid,
@@ -200,6 +292,19 @@ impl Actor {
     }
 }
 
+impl fmt::Display for Actor {
+    /// `operator (cli)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.door)
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// A way into the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -213,6 +318,74 @@ pub enum Door {
     Demo,
     /// Clearline itself: a watchdog, a shutdown, a restart.
     System,
+}
+
+impl Door {
+    /// Every door. The integration tests show for each of them that nothing is dialled behind the gate's back.
+    pub const ALL: [Self; 8] =
+        [Self::Carrier, Self::Agent, Self::Api, Self::Mcp, Self::Cli, Self::Console, Self::Demo, Self::System];
+}
+
+/// What is done with a recording of a live call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingStep {
+    Start,
+    Pause,
+    Resume,
+    Stop,
+}
+
+/// What is done if a machine picks up a call of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum OnMachine {
+    /// The agent talks to it.
+    Release,
+    HangUp,
+    /// This is said after the beep, with all that the law wants said around it.
+    Message {
+        text: String,
+    },
+}
+
+/// To whom a call is to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferStarted {
+    pub by: Actor,
+    pub to: Party,
+    /// The name under which the operator's settings hold this number; none for an outside number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What the other one hears before they take the call. None: they are connected at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub briefing: Option<String>,
+    /// An outside number's clearance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_id: Option<DecisionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_id: Option<AttemptId>,
+}
+
+/// Why nobody took a transferred call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferFailure {
+    Busy,
+    NoAnswer,
+    /// They heard the briefing and did not take the call.
+    Declined,
+    Failed,
+}
+
+/// How an agent is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// Something to know, without making it speak.
+    Context,
+    /// Answered as if the caller had said it.
+    UserMessage,
 }
 
 /// Why a media stream ended.
@@ -236,6 +409,8 @@ pub enum StreamEnd {
     HungUp,
     /// The journal could not take a life-cycle event.
     JournalFull,
+    /// Our server stopped in the middle of it. Written by the next one, which does not know what the stream had carried by then.
+    ServerLost,
 }
 
 /// What one media stream carried. Bytes are µ-law bytes (8,000 a second).
@@ -248,6 +423,15 @@ pub struct StreamCounters {
     pub caller_dropped_bytes: u64,
     /// Agent audio that came for a turn already interrupted.
     pub agent_void_bytes: u64,
+    /// Agent audio that came while the agent was muted, the call on hold or taken over.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub agent_withheld_bytes: u64,
+    /// Audio of ours that the caller was sent: sentences, key tones, the hold tone, an operator's voice.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub own_bytes: u64,
+    /// An operator's voice that came faster than it could be played.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub operator_dropped_bytes: u64,
     pub heard_ms: u64,
     pub barge_ins: u32,
     pub unknown_messages: u32,
@@ -255,6 +439,11 @@ pub struct StreamCounters {
     /// How long the relay took from waking with something to read to having written it, in µs: median and 99th percentile.
     pub relay_p50_us: u32,
     pub relay_p99_us: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 impl CallEvent {

@@ -13,10 +13,12 @@ pub mod decision;
 pub mod disposition;
 pub mod event;
 pub mod ids;
+pub mod keypad;
 pub mod lead;
 pub mod party;
 pub mod phone;
 pub mod secret;
+pub mod transcript;
 
 pub use call::{Call, CallState, CallStatus, Direction};
 pub use decision::{Decision, Purpose, ReasonCode};
@@ -26,6 +28,7 @@ pub use ids::{
     AccountSid, AgentRef, AgentVendor, AttemptId, CallId, CallSid, ConsentId, ConversationId, DecisionId, KeyId,
     LeadId, RecordingSid, ReservationId, StreamSid,
 };
+pub use keypad::Keys;
 pub use lead::Lead;
 pub use party::Party;
 pub use phone::E164;

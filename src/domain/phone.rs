@@ -116,10 +116,15 @@ impl FromStr for Npa {
 
     fn from_str(text: &str) -> Result<Self, NpaError> {
         let three_digits = text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
-        match text.parse() {
-            Ok(code @ 200..=999) if three_digits => Ok(Self(code)),
-            _ => Err(NpaError),
-        }
+        text.parse::<u16>().ok().filter(|_| three_digits).ok_or(NpaError)?.try_into()
+    }
+}
+
+impl TryFrom<u16> for Npa {
+    type Error = NpaError;
+
+    fn try_from(code: u16) -> Result<Self, NpaError> {
+        if (200..=999).contains(&code) { Ok(Self(code)) } else { Err(NpaError) }
     }
 }
 

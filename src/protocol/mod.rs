@@ -2,5 +2,6 @@
 
 pub mod agent;
 pub mod g711;
+pub mod tones;
 pub mod transcode;
 pub mod twilio;

@@ -6,6 +6,7 @@
 
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -17,9 +18,9 @@ use super::carrier_leg::CarrierLeg;
 use super::pace::Pace;
 use super::recorder::Recorder;
 use super::wakes::{Source, Wakes};
-use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary};
+use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary, Tap};
 use crate::domain::audio::mulaw_bytes;
-use crate::domain::carrier_stream::StreamStart;
+use crate::domain::carrier_stream::{CarrierEvent, StreamStart};
 use crate::domain::event::{Actor, Door};
 use crate::domain::{CallEvent, CallId, Disposition, StreamSid};
 use crate::session::{Command, Input, Output, Session, SessionConfig};
@@ -37,6 +38,7 @@ pub(super) struct Relay<C, A> {
     recorder: Recorder,
     requests: mpsc::Sender<Request>,
     timer: Pin<Box<Sleep>>,
+    tap: Option<Arc<Tap>>,
     /// A dial or a farewell began that has not been polled.
     agent_is_new: bool,
     pace: Pace,
@@ -71,18 +73,20 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             recorder: Recorder::new(hooks.recorder),
             requests: hooks.requests,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
+            tap: None,
             agent_is_new: false,
             pace: Pace::default(),
             close_code: None,
         }
     }
 
-    pub(super) async fn run(mut self) -> StreamSummary {
+    pub(super) async fn run(mut self: Box<Self>) -> StreamSummary {
         let wakes = Wakes::new();
         let code = poll_fn(|cx| self.poll(cx, &wakes)).await;
         let (ended, interim_dropped) = (self.session.ended(), self.recorder.interim_dropped);
         let call_id = self.owner.known().map(|known| known.call_id);
-        let (unrecorded, (), ()) = tokio::join!(self.recorder.finish(), self.carrier.close(code), self.agent.finish());
+        let Self { recorder, carrier, agent, .. } = *self;
+        let (unrecorded, (), ()) = tokio::join!(recorder.finish(), carrier.close(code), agent.finish());
         StreamSummary { call_id, ended, interim_dropped, unrecorded }
     }
 
@@ -161,6 +165,9 @@ impl<C: Socket, A: Socket> Relay<C, A> {
                 return false;
             }
             let Poll::Ready(input) = self.carrier.poll_read(&mut wakes.context(Source::Carrier)) else { return false };
+            if let (Some(tap), Input::Carrier(CarrierEvent::Media(chunk))) = (&self.tap, &input) {
+                tap.caller_said(chunk);
+            }
             self.handle(now, input);
         }
         wakes.mark(Source::Carrier);
@@ -191,7 +198,12 @@ impl<C: Socket, A: Socket> Relay<C, A> {
     /// Does one thing; some of them have an answer at once.
     fn obey(&mut self, output: Output) -> Option<Input> {
         match output {
-            Output::ToCarrier(command) => return self.carrier.push(command),
+            Output::ToCarrier(command) => {
+                if let Some(tap) = &self.tap {
+                    tap.caller_is_sent(&command);
+                }
+                return self.carrier.push(command);
+            }
             Output::ToAgent(command) => return self.agent.push(command),
             Output::Record(event) => return self.record(self.with_pace(*event)),
             Output::Admit(start) => return Some(self.admit(&start)),
@@ -225,7 +237,8 @@ impl<C: Socket, A: Socket> Relay<C, A> {
     fn admit(&mut self, start: &StreamStart) -> Input {
         let Owner::Unknown(admit) = std::mem::replace(&mut self.owner, Owner::Nobody) else { return Input::Refused };
         match admit(start) {
-            Ok(Admission { call_id, terms, warmed, dial }) => {
+            Ok(Admission { call_id, terms, tap, warmed, dial }) => {
+                self.tap = Some(tap);
                 let answer = Input::Admitted { terms: Box::new(terms), warmed: warmed.is_some() };
                 let stream_sid = start.stream_sid.clone();
                 self.owner = Owner::Known(Box::new(Known { call_id, stream_sid, warmed, dial }));

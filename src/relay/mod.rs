@@ -13,9 +13,11 @@
 //! | what else the agent is told (`lane::AGENT_CONTROL_MAX`) | loses the agent |
 //! | events (the channel's size) | ends the stream, `journal_full`; interim text is dropped and counted |
 //! | tools to run (the channel's size) | answers the tool call with an error |
+//! | listeners (`tap::LAG` frames) | loses its oldest frames for the one that is slow, who is told how many |
 //! | hang-up requests (the channel's size) | is logged; the socket is closed after `SessionConfig::hang_up_limit` |
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::{Sink, Stream};
@@ -36,12 +38,14 @@ mod lane;
 mod outlet;
 mod pace;
 mod recorder;
+mod tap;
 mod threads;
 mod wakes;
 
 #[cfg(test)]
 mod tests;
 
+pub use tap::{Tap, Tapped};
 pub use threads::{MediaPlace, MediaThreads};
 
 /// A WebSocket, either leg's, on the wire or in memory.
@@ -77,6 +81,8 @@ pub type Dialing<A> = BoxFuture<'static, Result<AgentSocket<A>, DialFailure>>;
 pub struct Admission<A> {
     pub call_id: CallId,
     pub terms: Terms,
+    /// Where the call is listened in on.
+    pub tap: Arc<Tap>,
     /// A socket whose opening began before the stream did.
     pub warmed: Option<Dialing<A>>,
     /// Opens another one. It should give up in its own time; the session waits `agent_ready_limit` over all attempts.
@@ -116,13 +122,14 @@ pub struct StreamSummary {
 /// Carries one media stream from its socket's opening to its end. Needs a tokio runtime with time.
 ///
 /// When all senders of `commands` are dropped after admission, nobody can end the call any more, so it is hung up (`failed`).
-pub async fn run<C: Socket, A: Socket>(
+pub fn run<C: Socket, A: Socket>(
     carrier: C,
     config: SessionConfig,
     hooks: Hooks<A>,
     commands: mpsc::Receiver<Command>,
-) -> StreamSummary {
-    driver::Relay::new(carrier, config, hooks, commands).run().await
+) -> impl Future<Output = StreamSummary> + Send {
+    // In a box, since each future on the way up would keep room for a copy of it.
+    Box::new(driver::Relay::new(carrier, config, hooks, commands)).run()
 }
 
 impl<A> fmt::Debug for Hooks<A> {

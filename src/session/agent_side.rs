@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Desk;
+use super::control::HeldBack;
 use super::stream::{Flow, Phase, Stream, Turn, Waiting, millis};
 use super::timer::Timer;
 use super::tools::Opened;
@@ -21,12 +22,19 @@ impl Stream {
         self.agent.is_there = true;
         self.agent.attempt += 1;
         self.agent.trouble = None;
+        if let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.as_mut()) {
+            *held_back = HeldBack::Connecting;
+        }
         desk.put(Output::DialAgent { attempt: self.agent.attempt });
     }
 
     pub(super) fn handle_agent_connected(&mut self, desk: &mut Desk, warmed: bool) -> Flow {
         if self.agent.is_there && matches!(self.phase, Phase::ConnectingAgent(_)) {
             self.agent.is_warm = warmed;
+            if let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.as_mut()) {
+                *held_back = HeldBack::Connected;
+                return Flow::Continue(());
+            }
             desk.put(Output::ToAgent(AgentCommand::Initiate(self.terms.initiation.clone())));
         }
         Flow::Continue(())
@@ -52,12 +60,18 @@ impl Stream {
         self.agent.is_there = false;
         match &self.phase {
             Phase::ConnectingAgent(_) => self.lose_agent(desk, now, &closing_words(code, reason), is_retryable(code)),
-            Phase::Conversing(_) if is_normal(code) && self.playout.has_sent() => {
+            // Somebody else has the caller.
+            Phase::Conversing(_) if self.goes_on_alone() => {
+                desk.record(CallEvent::AgentLost { reason: closing_words(code, reason), will_retry: false });
+                self.go_on_without_agent(desk);
+                Flow::Continue(())
+            }
+            Phase::Conversing(_) if is_normal(code) && self.agent_has_spoken() => {
                 self.drain(desk, now, Disposition::Completed, StreamEnd::AgentEnded);
                 Flow::Continue(())
             }
             Phase::Conversing(_) => {
-                let retryable = is_retryable(code) && !self.playout.has_sent();
+                let retryable = is_retryable(code) && !self.agent_has_spoken();
                 self.lose_agent(desk, now, &closing_words(code, reason), retryable)
             }
             Phase::Draining(_) => {
@@ -95,6 +109,7 @@ impl Stream {
             AgentEvent::AgentSaid { turn, text } => {
                 self.playout.say(turn, &text);
                 desk.record(CallEvent::AgentSaid { turn, text });
+                self.withhold_text(desk, turn);
             }
             AgentEvent::AgentCorrected { turn, text } => desk.record(CallEvent::AgentCorrected { turn, text }),
             AgentEvent::TurnComplete { turn } => {
@@ -108,7 +123,7 @@ impl Stream {
                 desk.put(Output::ToAgent(AgentCommand::Approval { id: tool_call_id, approved }));
             }
             AgentEvent::EndCall => {
-                if matches!(self.phase, Phase::Conversing(_)) {
+                if matches!(self.phase, Phase::Conversing(_)) && !self.goes_on_alone() {
                     self.drain(desk, now, Disposition::Completed, StreamEnd::AgentEnded);
                 }
             }
@@ -139,11 +154,18 @@ impl Stream {
         waiting.into_commands().for_each(|command| desk.put(Output::ToAgent(command)));
     }
 
-    fn handle_agent_audio(&mut self, desk: &mut Desk, now: Instant, chunk: MulawChunk, turn: u64) {
+    pub(super) fn handle_agent_audio(&mut self, desk: &mut Desk, now: Instant, chunk: MulawChunk, turn: u64) {
         let bytes = chunk.len() as u64;
         if bytes == 0 {
             return;
         }
+        let chunk = match &self.control {
+            None => chunk,
+            Some(_) => match self.withhold(chunk, turn) {
+                Some(chunk) => chunk,
+                None => return,
+            },
+        };
         match &mut self.phase {
             Phase::Conversing(whose) if !self.playout.is_void(turn) => *whose = Turn::Speaking,
             Phase::Draining(_) if !self.playout.is_void(turn) => {}
@@ -166,24 +188,15 @@ impl Stream {
 
     /// The caller talked over the agent. The carrier's buffer goes first; a goodbye is off, since the agent is still there.
     fn barge_in(&mut self, desk: &mut Desk, now: Instant, turn: u64) {
-        if !matches!(self.phase, Phase::Conversing(_) | Phase::Draining(_)) {
+        if !matches!(self.phase, Phase::Conversing(_) | Phase::Draining(_)) || self.interrupt_withheld(turn) {
             return;
         }
         if !self.playout.is_quiet() || !self.playout.is_void(turn) {
             desk.put(Output::ToCarrier(CarrierCommand::Clear));
         }
-        let interruption = self.playout.interrupt(turn, now);
+        let cut = self.playout.interrupt(turn, now);
         desk.timers.stop(Timer::TrailingMark);
-        self.record_heard(desk);
-        if let Some(interruption) = interruption {
-            self.counters.barge_ins = self.counters.barge_ins.saturating_add(1);
-            desk.record(CallEvent::BargeIn {
-                turn: interruption.turn,
-                heard_ms: millis(interruption.heard),
-                sent_ms: millis(interruption.sent),
-                heard: interruption.text,
-            });
-        }
+        self.record_cut(desk, cut);
         if matches!(self.phase, Phase::Draining(_)) {
             desk.timers.stop(Timer::Drain);
             desk.timers.set(Timer::AgentIdle, now, self.config.agent_idle);
@@ -211,6 +224,10 @@ impl Stream {
         }
     }
 
+    fn agent_has_spoken(&self) -> bool {
+        self.counters.agent_bytes + self.counters.agent_withheld_bytes > 0
+    }
+
     /// A dial failed or a socket died before the agent was heard.
     fn lose_agent(&mut self, desk: &mut Desk, now: Instant, reason: &str, retryable: bool) -> Flow {
         let silently = std::mem::take(&mut self.agent.is_warm);
@@ -218,7 +235,7 @@ impl Stream {
             let reason = self.agent.trouble.take().unwrap_or_else(|| reason.to_owned());
             let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
             if !retryable || self.agent.retries_left == 0 {
-                return fail_agent(desk, reason);
+                return self.lose_agent_for_good(desk, reason);
             }
             self.agent.retries_left -= 1;
             desk.record(CallEvent::AgentLost { reason, will_retry: true });

@@ -25,6 +25,14 @@ pub struct SessionConfig {
     pub drain_limit: Duration,
     /// With everything played and the agent's socket still open: how long it may take to add a word before we hang up.
     pub goodbye_pause: Duration,
+    /// After a key, how long the next one may take to belong to it. `#` ends the keys at once. Agents of `ElevenLabs` wait as long.
+    pub key_pause: Duration,
+    /// How long the next piece of an utterance of ours may take. Then the utterance is over as it is.
+    pub utterance_gap: Duration,
+    /// Agent audio that waits for an utterance of ours to end. More is lost, counted.
+    pub agent_wait: Duration,
+    /// How far an operator's voice may run ahead of what the caller hears. More is dropped, so that the two can talk.
+    pub operator_lead: Duration,
     /// From the hang-up request to the carrier's `stop`. Then we close the socket ourselves.
     pub hang_up_limit: Duration,
 }
@@ -42,6 +50,10 @@ impl Default for SessionConfig {
             drain_slack: Duration::from_secs(2),
             drain_limit: Duration::from_secs(15),
             goodbye_pause: Duration::from_secs(1),
+            key_pause: Duration::from_secs(2),
+            utterance_gap: Duration::from_secs(5),
+            agent_wait: Duration::from_secs(30),
+            operator_lead: Duration::from_millis(400),
             hang_up_limit: Duration::from_secs(5),
         }
     }

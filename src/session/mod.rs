@@ -17,6 +17,7 @@ use crate::domain::{CallEvent, Disposition};
 
 mod agent_side;
 mod config;
+mod control;
 mod playout;
 mod stream;
 mod timer;
@@ -28,7 +29,7 @@ mod tests;
 
 pub use config::SessionConfig;
 pub use stream::Turn;
-pub use words::{Command, Input, Output, Terms};
+pub use words::{Command, Input, Output, Play, Sound, Steer, Terms};
 
 use stream::Stream;
 use timer::{Timer, Timers};
@@ -204,7 +205,7 @@ impl Session {
 
     fn end(&mut self, cause: StreamEnd, now: Instant) {
         let code = match cause {
-            StreamEnd::AgentFailed | StreamEnd::JournalFull => CLOSE_BROKEN,
+            StreamEnd::AgentFailed | StreamEnd::JournalFull | StreamEnd::ServerLost => CLOSE_BROKEN,
             StreamEnd::CarrierStop
             | StreamEnd::CarrierClosed
             | StreamEnd::CarrierFault

@@ -40,9 +40,20 @@ pub(super) struct Playout {
     void_through: Option<u64>,
 }
 
+/// Whose audio it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaker {
+    Agent,
+    /// An utterance of ours, by its number: a sentence, keys.
+    House(u32),
+    /// Somebody who took the call over; also the hold tone. No utterance of its own in the journal.
+    Operator,
+}
+
 /// One turn's audio. Its chunks may carry several ids; a text tells where the next turn begins.
 #[derive(Debug)]
 struct Turn {
+    speaker: Speaker,
     /// What the turn is called in the journal: the id of its text, else of its first audio.
     name: u64,
     /// The id of its latest audio.
@@ -65,13 +76,24 @@ struct PendingMark {
 /// A turn that was played to its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Heard {
+    pub(super) speaker: Speaker,
     pub(super) turn: u64,
     pub(super) duration: Duration,
 }
 
-/// The turn that the caller talked over.
+/// What a `clear` threw away.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// What was being played.
+    pub(super) playing: Option<Interruption>,
+    /// Utterances of ours of which nothing was heard.
+    pub(super) unheard: Vec<u32>,
+}
+
+/// The turn that was cut off, by the caller talking over it or by us.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Interruption {
+    pub(super) speaker: Speaker,
     pub(super) turn: u64,
     pub(super) heard: Duration,
     pub(super) sent: Duration,
@@ -100,10 +122,6 @@ impl Playout {
         self.void_through.is_some_and(|void| turn <= void)
     }
 
-    pub(super) fn has_sent(&self) -> bool {
-        self.sent > 0
-    }
-
     /// Whether all that was sent was heard or discarded, and no mark is out.
     pub(super) fn is_quiet(&self) -> bool {
         self.sent == self.heard && self.marks.is_empty()
@@ -119,29 +137,47 @@ impl Playout {
         mulaw_duration(self.position(now) - self.discarded)
     }
 
-    /// Takes note of audio that goes out. `true` when a mark should follow: after the first chunk of a turn, whose echo tells
-    /// best when playback began, and then at the spacing.
+    /// Takes note of the agent's audio that goes out. `true` when a mark should follow: after the first chunk of a turn, whose echo
+    /// tells best when playback began, and then at the spacing.
     pub(super) fn push(&mut self, id: u64, bytes: u64, now: Instant) -> bool {
-        if self.sent == self.heard {
-            self.playing_since = now;
-        }
         let begins = self.begins_turn(id);
         if begins {
-            self.turns.retain(|turn| !turn.was_heard);
             let ahead = self.text_ahead.take_if(|(turn, _)| *turn <= id);
             let (name, text) = ahead.map_or((id, None), |(name, text)| (name, Some(text)));
-            let start = self.sent;
-            self.turns.push_back(Turn { name, id, start, end: start, text, complete: false, was_heard: false });
+            self.begin_turn(Speaker::Agent, name, text);
         }
-        self.sent += bytes;
-        self.marked_end = false;
         if let Some(turn) = self.turns.back_mut() {
             turn.id = id;
-            turn.end = self.sent;
-            turn.complete = false;
-            turn.was_heard = false;
         }
-        begins || self.sent - self.marked >= self.mark_spacing
+        self.append(bytes, now) || begins
+    }
+
+    /// The same for audio of ours.
+    pub(super) fn push_own(&mut self, speaker: Speaker, bytes: u64, now: Instant) -> bool {
+        let goes_on = self.turns.back().is_some_and(|last| last.speaker == speaker);
+        let begins = !goes_on && self.turns.len() < MAX_TURNS;
+        if begins {
+            self.begin_turn(speaker, 0, None);
+        }
+        self.append(bytes, now) || begins
+    }
+
+    /// An utterance of ours has no more audio.
+    pub(super) fn complete_own(&mut self, utterance: u32) {
+        if let Some(turn) = self.turns.iter_mut().rev().find(|turn| turn.speaker == Speaker::House(utterance)) {
+            turn.complete = true;
+        }
+    }
+
+    /// Whether an utterance of ours is out that was not heard to its end.
+    pub(super) fn has_own_pending(&self) -> bool {
+        self.turns.iter().any(|turn| matches!(turn.speaker, Speaker::House(_)) && turn.end > self.heard)
+    }
+
+    /// Audio of the agent's turns up to this one is void from now on. What was sent goes on playing.
+    pub(super) fn void(&mut self, id: u64) {
+        self.void_through = self.void_through.max(Some(id));
+        self.text_ahead.take_if(|(turn, _)| *turn <= id);
     }
 
     /// A mark within a turn, to be sent now.
@@ -174,12 +210,13 @@ impl Playout {
         let heard = self.heard;
         let turn = self.turns.iter_mut().find(|turn| !turn.was_heard && turn.complete && turn.end <= heard)?;
         turn.was_heard = true;
-        Some(Heard { turn: turn.name, duration: mulaw_duration(turn.end - turn.start) })
+        Some(Heard { speaker: turn.speaker, turn: turn.name, duration: mulaw_duration(turn.end - turn.start) })
     }
 
     /// The agent says that a turn has no more audio.
     pub(super) fn complete(&mut self, id: u64) {
-        if let Some(turn) = self.turns.iter_mut().rev().find(|turn| turn.id == id || turn.name == id) {
+        let agents = self.turns.iter_mut().rev().filter(|turn| turn.speaker == Speaker::Agent);
+        if let Some(turn) = agents.into_iter().find(|turn| turn.id == id || turn.name == id) {
             turn.complete = true;
         }
     }
@@ -188,7 +225,10 @@ impl Playout {
     pub(super) fn say(&mut self, name: u64, text: &str) {
         let is_void = self.is_void(name);
         match self.turns.back_mut() {
-            Some(turn) if turn.name == name || (turn.text.is_none() && name <= turn.id) => {
+            Some(turn)
+                if turn.speaker == Speaker::Agent
+                    && (turn.name == name || (turn.text.is_none() && name <= turn.id)) =>
+            {
                 turn.name = name;
                 turn.text = Some(text.to_owned());
             }
@@ -197,11 +237,15 @@ impl Playout {
         }
     }
 
-    /// The caller talked over the agent, whose audio up to turn `id` is void from now on; the carrier is told to throw away the rest.
-    /// What was being played, if anything was; turns played to their end before come from [`Self::poll_heard`].
-    pub(super) fn interrupt(&mut self, id: u64, now: Instant) -> Option<Interruption> {
-        self.void_through = self.void_through.max(Some(id));
-        self.text_ahead.take_if(|(turn, _)| *turn <= id);
+    /// The caller talked over the agent, whose audio up to turn `id` is void from now on, and so is all that is not played yet.
+    pub(super) fn interrupt(&mut self, id: u64, now: Instant) -> Cut {
+        self.void(id);
+        self.cut(now)
+    }
+
+    /// All that is not played yet goes; the carrier is told to throw it away. What was cut off; turns played to their end before come
+    /// from [`Self::poll_heard`].
+    pub(super) fn cut(&mut self, now: Instant) -> Cut {
         let position = self.position(now);
         let was_playing = self.sent > self.heard;
         let playing =
@@ -210,20 +254,28 @@ impl Playout {
             let (heard, sent) = (position - turn.start, turn.end - turn.start);
             let text = turn.text.as_deref().map_or("", |text| heard_part(text, heard, sent));
             Interruption {
+                speaker: turn.speaker,
                 turn: turn.name,
                 heard: mulaw_duration(heard),
                 sent: mulaw_duration(sent),
                 text: text.to_owned(),
             }
         });
-        self.turns.truncate(if interruption.is_some() { playing } else { self.turns.len() });
+        let mut unheard = Vec::new();
+        if interruption.is_some() {
+            unheard.extend(self.turns.iter().skip(playing + 1).filter_map(|turn| match turn.speaker {
+                Speaker::House(utterance) => Some(utterance),
+                Speaker::Agent | Speaker::Operator => None,
+            }));
+            self.turns.truncate(playing);
+        }
         self.turns.iter_mut().for_each(|turn| turn.complete = true);
         self.discarded += self.sent - position;
         self.heard = self.sent;
         self.marked = self.sent;
         self.marked_end = true;
         self.marks.clear();
-        interruption
+        Cut { playing: interruption, unheard }
     }
 
     /// A new conversation counts its turns anew.
@@ -240,8 +292,33 @@ impl Playout {
 
     fn begins_turn(&self, id: u64) -> bool {
         let Some(last) = self.turns.back() else { return true };
+        if last.speaker != Speaker::Agent {
+            return self.turns.len() < MAX_TURNS;
+        }
         let text_waits = self.text_ahead.as_ref().is_some_and(|(name, _)| *name > last.name && *name <= id);
         last.id != id && (last.text.is_none() || last.complete || text_waits) && self.turns.len() < MAX_TURNS
+    }
+
+    fn begin_turn(&mut self, speaker: Speaker, name: u64, text: Option<String>) {
+        self.turns.retain(|turn| !turn.was_heard);
+        let start = self.sent;
+        let (id, end) = (name, start);
+        self.turns.push_back(Turn { speaker, name, id, start, end, text, complete: false, was_heard: false });
+    }
+
+    /// Adds audio to the last turn. `true` when a mark is due by the spacing.
+    fn append(&mut self, bytes: u64, now: Instant) -> bool {
+        if self.sent == self.heard {
+            self.playing_since = now;
+        }
+        self.sent += bytes;
+        self.marked_end = false;
+        if let Some(turn) = self.turns.back_mut() {
+            turn.end = self.sent;
+            turn.complete = false;
+            turn.was_heard = false;
+        }
+        self.sent - self.marked >= self.mark_spacing
     }
 
     fn new_mark(&mut self, is_end: bool) -> String {

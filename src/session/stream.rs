@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::Desk;
-use super::agent_side::fail_agent;
 use super::config::SessionConfig;
-use super::playout::Playout;
+use super::control::{Control, HeldBack};
+use super::playout::{Playout, Speaker};
 use super::timer::Timer;
 use super::tools::Tools;
 use super::words::{Command, Input, Output, Terms};
@@ -42,6 +42,8 @@ pub(super) struct Stream {
     pub(super) agent: AgentLink,
     pub(super) playout: Playout,
     pub(super) tools: Tools,
+    /// None while everything is as usual.
+    pub(super) control: Option<Box<Control>>,
     pub(super) counters: StreamCounters,
     pub(super) started: Instant,
     last_media: Instant,
@@ -101,6 +103,7 @@ impl Stream {
             agent: AgentLink { is_there: false, attempt: 0, is_warm: false, retries_left: 1, trouble: None },
             playout: Playout::new(config.mark_spacing, now),
             tools: Tools::default(),
+            control: None,
             counters: StreamCounters::default(),
             started: now,
             last_media: now,
@@ -113,7 +116,22 @@ impl Stream {
     pub(super) fn begin(&mut self, desk: &mut Desk, warmed: bool, now: Instant) {
         desk.timers.set(Timer::CarrierSilence, now, self.config.carrier_silence);
         desk.timers.set(Timer::MaxDuration, now, self.terms.max_duration);
-        desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
+        if let Some(until) = self.terms.max_duration.checked_sub(self.terms.warn_before_end)
+            && !self.terms.warn_before_end.is_zero()
+        {
+            desk.timers.set(Timer::EndWarning, now, until);
+        }
+        if let Some(limit) = self.terms.hold_back {
+            self.control().held_back = Some(HeldBack::Connecting);
+            desk.timers.set(Timer::HeldBack, now, limit);
+        } else {
+            desk.timers.set(Timer::AgentReady, now, self.config.agent_ready_limit);
+        }
+        if let Phase::ConnectingAgent(waiting) = &mut self.phase {
+            for text in std::mem::take(&mut self.terms.notes) {
+                waiting.note(AgentCommand::Context { text });
+            }
+        }
         self.agent.is_warm = warmed;
         self.dial(desk);
     }
@@ -131,6 +149,7 @@ impl Stream {
 
     /// Lets go of the agent and sums up.
     pub(super) fn close(&mut self, desk: &mut Desk, now: Instant) -> StreamCounters {
+        self.tell_keys(desk);
         self.let_agent_go(desk);
         let heard = u64::try_from(self.playout.total_heard(now).as_millis()).unwrap_or(u64::MAX);
         StreamCounters { heard_ms: heard, ..self.counters }
@@ -154,7 +173,7 @@ impl Stream {
                 self.counters.malformed_messages = self.counters.malformed_messages.saturating_add(1);
                 Flow::Continue(())
             }
-            Input::AgentUnsupported(reason) if self.agent.is_there => fail_agent(desk, reason),
+            Input::AgentUnsupported(reason) if self.agent.is_there => self.lose_agent_for_good(desk, reason),
             Input::AgentClosed { code, reason } if self.agent.is_there => {
                 self.handle_agent_closed(desk, now, code, &reason)
             }
@@ -190,11 +209,7 @@ impl Stream {
                 }
                 self.go_on_draining(desk, now);
             }
-            CarrierEvent::Dtmf(digit) => {
-                desk.record(CallEvent::DtmfReceived { digit });
-                self.tell_agent(desk, AgentCommand::Activity);
-                self.tell_agent(desk, AgentCommand::Context { text: format!("The caller pressed {digit}.") });
-            }
+            CarrierEvent::Dtmf(digit) => self.press(desk, now, digit),
             CarrierEvent::Stop => return Flow::Break(self.end_by_carrier(StreamEnd::CarrierStop)),
             CarrierEvent::Connected => {}
             // A stream starts once.
@@ -214,6 +229,8 @@ impl Stream {
             return;
         }
         self.counters.caller_bytes += chunk.len() as u64;
+        // The agent goes on getting audio, since vendors give up on a caller who sends none.
+        let chunk = if self.is_held() { MulawChunk::silence(chunk.len()) } else { chunk };
         match &mut self.phase {
             Phase::ConnectingAgent(waiting) => {
                 let limit = mulaw_bytes(self.config.caller_buffer);
@@ -255,6 +272,8 @@ impl Stream {
             Command::Context { text } => self.tell_agent(desk, AgentCommand::Context { text }),
             Command::UserMessage { text } => self.tell_agent(desk, AgentCommand::UserMessage { text }),
             Command::ToolFinished { id, result, is_error } => self.finish_tool(desk, now, id, result, is_error),
+            Command::Steer { by, what } => self.steer(desk, now, by, what),
+            Command::Play(what) => self.play(desk, now, what),
         }
         Flow::Continue(())
     }
@@ -272,7 +291,7 @@ impl Stream {
             Timer::Start => {}
             Timer::AgentReady => {
                 let limit = self.config.agent_ready_limit.as_secs();
-                return fail_agent(desk, format!("the agent was not ready within {limit} s"));
+                return self.lose_agent_for_good(desk, format!("the agent was not ready within {limit} s"));
             }
             Timer::CarrierSilence => {
                 if now.saturating_duration_since(self.last_media) >= self.config.carrier_silence {
@@ -283,7 +302,7 @@ impl Stream {
             Timer::AgentIdle => {
                 if now.saturating_duration_since(self.last_agent) >= self.config.agent_idle {
                     let limit = self.config.agent_idle.as_secs();
-                    return fail_agent(desk, format!("the agent said nothing for {limit} s"));
+                    return self.lose_agent_for_good(desk, format!("the agent said nothing for {limit} s"));
                 }
                 desk.timers.set(timer, self.last_agent, self.config.agent_idle);
             }
@@ -303,6 +322,11 @@ impl Stream {
                     self.hang_up(desk, now, disposition, cause);
                 }
             }
+            Timer::Keys => self.tell_keys(desk),
+            Timer::Utterance => self.end_utterance(desk, now),
+            Timer::HoldTone => self.repeat_hold_tone(desk, now),
+            Timer::EndWarning => self.warn_of_end(desk),
+            Timer::HeldBack => self.release(desk, now),
             Timer::HangUp => {
                 if let Phase::HangingUp { cause } = self.phase {
                     return Flow::Break(cause);
@@ -323,7 +347,8 @@ impl Stream {
     /// Sets the drain's deadline by what is left to be played, or hangs up where nothing is and nothing can come.
     pub(super) fn go_on_draining(&mut self, desk: &mut Desk, now: Instant) {
         let Phase::Draining(Goodbye { cause, disposition, since }) = self.phase else { return };
-        let wait = match (self.playout.is_quiet(), self.agent.is_there) {
+        let is_quiet = self.playout.is_quiet() && !self.is_uttering();
+        let wait = match (is_quiet, self.agent.is_there) {
             (true, false) => return self.hang_up(desk, now, disposition, cause),
             (true, true) => self.config.goodbye_pause,
             (false, _) => self.playout.remaining(now).saturating_add(self.config.drain_slack),
@@ -351,12 +376,10 @@ impl Stream {
     }
 
     /// Says something to the agent that is not audio: now, or when it is ready. An agent that has left hears nothing more.
-    fn tell_agent(&mut self, desk: &mut Desk, command: AgentCommand) {
+    pub(super) fn tell_agent(&mut self, desk: &mut Desk, command: AgentCommand) {
         match &mut self.phase {
             Phase::ConnectingAgent(waiting) => {
-                if waiting.notes.len() < MAX_NOTES {
-                    waiting.notes.push(command);
-                }
+                waiting.note(command);
             }
             Phase::Conversing(_) | Phase::Draining(_) if self.agent.is_there => desk.put(Output::ToAgent(command)),
             Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => {}
@@ -371,12 +394,29 @@ impl Stream {
 
     pub(super) fn record_heard(&mut self, desk: &mut Desk) {
         while let Some(heard) = self.playout.poll_heard() {
-            desk.record(CallEvent::TurnHeard { turn: heard.turn, heard_ms: millis(heard.duration) });
+            let heard_ms = millis(heard.duration);
+            match heard.speaker {
+                Speaker::Agent => desk.record(CallEvent::TurnHeard { turn: heard.turn, heard_ms }),
+                Speaker::House(utterance) => {
+                    desk.record(CallEvent::OwnAudioHeard { utterance, heard_ms, sent_ms: heard_ms });
+                }
+                Speaker::Operator => {}
+            }
         }
     }
 }
 
 impl Waiting {
+    pub(super) fn note(&mut self, command: AgentCommand) {
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push(command);
+        }
+    }
+
+    pub(super) fn audio_bytes(&self) -> u64 {
+        self.audio_bytes
+    }
+
     /// Keeps a chunk; returns how many bytes of the oldest had to go for it.
     fn keep(&mut self, chunk: MulawChunk, limit: u64) -> u64 {
         self.audio_bytes += chunk.len() as u64;

@@ -24,10 +24,20 @@ pub(super) enum Timer {
     Drain,
     /// The carrier must have ended the stream that we asked it to end.
     HangUp,
+    /// The next key would be too late to belong to those before.
+    Keys,
+    /// The next piece of an utterance of ours is overdue.
+    Utterance,
+    /// The hold tone is played to its end and begins again.
+    HoldTone,
+    /// The agent is to be told that the end is near.
+    EndWarning,
+    /// An agent that is held back must be let go.
+    HeldBack,
 }
 
 impl Timer {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 13] = [
         Self::Start,
         Self::AgentReady,
         Self::CarrierSilence,
@@ -36,6 +46,11 @@ impl Timer {
         Self::TrailingMark,
         Self::Drain,
         Self::HangUp,
+        Self::Keys,
+        Self::Utterance,
+        Self::HoldTone,
+        Self::EndWarning,
+        Self::HeldBack,
     ];
 }
 

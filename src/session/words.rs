@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::domain::agent_link::{AgentCommand, AgentEvent, Initiation, ToolCall};
+use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent, StreamStart};
-use crate::domain::event::Actor;
+use crate::domain::event::{Actor, MessageKind};
 use crate::domain::{CallEvent, Disposition};
 
 /// What holds for one call, known once its token has passed.
@@ -14,6 +15,13 @@ pub struct Terms {
     pub initiation: Initiation,
     /// The most that this stream may last.
     pub max_duration: Duration,
+    /// So long before the end of that time the agent is told. Zero: never.
+    pub warn_before_end: Duration,
+    /// The agent is connected and not yet spoken to, at most for so long, until [`Steer::Release`]: it is not known yet who
+    /// picked up. None: it is spoken to at once.
+    pub hold_back: Option<Duration>,
+    /// What the agent is told right after it is ready: what happened in the call before this stream.
+    pub notes: Vec<String>,
     /// MCP tools of the agent's own that may run unasked, as `tool` or `service/tool`. Every other one is denied.
     pub approved_tools: BTreeSet<String>,
 }
@@ -75,6 +83,61 @@ pub enum Command {
     UserMessage { text: String },
     /// A tool of [`Output::RunTool`] came to its end.
     ToolFinished { id: String, result: String, is_error: bool },
+    /// Somebody steps into the conversation. It is written down under their name if it changes anything.
+    Steer { by: Actor, what: Steer },
+    /// Audio of ours for the caller.
+    Play(Play),
+}
+
+/// A step into the conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Steer {
+    /// Tell the agent something.
+    Message {
+        kind: MessageKind,
+        text: String,
+    },
+    /// The caller hears nothing of the agent; what it says meanwhile is lost.
+    Mute,
+    /// The caller hears again what the agent says from now on.
+    Unmute,
+    /// The caller hears the tone over and over, the agent silence.
+    Hold {
+        tone: MulawChunk,
+    },
+    Resume,
+    /// Somebody speaks in the agent's place ([`Play::Operator`]).
+    TakeOver,
+    HandBack,
+    /// An agent that was held back ([`Terms::hold_back`]) is spoken to.
+    Release,
+}
+
+/// Audio of ours. An utterance is begun, handed over in pieces and ended; the agent's audio waits meanwhile.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Play {
+    /// `utterance` is a number that the call has not used before.
+    Begin {
+        utterance: u32,
+        by: Actor,
+        sound: Sound,
+    },
+    Audio {
+        utterance: u32,
+        chunk: MulawChunk,
+    },
+    End {
+        utterance: u32,
+    },
+    /// What the operator says who took the call over.
+    Operator(MulawChunk),
+}
+
+/// What an utterance of ours is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sound {
+    Speech(String),
+    Keys(String),
 }
 
 /// Something must be done. Boxes keep the outputs of the hot path (audio) small.

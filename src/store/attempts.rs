@@ -14,6 +14,7 @@ use sqlx::{Row, SqliteConnection};
 use super::columns::{parse, parse_opt, parse_word, stamp, word};
 use super::error::on_conflict;
 use super::reservations::{Closing, close, take};
+use super::settings::OUTBOUND_STOP;
 use super::{Store, StoreError};
 use crate::compliance::clearance::DialOrder;
 use crate::domain::{AttemptId, CallId, CallSid, DecisionId, E164, ReservationId};
@@ -66,6 +67,16 @@ impl fmt::Display for AttemptState {
     }
 }
 
+/// Whether something that stops every call, or every call to this number, came after the reservation. (What stood before it was
+/// before the gate's eyes.)
+const OVERTAKEN: &str = "
+SELECT EXISTS (SELECT 1 FROM settings WHERE key = ?2)
+    OR EXISTS (SELECT 1 FROM internal_dnc AS listed
+        WHERE listed.number = slot.number AND listed.removed_at IS NULL AND listed.added_at >= slot.reserved_at)
+    OR EXISTS (SELECT 1 FROM revocations AS withdrawn
+        WHERE withdrawn.number = slot.number AND withdrawn.recorded_at >= slot.reserved_at)
+FROM reservations AS slot WHERE slot.id = ?1";
+
 impl Settlement {
     fn state(&self) -> AttemptState {
         match self {
@@ -90,7 +101,8 @@ impl AttemptState {
 
 impl Store {
     /// Writes down that the order is about to be carried out. Must be answered before the request leaves. Refused if the slot's
-    /// lease ran out, or if decision or reservation were ever used before.
+    /// lease ran out, or if decision or reservation were ever used before; and `Overtaken` if, since the gate allowed the call,
+    /// all calls were stopped or the number opted out: what binds before the next dial binds here.
     pub async fn begin_attempt(&self, order: &DialOrder, call_id: CallId, now: Timestamp) -> Result<(), StoreError> {
         let (id, decision_id, reservation_id) = (order.attempt_id(), order.decision_id(), order.reservation_id());
         let number = order.number().clone();
@@ -109,7 +121,13 @@ impl Store {
                 .execute(&mut *connection)
                 .await
                 .map_err(on_conflict(StoreError::AlreadyRedeemed(id)))?;
-                take(connection, reservation_id, now).await
+                take(connection, reservation_id, now).await?;
+                let overtaken: bool = sqlx::query_scalar(OVERTAKEN)
+                    .bind(reservation_id.to_string())
+                    .bind(OUTBOUND_STOP)
+                    .fetch_one(connection)
+                    .await?;
+                if overtaken { Err(StoreError::Overtaken(reservation_id)) } else { Ok(()) }
             })
         })
         .await
@@ -138,6 +156,12 @@ impl Store {
     pub async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
         let attempts = self.attempts_where("SELECT * FROM dial_attempts WHERE id = ?", id.to_string()).await?;
         Ok(attempts.into_iter().next())
+    }
+
+    /// The attempt that was made under a decision. There is never a second.
+    pub async fn attempt_under(&self, decision: DecisionId) -> Result<Option<Attempt>, StoreError> {
+        let sql = "SELECT * FROM dial_attempts WHERE decision_id = ?";
+        Ok(self.attempts_where(sql, decision.to_string()).await?.into_iter().next())
     }
 
     /// The attempts of a call, oldest first.

@@ -11,6 +11,8 @@ use crate::domain::{AgentRef, Call, CallId, CallSid, CallState, Direction, Dispo
 #[derive(Debug, Clone, Default)]
 pub struct CallFilter {
     pub state: Option<CallState>,
+    /// Only calls that have not ended.
+    pub live: bool,
     pub direction: Option<Direction>,
     /// At either end.
     pub number: Option<E164>,
@@ -47,13 +49,9 @@ impl Store {
     pub async fn load_open_calls(&self) -> Result<Vec<Call>, StoreError> {
         self.read(|connection| {
             Box::pin(async move {
-                // The states are named so that the index on them is used.
-                let records: Vec<String> = sqlx::query_scalar(
-                    "SELECT record FROM calls WHERE state IN ('queued', 'dialing', 'ringing', 'in_progress')
-                     ORDER BY created_at, id",
-                )
-                .fetch_all(connection)
-                .await?;
+                let mut query = search(&CallFilter { live: true, ..CallFilter::default() }, None);
+                query.push(" ORDER BY created_at, id");
+                let records: Vec<String> = query.build_query_scalar().fetch_all(connection).await?;
                 records.iter().map(|record| from_json(record, "calls")).collect()
             })
         })
@@ -84,6 +82,10 @@ fn search(filter: &CallFilter, after: Option<&Cursor>) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new("SELECT record FROM calls WHERE true");
     if let Some(state) = filter.state {
         query.push(" AND state = ").push_bind(state.as_str());
+    }
+    if filter.live {
+        // The states are named so that the index on them is used.
+        query.push(" AND state IN ('queued', 'dialing', 'ringing', 'in_progress')");
     }
     if let Some(direction) = filter.direction {
         query.push(" AND direction = ").push_bind(word(&direction));
@@ -191,6 +193,7 @@ mod tests {
         let found = async |filter| ids(&store.list_calls(filter, None, 10).await.unwrap().items);
         let all = CallFilter::default;
         assert_eq!(found(CallFilter { state: Some(CallState::Ended), ..all() }).await, [call_id(5)]);
+        assert_eq!(found(CallFilter { live: true, ..all() }).await, [4, 3, 2, 1].map(call_id));
         assert_eq!(found(CallFilter { direction: Some(Direction::Inbound), ..all() }).await, []);
         let to_113 = CallFilter { number: Some(number("+12125550113")), ..all() };
         assert_eq!(found(to_113).await, [4, 2].map(call_id));

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
-use super::columns::{from_json, json, parse, parse_word, stamp, word};
+use super::columns::{Cursor, Listing, from_json, json, parse, parse_word, stamp, word};
 use super::error::on_conflict;
 use super::{Store, StoreError};
 use crate::domain::consent::{Consent, Revocation};
@@ -56,6 +56,33 @@ impl Store {
     pub async fn consents_of(&self, number: &E164) -> Result<Vec<RecordedConsent>, StoreError> {
         let sql = "SELECT * FROM consents WHERE number = ? ORDER BY given_at, id";
         self.consents_where(sql, number.as_str().to_owned()).await
+    }
+
+    /// Consents, the one written down last first.
+    pub async fn list_consents(
+        &self,
+        number: Option<E164>,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Listing<RecordedConsent>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM consents WHERE true");
+                if let Some(number) = &number {
+                    query.push(" AND number = ").push_bind(number.as_str().to_owned());
+                }
+                if let Some(after) = &after {
+                    query.push(" AND (recorded_at, id) < (").push_bind(after.at().to_owned());
+                    query.push(", ").push_bind(after.id().to_owned()).push(")");
+                }
+                query.push(" ORDER BY recorded_at DESC, id DESC LIMIT ").push_bind(limit.saturating_add(1));
+                let rows = query.build().fetch_all(connection).await?;
+                let consents = rows.iter().map(read_consent).collect::<Result<Vec<_>, _>>()?;
+                let cursor = |last: &RecordedConsent| Cursor::new(last.recorded_at, last.consent.id);
+                Ok(Listing::cut(consents, limit, cursor))
+            })
+        })
+        .await
     }
 
     /// Writes a revocation down, without putting the number on the do-not-call list (`record_opt_outs` does both).

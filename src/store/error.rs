@@ -9,7 +9,7 @@ use sqlx::migrate::MigrateError;
 
 use super::attempts::AttemptState;
 use super::ledger::LedgerFault;
-use crate::domain::{AttemptId, ConsentId, ReservationId};
+use crate::domain::{AttemptId, ConsentId, DecisionId, ReservationId};
 
 /// Why the store could not do what was asked. Cloneable, since one failed commit answers many callers.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -59,10 +59,14 @@ pub enum StoreError {
     NumberBusy,
     #[error("reservation {0} is no longer held: the gate must be asked again")]
     ReservationGone(ReservationId),
+    #[error("calls were stopped, or the number opted out, after the gate allowed the call of reservation {0}")]
+    Overtaken(ReservationId),
     #[error("reservation {0} has an attempt: settle the attempt instead of releasing the reservation")]
     ReservationInUse(ReservationId),
     #[error("decision or reservation of attempt {0} was already used by another attempt")]
     AlreadyRedeemed(AttemptId),
+    #[error("a call rests on decision {0}, which is not in the ledger")]
+    NoSuchDecision(DecisionId),
     #[error("there is no attempt {0}")]
     NoSuchAttempt(AttemptId),
     #[error("attempt {id} is {state}: it cannot become what was asked")]
@@ -73,6 +77,8 @@ pub enum StoreError {
     KeyExists,
     #[error("this cursor is not one that the same list gave out")]
     BadCursor,
+    #[error("the books do not balance: {0}")]
+    Books(String),
     #[error(transparent)]
     Ledger(#[from] LedgerFault),
 }

@@ -1,6 +1,6 @@
 //! Leads: the people and businesses that the operator may call.
 
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::{Cursor, Listing, from_json, json, stamp, word};
 use super::{Store, StoreError};
@@ -22,22 +22,7 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 for lead in &leads {
-                    sqlx::query(
-                        "INSERT INTO leads (id, number, status, search, created_at, updated_at, record)
-                         VALUES (?, ?, ?, ?, ?, ?, ?)
-                         ON CONFLICT (id) DO UPDATE SET number = excluded.number, status = excluded.status,
-                             search = excluded.search, created_at = excluded.created_at, updated_at = excluded.updated_at,
-                             record = excluded.record",
-                    )
-                    .bind(lead.id.to_string())
-                    .bind(lead.number.as_str())
-                    .bind(word(&lead.status))
-                    .bind(search_text(lead))
-                    .bind(stamp(lead.created_at))
-                    .bind(stamp(lead.updated_at))
-                    .bind(json(lead))
-                    .execute(&mut *connection)
-                    .await?;
+                    save_lead(connection, lead).await?;
                 }
                 Ok(())
             })
@@ -45,17 +30,27 @@ impl Store {
         .await
     }
 
-    pub async fn lead(&self, id: LeadId) -> Result<Option<Lead>, StoreError> {
-        self.read(move |connection| {
+    /// Writes what `change` makes of the lead with this id (none if there is none yet), in one transaction. Gives the lead as it
+    /// is now, and whether it is new.
+    pub async fn change_lead(
+        &self,
+        id: LeadId,
+        change: impl FnOnce(Option<Lead>) -> Lead + Send + 'static,
+    ) -> Result<(Lead, bool), StoreError> {
+        self.write(move |connection| {
             Box::pin(async move {
-                let record: Option<String> = sqlx::query_scalar("SELECT record FROM leads WHERE id = ?")
-                    .bind(id.to_string())
-                    .fetch_optional(connection)
-                    .await?;
-                record.map(|record| from_json(&record, "leads")).transpose()
+                let old = load_lead(connection, id).await?;
+                let is_new = old.is_none();
+                let lead = change(old);
+                save_lead(connection, &lead).await?;
+                Ok((lead, is_new))
             })
         })
         .await
+    }
+
+    pub async fn lead(&self, id: LeadId) -> Result<Option<Lead>, StoreError> {
+        self.read(move |connection| Box::pin(load_lead(connection, id))).await
     }
 
     /// Says whether there was one. Calls and decisions keep its id.
@@ -104,7 +99,33 @@ impl Store {
     }
 }
 
-fn search_text(lead: &Lead) -> String {
+async fn load_lead(connection: &mut SqliteConnection, id: LeadId) -> Result<Option<Lead>, StoreError> {
+    let record: Option<String> = sqlx::query_scalar("SELECT record FROM leads WHERE id = ?")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    record.map(|record| from_json(&record, "leads")).transpose()
+}
+
+async fn save_lead(connection: &mut SqliteConnection, lead: &Lead) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO leads (id, number, status, search, created_at, updated_at, record) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET number = excluded.number, status = excluded.status, search = excluded.search,
+             created_at = excluded.created_at, updated_at = excluded.updated_at, record = excluded.record",
+    )
+    .bind(lead.id.to_string())
+    .bind(lead.number.as_str())
+    .bind(word(&lead.status))
+    .bind(search_text(lead))
+    .bind(stamp(lead.created_at))
+    .bind(stamp(lead.updated_at))
+    .bind(json(lead))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) fn search_text(lead: &Lead) -> String {
     let mut text = format!("{} {}\n{}", lead.first_name, lead.last_name, lead.email.as_deref().unwrap_or_default());
     for tag in &lead.tags {
         text.push('\n');

@@ -2,7 +2,8 @@
 //!
 //! A row's hash is SHA-256, in lower-case hex, over one line of JSON without spaces: an array of strings, in this order:
 //! `["clearline-decision-1", prev_hash, seq, id, recorded_at, intent, purpose, voice, door, actor, allowed ("0" or "1"), decision,
-//! rule_set, subject_hash]`. The first row's `prev_hash` is 64 zeros. `subject_hash` is the same over `["clearline-subject-1",
+//! rule_set, subject_hash]`; where the decision was asked for a call, the array begins with `clearline-decision-2` and ends with the
+//! call's id. The first row's `prev_hash` is 64 zeros. `subject_hash` is the same over `["clearline-subject-1",
 //! salt, number, lead_id or "", facts]`. The row thus commits to number and facts without holding them: after the retention time
 //! they can be erased and the chain still proves that, when and how was decided. The salt (128 random bits, erased with them)
 //! keeps the ten digits from being guessed back out of the hash.
@@ -24,7 +25,7 @@ use super::reservations::GateRequest;
 use super::{Store, StoreError};
 use crate::domain::decision::Voice;
 use crate::domain::event::Actor;
-use crate::domain::{Decision, DecisionId, E164, LeadId, Party, Purpose};
+use crate::domain::{CallId, Decision, DecisionId, LeadId, Party, Purpose};
 
 /// Rows read at a time while verifying.
 const VERIFY_PAGE: i64 = 1000;
@@ -71,6 +72,8 @@ pub enum LedgerFaultKind {
     Rewritten,
     #[error("the ledger ends before it: its tail was cut off")]
     CutOff,
+    #[error("the rule texts that it was decided under were changed after they were kept")]
+    RulesChanged,
 }
 
 /// A decision as it stands in the ledger.
@@ -84,10 +87,14 @@ pub struct RecordedDecision {
     pub voice: Voice,
     pub actor: Actor,
     pub decision: Decision,
+    /// The call that it was asked for, if it was for one.
+    pub call_id: Option<CallId>,
     /// None once it was erased.
     pub subject: Option<DecisionSubject>,
     pub prev_hash: String,
     pub hash: String,
+    /// The text whose SHA-256 is `hash`.
+    pub hashed_line: String,
 }
 
 /// The part of a decision that names a person.
@@ -104,6 +111,7 @@ pub struct DecisionSubject {
 #[derive(Debug, Clone, Default)]
 pub struct DecisionFilter {
     pub number: Option<Party>,
+    pub call: Option<CallId>,
     /// Recorded at this instant or later.
     pub since: Option<Timestamp>,
     /// Recorded before this instant.
@@ -125,6 +133,7 @@ struct LedgerRow {
     rule_set: String,
     subject_hash: String,
     prev_hash: String,
+    call_id: Option<String>,
 }
 
 impl Head {
@@ -158,11 +167,13 @@ impl FromStr for Head {
 }
 
 impl LedgerRow {
-    fn hash(&self) -> String {
-        sha256_hex(&json(&[
-            "clearline-decision-1",
+    /// The line that is hashed.
+    fn line(&self) -> String {
+        let seq = self.seq.to_string();
+        let mut fields = vec![
+            if self.call_id.is_some() { "clearline-decision-2" } else { "clearline-decision-1" },
             &self.prev_hash,
-            &self.seq.to_string(),
+            &seq,
             &self.id,
             &self.recorded_at,
             &self.intent,
@@ -174,7 +185,13 @@ impl LedgerRow {
             &self.decision,
             &self.rule_set,
             &self.subject_hash,
-        ]))
+        ];
+        fields.extend(self.call_id.as_deref());
+        json(&fields)
+    }
+
+    fn hash(&self) -> String {
+        sha256_hex(&self.line())
     }
 
     fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
@@ -192,6 +209,7 @@ impl LedgerRow {
             rule_set: row.try_get("rule_set")?,
             subject_hash: row.try_get("subject_hash")?,
             prev_hash: row.try_get("prev_hash")?,
+            call_id: row.try_get("call_id")?,
         })
     }
 }
@@ -236,6 +254,9 @@ impl Store {
             }
             head = next;
         }
+        if let Some(at) = self.first_decision_of_changed_rules().await? {
+            return Err(LedgerFault { at, kind: LedgerFaultKind::RulesChanged }.into());
+        }
         match expected {
             Some(expected) if expected.count > head.count => {
                 Err(LedgerFault { at: head.count + 1, kind: LedgerFaultKind::CutOff }.into())
@@ -268,16 +289,7 @@ impl Store {
         self.read(move |connection| {
             Box::pin(async move {
                 let mut query = select_decisions();
-                query.push(" WHERE true");
-                if let Some(number) = &filter.number {
-                    query.push(" AND number = ").push_bind(number.as_str().to_owned());
-                }
-                if let Some(since) = filter.since {
-                    query.push(" AND recorded_at >= ").push_bind(stamp(since));
-                }
-                if let Some(until) = filter.until {
-                    query.push(" AND recorded_at < ").push_bind(stamp(until));
-                }
+                filter.narrow(&mut query);
                 if let Some(after) = after {
                     let seq: i64 = after.id().parse().map_err(|_| StoreError::BadCursor)?;
                     query.push(" AND seq < ").push_bind(seq);
@@ -291,37 +303,40 @@ impl Store {
         .await
     }
 
-    /// Erases who and what the decisions about a number recorded before an instant were about, and leaves the decisions
-    /// provable. How long the law wants them kept is for the caller to know. Gives how many were erased.
-    pub async fn erase_subjects(
+    /// Decisions after a place, oldest first: the ledger as it is read for an export.
+    pub async fn decisions_after(
         &self,
-        number: &E164,
-        before: Timestamp,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let (number, by) = (number.clone(), by.clone());
-        self.write(move |connection| {
+        filter: DecisionFilter,
+        seq: i64,
+        limit: u32,
+    ) -> Result<Vec<RecordedDecision>, StoreError> {
+        self.read(move |connection| {
             Box::pin(async move {
-                let erased = sqlx::query(
-                    "INSERT INTO erasures (decision_id, erased_at, door, actor)
-                     SELECT id, ?3, ?4, ?5 FROM decisions JOIN decision_subjects ON decision_id = id
-                     WHERE number = ?1 AND recorded_at < ?2;
-                     DELETE FROM decision_subjects
-                     WHERE number = ?1 AND decision_id IN (SELECT decision_id FROM erasures)",
-                )
-                .bind(number.as_str())
-                .bind(stamp(before))
-                .bind(stamp(now))
-                .bind(word(&by.door))
-                .bind(by.name)
-                .execute(connection)
-                .await?;
-                // Both statements changed the same number of rows, and the count is of both.
-                Ok(erased.rows_affected() / 2)
+                let mut query = select_decisions();
+                filter.narrow(&mut query);
+                query.push(" AND seq > ").push_bind(seq).push(" ORDER BY seq LIMIT ").push_bind(limit);
+                query.build().fetch_all(connection).await?.iter().map(read_decision).collect()
             })
         })
         .await
+    }
+}
+
+impl DecisionFilter {
+    fn narrow(&self, query: &mut QueryBuilder<Sqlite>) {
+        query.push(" WHERE true");
+        if let Some(number) = &self.number {
+            query.push(" AND number = ").push_bind(number.as_str().to_owned());
+        }
+        if let Some(call) = self.call {
+            query.push(" AND call_id = ").push_bind(call.to_string());
+        }
+        if let Some(since) = self.since {
+            query.push(" AND recorded_at >= ").push_bind(stamp(since));
+        }
+        if let Some(until) = self.until {
+            query.push(" AND recorded_at < ").push_bind(stamp(until));
+        }
     }
 }
 
@@ -351,13 +366,14 @@ pub(super) async fn record_decision(
         rule_set: decision.rule_set.clone(),
         subject_hash: subject_hash(&salt, number, lead_id.as_deref(), &facts),
         prev_hash: head.hash.clone(),
+        call_id: request.call_id.map(|id| id.to_string()),
     };
     let hash = row.hash();
     sqlx::query(
         "INSERT INTO decisions (seq, id, recorded_at, intent, purpose, voice, door, actor, allowed, decision, rule_set,
-             subject_hash, prev_hash, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
-         INSERT INTO decision_subjects (decision_id, salt, number, lead_id, facts) VALUES (?2, ?15, ?16, ?17, ?18)",
+             subject_hash, prev_hash, hash, call_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15);
+         INSERT INTO decision_subjects (decision_id, salt, number, lead_id, facts) VALUES (?2, ?16, ?17, ?18, ?19)",
     )
     .bind(row.seq)
     .bind(row.id)
@@ -373,6 +389,7 @@ pub(super) async fn record_decision(
     .bind(row.subject_hash)
     .bind(row.prev_hash)
     .bind(hash)
+    .bind(row.call_id)
     .bind(salt)
     .bind(number)
     .bind(lead_id)
@@ -439,6 +456,7 @@ fn select_decisions() -> QueryBuilder<Sqlite> {
 
 fn read_decision(row: &SqliteRow) -> Result<RecordedDecision, StoreError> {
     let entry = LedgerRow::read(row)?;
+    let line = entry.line();
     let subject = match row.try_get::<Option<String>, _>("number")? {
         None => None,
         Some(number) => Some(DecisionSubject {
@@ -456,6 +474,8 @@ fn read_decision(row: &SqliteRow) -> Result<RecordedDecision, StoreError> {
         voice: parse_word(&entry.voice, "decisions")?,
         actor: Actor::new(parse_word(&entry.door, "decisions")?, entry.actor),
         decision: from_json(&entry.decision, "decisions")?,
+        call_id: parse_opt(entry.call_id.as_deref(), "decisions")?,
+        hashed_line: line,
         subject,
         prev_hash: entry.prev_hash,
         hash: row.try_get("hash")?,
@@ -466,7 +486,7 @@ fn read_decision(row: &SqliteRow) -> Result<RecordedDecision, StoreError> {
 mod tests {
     use super::*;
     use crate::domain::ReasonCode;
-    use crate::store::testing::{allow_if_free, at, gate_request, lead, number, operator, store};
+    use crate::store::testing::{allow_if_free, at, call_id, gate_request, lead, operator, store};
 
     /// Five decisions, a second apart: four about one number, of which the first is allowed, then one about another.
     async fn five_decisions() -> Store {
@@ -688,6 +708,8 @@ mod tests {
         let subject = DecisionSubject { number: "+12125550113".into(), lead_id: Some(ada.id), facts };
         assert_eq!(recorded.subject, Some(subject));
 
+        assert_eq!(sha256_hex(&recorded.hashed_line), recorded.hash);
+
         let seqs = async |filter, after, limit| {
             let listing = store.list_decisions(filter, after, limit).await.unwrap();
             (listing.items.iter().map(|decision| decision.seq).collect::<Vec<_>>(), listing.next)
@@ -703,17 +725,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn erasing_a_person_leaves_the_decisions_provable() {
+    async fn the_call_that_was_decided_for_is_part_of_the_chain() {
         let store = five_decisions().await;
-        let before = store.verify_ledger().await.unwrap();
-        let erase =
-            async |until| store.erase_subjects(&number("+12125550113"), until, &operator(), at(99)).await.unwrap();
-        assert_eq!(erase(at(2)).await, 2);
-        assert_eq!(erase(at(2)).await, 0);
-        assert_eq!(store.verify_ledger_against(&before).await.unwrap(), before);
-        let left = DecisionFilter { number: Some("+12125550113".into()), ..DecisionFilter::default() };
-        assert_eq!(store.list_decisions(left, None, 9).await.unwrap().items.len(), 2);
-        let all = store.list_decisions(DecisionFilter::default(), None, 9).await.unwrap().items;
-        assert_eq!(all.iter().filter(|decision| decision.subject.is_none()).map(|d| d.seq).collect::<Vec<_>>(), [2, 1]);
+        let request = GateRequest { call_id: Some(call_id(7)), ..gate_request("+12125550114") };
+        let decided = store.decide(request, at(7), allow_if_free).await.unwrap();
+        let of_call = DecisionFilter { call: Some(call_id(7)), ..DecisionFilter::default() };
+        let found = store.list_decisions(of_call, None, 9).await.unwrap().items;
+        assert_eq!(
+            found.iter().map(|found| (found.id, found.call_id)).collect::<Vec<_>>(),
+            [(decided.decision_id, Some(call_id(7)))]
+        );
+        store.verify_ledger().await.unwrap();
+        for sql in [
+            "UPDATE decisions SET call_id = NULL WHERE seq = 6",
+            "UPDATE decisions SET call_id = 'call_00000000000000000000000000000008' WHERE seq = 6",
+        ] {
+            let copy = five_decisions().await;
+            let request = GateRequest { call_id: Some(call_id(7)), ..gate_request("+12125550114") };
+            copy.decide(request, at(7), allow_if_free).await.unwrap();
+            tamper(&copy, sql).await;
+            assert_eq!(fault(&copy).await, LedgerFault { at: 6, kind: LedgerFaultKind::Changed }, "{sql}");
+        }
+        tamper(&store, "UPDATE decisions SET call_id = 'call_00000000000000000000000000000008' WHERE seq = 2").await;
+        assert_eq!(fault(&store).await, LedgerFault { at: 2, kind: LedgerFaultKind::Changed });
     }
 }

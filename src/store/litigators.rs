@@ -82,6 +82,25 @@ impl Store {
         .await
     }
 
+    /// Whether a number is on the list in force; `None` where no list was ever imported.
+    pub async fn is_litigator(&self, number: &E164) -> Result<Option<bool>, StoreError> {
+        let number = number.clone();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let listed = sqlx::query_scalar(
+                    "SELECT EXISTS (SELECT 1 FROM litigators WHERE number = ? AND generation = list.generation)
+                     FROM list_imports AS list WHERE list.list = 'litigator' AND list.imported_at IS NOT NULL
+                     ORDER BY list.generation DESC LIMIT 1",
+                )
+                .bind(number.as_str())
+                .fetch_optional(connection)
+                .await?;
+                Ok(listed)
+            })
+        })
+        .await
+    }
+
     async fn begin_import(&self, source: &str, as_of: Date, now: Timestamp) -> Result<i64, StoreError> {
         let source = source.to_owned();
         self.write(move |connection| {

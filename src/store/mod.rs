@@ -3,21 +3,27 @@
 //! One task writes (`writer`), a few connections read. What a method that writes has answered is on disk.
 
 mod attempts;
+mod books;
 mod calls;
 mod columns;
 mod consents;
 mod conversations;
+mod erasure;
 mod error;
+mod imports;
 mod journal;
 mod keys;
 mod leads;
 mod ledger;
 mod litigators;
+mod memories;
 mod number_facts;
 mod open;
+mod operator_log;
 mod opt_outs;
 mod reservations;
 mod retention;
+mod rule_sets;
 mod settings;
 mod stored_facts;
 mod webhooks;
@@ -32,19 +38,26 @@ use tokio_util::task::TaskTracker;
 use writer::{Work, Writer};
 
 pub use attempts::{Attempt, AttemptState, Settlement};
+pub use books::Books;
 pub use calls::CallFilter;
 pub use columns::{Cursor, Listing};
 pub use consents::RecordedConsent;
 pub use conversations::StoredConversation;
+pub use erasure::{Erased, Expired, Kept};
 pub use error::StoreError;
+pub use imports::{ConsentImport, Imported, LeadImport, Repeated};
 pub use journal::JournalSlice;
 pub use keys::ApiKey;
 pub use leads::LeadFilter;
-pub use ledger::{DecisionFilter, Head, Intent, LedgerFault, LedgerFaultKind, RecordedDecision};
+pub use ledger::{DecisionFilter, DecisionSubject, Head, Intent, LedgerFault, LedgerFaultKind, RecordedDecision};
 pub use litigators::LitigatorList;
-pub use number_facts::{DncAnswer, LineTypeAnswer, ReassignedAnswer, Reassignment, Relationship, RelationshipKind};
+pub use memories::{MEMORIES_MAX, Memory};
+pub use number_facts::{
+    DncAnswer, LineTypeAnswer, NumberRecord, ReassignedAnswer, Reassignment, Relationship, RelationshipKind,
+};
+pub use operator_log::{ActionFilter, OperatorAction};
 pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
-pub use reservations::{Decided, GateRequest, LEASE};
+pub use reservations::{Decided, GateRequest, LEASE, SlotRecord};
 pub use settings::OutboundStop;
 pub use stored_facts::{ATTEMPTS_KEPT_IN_VIEW, StoredFacts};
 

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
 
-use super::columns::{stamp, word};
+use super::columns::{from_json, stamp, word};
 use super::{Store, StoreError};
 use crate::domain::E164;
+use crate::domain::consent::Consent;
 use crate::domain::decision::LineType;
 use crate::domain::event::Actor;
 
@@ -67,7 +69,47 @@ pub struct Relationship {
     pub date: Date,
 }
 
+/// What is on record about a number of which a vendor is to be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NumberRecord {
+    /// Whatever their seller, scope and expiry.
+    pub consents: Vec<Consent>,
+    pub relationships: Vec<Relationship>,
+    pub reassigned: Vec<ReassignedAnswer>,
+    pub line_type: Option<LineType>,
+}
+
 impl Store {
+    /// What a question to a vendor depends on, read without a transaction: the decision reads it all again.
+    pub async fn number_record(&self, number: &E164) -> Result<NumberRecord, StoreError> {
+        let number = number.clone();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(
+                    "SELECT
+                        (SELECT json_group_array(json(record)) FROM consents WHERE number = ?1) AS consents,
+                        (SELECT json_group_array(json_object('kind', kind, 'date', date)) FROM relationships
+                            WHERE number = ?1) AS relationships,
+                        (SELECT json_group_array(json_object('consent_date', consent_date, 'answer', answer,
+                            'asked_at', asked_at, 'source', source)) FROM reassigned_answers WHERE number = ?1)
+                            AS reassigned,
+                        (SELECT json_quote(line_type) FROM line_types WHERE number = ?1) AS line_type",
+                )
+                .bind(number.as_str())
+                .fetch_one(connection)
+                .await?;
+                let line_type: Option<&str> = row.try_get("line_type")?;
+                Ok(NumberRecord {
+                    consents: from_json(row.try_get("consents")?, "consents")?,
+                    relationships: from_json(row.try_get("relationships")?, "relationships")?,
+                    reassigned: from_json(row.try_get("reassigned")?, "reassigned_answers")?,
+                    line_type: line_type.map(|text| from_json(text, "line_types")).transpose()?,
+                })
+            })
+        })
+        .await
+    }
+
     pub async fn record_reassigned_answer(&self, number: &E164, answer: ReassignedAnswer) -> Result<(), StoreError> {
         let number = number.clone();
         self.write(move |connection| {

@@ -44,11 +44,14 @@ impl Place {
     /// `synchronous=FULL` waits for the disk at every commit, so that a decision, an attempt or an opt-out that was answered is
     /// still there after a power cut. `NORMAL` would be enough for the journal alone, but the setting is one of the connection,
     /// and with the writer's group commit the wait is shared.
+    ///
+    /// `secure_delete` overwrites what is deleted, so that an erased person's words do not stay in free pages of the file.
     pub(super) fn options(&self) -> SqliteConnectOptions {
         match self {
             Self::Memory => self.bare_options(),
             Self::File(_) => {
-                self.bare_options().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+                let options = self.bare_options().pragma("secure_delete", "ON");
+                options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
             }
         }
     }

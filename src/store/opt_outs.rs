@@ -4,9 +4,9 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
-use super::columns::{parse, parse_opt, parse_word, stamp, word};
+use super::columns::{Cursor, Listing, parse, parse_opt, parse_word, stamp, word};
 use super::consents::{insert_revocation, revocations_of};
 use super::{Store, StoreError};
 use crate::domain::consent::{OptOutChannel, Revocation};
@@ -97,6 +97,31 @@ impl Store {
                 .execute(connection)
                 .await?;
                 Ok(removed.rows_affected() == 1)
+            })
+        })
+        .await
+    }
+
+    /// The numbers on the internal list, the newest entry first.
+    pub async fn list_dnc(&self, after: Option<Cursor>, limit: u32) -> Result<Listing<(E164, DncEntry)>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM internal_dnc WHERE removed_at IS NULL");
+                if let Some(after) = &after {
+                    let id: i64 = after.id().parse().map_err(|_| StoreError::BadCursor)?;
+                    query.push(" AND id < ").push_bind(id);
+                }
+                query.push(" ORDER BY id DESC LIMIT ").push_bind(limit.saturating_add(1));
+                let rows = query.build().fetch_all(connection).await?;
+                let entries = rows
+                    .iter()
+                    .map(|row| {
+                        let number = parse(row.try_get("number")?, "internal_dnc")?;
+                        Ok((row.try_get::<i64, _>("id")?, (number, read_entry(row)?)))
+                    })
+                    .collect::<Result<Vec<_>, StoreError>>()?;
+                let listing = Listing::cut(entries, limit, |(id, (_, entry))| Cursor::new(entry.added_at, id));
+                Ok(Listing { items: listing.items.into_iter().map(|(_, item)| item).collect(), next: listing.next })
             })
         })
         .await

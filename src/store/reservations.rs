@@ -5,9 +5,10 @@
 //! not to have left: an attempt whose fate is unknown keeps its number blocked, since a phone may be ringing.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
+use serde::Serialize;
+use sqlx::{Row as _, SqliteConnection};
 
-use super::columns::{new_uuid, stamp};
+use super::columns::{new_uuid, parse, parse_opt, stamp};
 use super::error::on_conflict;
 use super::ledger::{Intent, record_decision};
 use super::stored_facts::{StoredFacts, gather};
@@ -15,7 +16,7 @@ use super::{Store, StoreError};
 use crate::compliance::clearance::Reservation;
 use crate::domain::decision::Voice;
 use crate::domain::event::Actor;
-use crate::domain::{Decision, DecisionId, LeadId, Party, Purpose, ReservationId};
+use crate::domain::{CallId, Decision, DecisionId, LeadId, Party, Purpose, ReservationId};
 
 /// How long a slot is held for an attempt to begin. Longer than a clearance lives, so that no clearance outlives its slot.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(30);
@@ -28,8 +29,21 @@ pub struct GateRequest {
     pub purpose: Purpose,
     pub voice: Voice,
     pub lead_id: Option<LeadId>,
+    /// The call that it is asked for, where there is one already.
+    pub call_id: Option<CallId>,
     pub actor: Actor,
     pub intent: Intent,
+}
+
+/// What became of a slot, for the evidence. It permits nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SlotRecord {
+    pub id: ReservationId,
+    /// `held`, `dialing`, `ended`, `released` or `expired`.
+    pub state: String,
+    pub reserved_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
 }
 
 /// The gate's answer, on record.
@@ -52,6 +66,28 @@ impl Store {
         E: FnOnce(&StoredFacts) -> (Decision, serde_json::Value) + Send + 'static,
     {
         self.write(move |connection| Box::pin(decide(connection, request, now, evaluate))).await
+    }
+
+    /// The slot that a decision held, if it allowed a dial.
+    pub async fn slot_under(&self, decision: DecisionId) -> Result<Option<SlotRecord>, StoreError> {
+        const TABLE: &str = "reservations";
+        self.read(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query("SELECT * FROM reservations WHERE decision_id = ?")
+                    .bind(decision.to_string())
+                    .fetch_optional(connection)
+                    .await?;
+                let Some(row) = row else { return Ok(None) };
+                Ok(Some(SlotRecord {
+                    id: parse(row.try_get("id")?, TABLE)?,
+                    state: row.try_get("state")?,
+                    reserved_at: parse(row.try_get("reserved_at")?, TABLE)?,
+                    expires_at: parse(row.try_get("expires_at")?, TABLE)?,
+                    closed_at: parse_opt(row.try_get("closed_at")?, TABLE)?,
+                }))
+            })
+        })
+        .await
     }
 
     /// Gives a slot back for which no attempt began. Releasing it twice, or after its lease, is no error.
@@ -300,6 +336,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_stops_a_call_after_the_gate_allowed_it_binds_before_the_dial() {
+        let opt_out = |words: &str| OptOut {
+            number: number(TO),
+            channel: OptOutChannel::Speech,
+            words: words.to_owned(),
+            call_id: None,
+        };
+        let store = store().await;
+        let order = order(ask(&store, 0).await, 1, 0);
+        store.record_opt_outs(vec![opt_out("stop")], &operator(), at(1)).await.unwrap();
+        let refused = store.begin_attempt(&order, call_id(1), at(2)).await;
+        assert!(matches!(refused, Err(StoreError::Overtaken(id)) if id == order.reservation_id()));
+        assert_eq!(store.attempt(attempt_id(1)).await.unwrap(), None, "nothing is left of it");
+        store.release(order.reservation_id(), at(2)).await.unwrap();
+        // What stood before the decision was before the gate's eyes: an emergency call is not held up by it.
+        let again = store.decide(gate_request(TO), at(3), allow).await.unwrap();
+        let order = self::order(again, 2, 3);
+        store.stop_outbound("a wrong list", &operator(), at(3)).await.unwrap();
+        assert!(matches!(store.begin_attempt(&order, call_id(2), at(4)).await, Err(StoreError::Overtaken(_))));
+        store.release_outbound("mended", &operator(), at(4)).await.unwrap();
+        store.begin_attempt(&order, call_id(2), at(5)).await.unwrap();
+        store.check_books().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_refused_attempt_frees_the_number_and_does_not_count() {
         let store = store().await;
         begun(&store, 1, 0).await;
@@ -333,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_a_call_frees_its_number_and_the_attempt_counts_for_31_days() {
+    async fn the_end_of_a_call_frees_its_number_and_the_attempt_is_seen_for_367_days() {
         let store = store().await;
         begun(&store, 1, 0).await;
         store.settle_attempt(attempt_id(1), Settlement::Accepted(CallSid::new("CA1")), at(1)).await.unwrap();
@@ -349,8 +410,8 @@ mod tests {
         assert_eq!(store.attempts_of(call_id(1)).await.unwrap()[0].finished_at, Some(at(60)), "the first end stands");
 
         let days = |n: i64| n * 86_400;
-        assert_eq!(gathered(&store, gate_request(TO), days(31) - 1).await.attempts, [at(0)]);
-        assert_eq!(gathered(&store, gate_request(TO), days(31)).await.attempts, []);
+        assert_eq!(gathered(&store, gate_request(TO), days(367) - 1).await.attempts, [at(0)]);
+        assert_eq!(gathered(&store, gate_request(TO), days(367)).await.attempts, []);
     }
 
     #[tokio::test]
@@ -418,7 +479,7 @@ mod tests {
         store.record_line_type(&ada.number, older).await.unwrap();
         store.record_dnc_answer(&ada.number, scrubbed.clone()).await.unwrap();
         store.record_relationship(&ada.number, bought.clone(), &operator(), at(0)).await.unwrap();
-        let stop = store.stop_outbound(&operator(), at(0)).await.unwrap();
+        let stop = store.stop_outbound("", &operator(), at(0)).await.unwrap();
 
         let request = |text: &str| GateRequest { lead_id: Some(ada.id), ..gate_request(text) };
         let [first, second, _] = given;

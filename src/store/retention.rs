@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::columns::stamp;
-use super::settings::JOURNAL_PRUNED_TO;
+use super::settings::prune_mark;
 use super::{Store, StoreError};
 
 /// Events of one write. Some milliseconds' work, which is what a decision may have to wait.
@@ -52,14 +52,7 @@ async fn prune_piece(connection: &mut SqliteConnection, ended_before: Timestamp)
     .fetch_all(&mut *connection)
     .await?;
     if let Some(highest) = pruned.iter().max() {
-        sqlx::query(
-            "INSERT INTO settings (key, value) VALUES (?1, ?2)
-             ON CONFLICT DO UPDATE SET value = max(CAST(value AS INTEGER), ?2)",
-        )
-        .bind(JOURNAL_PRUNED_TO)
-        .bind(*highest)
-        .execute(connection)
-        .await?;
+        prune_mark(connection, *highest).await?;
     }
     Ok(pruned.len() as u64)
 }

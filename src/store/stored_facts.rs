@@ -15,8 +15,9 @@ use crate::domain::ReservationId;
 use crate::domain::consent::{Consent, OptOutChannel, Revocation};
 use crate::domain::lead::Lead;
 
-/// How far back attempts are given. The longest window of any cap is 30 days (47 CFR 64.1200(a)(3)); one more for calendar days.
-pub const ATTEMPTS_KEPT_IN_VIEW: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// How far back attempts are given: the longest window that a cap may have (an operator's own, 366 days), and a day more for calendar
+/// days. The law's own longest is 30 days (47 CFR 64.1200(a)(3)).
+pub const ATTEMPTS_KEPT_IN_VIEW: SignedDuration = SignedDuration::from_hours(367 * 24);
 
 /// What the store knows about a number. `None` means that it does not know, which is not the same as "there is none".
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +40,7 @@ pub struct StoredFacts {
     pub line_type: Option<LineTypeAnswer>,
     /// Oldest first.
     pub relationships: Vec<Relationship>,
-    /// When this number was rung in the last 31 days, oldest first: every attempt that left or may have left (see `attempts` for
+    /// When this number was rung in the last 367 days, oldest first: every attempt that left or may have left (see `attempts` for
     /// what counts). Where `in_flight` is set, the last one is the instant of that reservation, whatever its age.
     pub attempts: Vec<Timestamp>,
     /// The live reservation of this number, if any: another call is being placed or is running.

@@ -134,6 +134,7 @@ pub(super) fn gate_request(text: &str) -> GateRequest {
         purpose: Purpose::Telemarketing,
         voice: Voice::Ai,
         lead_id: None,
+        call_id: None,
         actor: operator(),
         intent: Intent::Dial,
     }

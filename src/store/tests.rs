@@ -144,10 +144,10 @@ async fn a_lock_held_by_somebody_else_is_said_so_and_outlived() {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scratch.database());
     let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
     let lock = sqlx::Connection::begin_with(&mut other, "BEGIN IMMEDIATE").await.unwrap();
-    assert!(matches!(store.first_time("token", at(0)).await, Err(StoreError::Locked)));
+    assert!(matches!(store.record_done_with("a", at(0)).await, Err(StoreError::Locked)));
     store.ping().await.expect("reading goes on");
     lock.rollback().await.unwrap();
-    assert!(store.first_time("token", at(0)).await.unwrap());
+    store.record_done_with("a", at(0)).await.unwrap();
 }
 
 /// What a killed process leaves is what stands in its files: they are copied while it runs, as a kill would leave them.
@@ -178,14 +178,14 @@ async fn closing_finishes_what_was_asked_for_and_ends_the_task() {
     let store = Store::open(&scratch.url(), &tasks).await.unwrap();
     let asked = join_all((0..300).map(|n| {
         let store = store.clone();
-        async move { store.first_time(&n.to_string(), at(0)).await }
+        async move { store.record_done_with(&n.to_string(), at(0)).await }
     }));
     let (answers, ()) = tokio::join!(asked, store.close());
     let taken = answers.iter().filter(|answer| answer.is_ok()).count();
-    assert!(answers.iter().all(|answer| matches!(answer, Ok(true) | Err(StoreError::Closed))), "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(()) | Err(StoreError::Closed))), "{answers:?}");
     tasks.close();
     tasks.wait().await;
-    assert!(matches!(store.first_time("late", at(0)).await, Err(StoreError::Closed)));
+    assert!(matches!(store.record_done_with("late", at(0)).await, Err(StoreError::Closed)));
     assert!(matches!(store.ping().await, Err(StoreError::Closed)));
 
     let reopened = scratch.open().await;
@@ -223,11 +223,11 @@ async fn a_failing_job_undoes_its_own_work_only() {
     });
     let operator = operator();
     let (before, failed, after) =
-        tokio::join!(store.first_time("before", at(0)), fail, store.stop_outbound(&operator, at(0)));
-    assert!(before.unwrap() && after.is_ok());
+        tokio::join!(store.record_done_with("before", at(0)), fail, store.stop_outbound("", &operator, at(0)));
+    assert!(before.is_ok() && after.is_ok());
     assert!(matches!(failed, Err(StoreError::NumberBusy)));
-    assert!(store.first_time("failed", at(1)).await.unwrap());
-    assert!(!store.first_time("before", at(1)).await.unwrap());
+    assert!(!store.is_done_with("failed").await.unwrap());
+    assert!(store.is_done_with("before").await.unwrap());
 }
 
 #[tokio::test]
@@ -259,10 +259,11 @@ async fn a_full_disk_is_said_so_and_no_answer_is_a_lie() {
             Ok(())
         })
     });
-    let (before, big, after) = tokio::join!(store.first_time("before", at(0)), big, store.first_time("after", at(0)));
+    let (before, big, after) =
+        tokio::join!(store.record_done_with("before", at(0)), big, store.record_done_with("after", at(0)));
     assert!(matches!(big, Err(StoreError::DiskFull)), "{big:?}");
     for (token, answer) in [("before", before), ("after", after)] {
-        let kept = !store.first_time(token, at(1)).await.unwrap();
+        let kept = store.is_done_with(token).await.unwrap();
         assert_eq!(answer.is_ok(), kept, "{token}: {answer:?}");
     }
 }

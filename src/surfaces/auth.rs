@@ -7,7 +7,8 @@ use http::header;
 use http::request::Parts;
 
 use crate::app::App;
-use crate::domain::access::{Role, Scope};
+use crate::domain::Purpose;
+use crate::domain::access::{Access, ClaimedPurpose, Scope};
 use crate::domain::event::{Actor, Door};
 
 use super::problem::Problem;
@@ -16,17 +17,22 @@ use super::problem::Problem;
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub name: String,
-    pub role: Role,
+    pub access: Access,
 }
 
 impl Caller {
-    /// The caller, if its role has this scope.
+    /// An answer where the caller lacks this scope.
     pub(super) fn must(&self, scope: Scope) -> Result<(), Problem> {
-        if self.role.may(scope) { Ok(()) } else { Err(Problem::forbidden(&scope.to_string())) }
+        if self.access.may(scope) { Ok(()) } else { Err(Problem::forbidden(&scope.to_string())) }
     }
 
     pub(super) fn may(&self, scope: Scope) -> bool {
-        self.role.may(scope)
+        self.access.may(scope)
+    }
+
+    /// A purpose for a call, if this caller may claim it.
+    pub(super) fn claim(&self, purpose: Purpose) -> Result<ClaimedPurpose, Problem> {
+        self.access.claim(purpose).map_err(|missing| Problem::forbidden(&missing.0.to_string()))
     }
 
     pub(super) fn actor(&self, door: Door) -> Actor {
@@ -47,7 +53,7 @@ impl FromRequestParts<Arc<App>> for Caller {
             .map(|(_, text)| text.trim())
             .ok_or_else(Problem::unauthorized)?;
         match app.find_key(text).await {
-            Ok(Some(key)) => Ok(Self { name: key.name, role: key.role }),
+            Ok(Some(key)) => Ok(Self { name: key.name, access: key.access }),
             Ok(None) => Err(Problem::unauthorized()),
             Err(error) => Err(Problem::internal(&error)),
         }

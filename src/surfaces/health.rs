@@ -45,6 +45,7 @@ async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
             return problem.into_response();
         }
     }
+    app.look_at_lists();
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], app.metrics.render()).into_response()
 }

@@ -3,7 +3,9 @@
 pub mod api;
 mod auth;
 pub mod cli;
+pub mod evidence;
 mod health;
+mod live_audio;
 mod problem;
 mod upgrade;
 mod webhooks;

@@ -30,6 +30,20 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid-request", "The request cannot be understood", detail)
     }
 
+    /// The same where each problem is told in a sentence. What was received may be somebody's number and is not said again.
+    pub(super) fn invalid_fields(problems: &[(&'static str, String)]) -> Self {
+        let listed: Vec<_> =
+            problems.iter().map(|(field, problem)| json!({ "field": field, "problem": problem })).collect();
+        let told: Vec<_> = problems.iter().map(|(field, problem)| format!("{field}: {problem}")).collect();
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-arguments",
+            "Some arguments are not valid",
+            format!("Correct these and send the request again: {}.", told.join("; ")),
+        )
+        .with("problems", Value::Array(listed))
+    }
+
     /// All problems of the arguments at once, as `{field, received, expected}`.
     pub(super) fn invalid_arguments(problems: &[ArgumentProblem]) -> Self {
         let listed: Vec<_> = problems
@@ -60,7 +74,7 @@ impl Problem {
             StatusCode::FORBIDDEN,
             "missing-scope",
             "This key may not do that",
-            format!("The key lacks the scope `{scope}`. Use a key whose role has it (`clearline keys list`)."),
+            format!("The key lacks the scope `{scope}`. Use a key whose role has it, or to which it was granted (`clearline keys list`)."),
         )
         .with("scope", scope.into())
     }

@@ -49,6 +49,11 @@ struct RefusalLabel {
     route: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ListLabel {
+    list: String,
+}
+
 /// All metrics of a server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -65,6 +70,8 @@ pub struct Metrics {
     dropped_bytes: Counter,
     barge_ins: Counter,
     malformed_messages: Counter,
+    list_age_days: Family<ListLabel, Gauge>,
+    lists_unreadable: Gauge,
     /// Calls that have not ended.
     pub live_calls: Gauge,
     /// Media streams that are open.
@@ -92,6 +99,8 @@ impl Default for Metrics {
             dropped_bytes: Counter::default(),
             barge_ins: Counter::default(),
             malformed_messages: Counter::default(),
+            list_age_days: Family::default(),
+            lists_unreadable: Gauge::default(),
             live_calls: Gauge::default(),
             open_streams: Gauge::default(),
             journal_depth: Gauge::default(),
@@ -135,6 +144,12 @@ impl Metrics {
         );
         registry.register("barge_ins", "Times a caller talked over the agent", self.barge_ins.clone());
         registry.register("malformed_messages", "Messages that could not be read", self.malformed_messages.clone());
+        registry.register("list_age_days", "Age of each do-not-call list", self.list_age_days.clone());
+        registry.register(
+            "lists_unreadable",
+            "1 while the manifest of the do-not-call lists is missing or damaged",
+            self.lists_unreadable.clone(),
+        );
         registry.register("live_calls", "Calls that have not ended", self.live_calls.clone());
         registry.register("open_streams", "Media streams that are open", self.open_streams.clone());
         registry.register("journal_depth", "Events waiting for the journal's writer", self.journal_depth.clone());
@@ -182,6 +197,15 @@ impl Metrics {
         self.dropped_bytes.inc_by(counters.caller_dropped_bytes);
         self.barge_ins.inc_by(counters.barge_ins.into());
         self.malformed_messages.inc_by(counters.malformed_messages.into());
+    }
+
+    /// What lists are in force and how old each is; `None` where that cannot be read.
+    pub fn lists(&self, ages: Option<impl IntoIterator<Item = (String, i64)>>) {
+        self.list_age_days.clear();
+        self.lists_unreadable.set(ages.is_none().into());
+        for (list, days) in ages.into_iter().flatten() {
+            self.list_age_days.get_or_create(&ListLabel { list }).set(days);
+        }
     }
 
     /// The exposition text of `/metrics`.

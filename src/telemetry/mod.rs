@@ -15,6 +15,13 @@ pub mod fields {
     pub const DECISION_ID: &str = "decision.id";
 }
 
+/// An error's causes without the outermost text, which in HTTP clients holds the URL and with it numbers and ids.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    if texts.is_empty() { "no further details".to_owned() } else { texts.join(": ") }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -23,10 +30,14 @@ pub enum LogFormat {
 }
 
 /// Sends log lines to standard error, so that standard output stays for results. Fails if a subscriber is set already.
-pub fn init_logging(format: LogFormat, level: Level) -> Result<(), TryInitError> {
+/// `colours` are for a person at a terminal: in a file or a pipe their codes would be noise.
+pub fn init_logging(format: LogFormat, level: Level, colours: bool) -> Result<(), TryInitError> {
     let registry = tracing_subscriber::registry().with(LevelFilter::from_level(level));
     match format {
-        LogFormat::Text => registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init(),
+        LogFormat::Text => {
+            let layer = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
+            registry.with(layer).try_init()
+        }
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
     }
 }

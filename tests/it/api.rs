@@ -2,8 +2,15 @@
 
 use futures_util::StreamExt as _;
 use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::soon;
+
+/// A WebSocket of the API.
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[derive(Clone)]
 pub(super) struct Api {
@@ -44,6 +51,30 @@ impl Api {
         self.send(self.http.post(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// The same for a server that may vanish: none where no whole answer came.
+    pub(super) async fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        self.try_send(request).await.ok()
+    }
+
+    /// The first event of this kind of a call, past or to come.
+    pub(super) async fn event_of(&self, call_id: &str, kind: &str) -> Value {
+        let is_it = |entry: &Value| entry["call_id"] == call_id && entry["event"]["type"] == kind;
+        self.event(kind, is_it).await["event"].clone()
+    }
+
+    /// Opens a WebSocket of the API.
+    pub(super) async fn socket(&self, path: &str) -> Result<Socket, u16> {
+        let url = format!("{}{path}", self.base.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {}", self.key).parse().unwrap());
+        match soon("an upgrade", connect_async(request)).await {
+            Ok((socket, _)) => Ok(socket),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// `POST /api/v1/calls` under an idempotency key.
     pub(super) async fn place_once(&self, body: &Value, key: &str) -> Answer {
         let request = self.http.post(format!("{}/api/v1/calls", self.base)).header("idempotency-key", key);
@@ -51,13 +82,17 @@ impl Api {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        self.try_send(request).await.unwrap()
+    }
+
+    async fn try_send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
         let request = if self.key.is_empty() { request } else { request.bearer_auth(&self.key) };
-        let answer = soon("an answer of the server", request.send()).await.unwrap();
+        let answer = soon("an answer of the server", request.send()).await?;
         let status = answer.status().as_u16();
         let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let content_type = header("content-type").unwrap_or_default();
-        let text = answer.text().await.unwrap();
-        Answer { status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = answer.text().await?;
+        Ok(Answer { status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
     /// The first entry of the journal that fits, past or to come.
@@ -106,6 +141,20 @@ impl Api {
     pub(super) async fn call_of(&self, sid: &str) -> String {
         let is_it = |entry: &Value| entry["event"]["type"] == "carrier_accepted" && entry["event"]["call_sid"] == sid;
         self.event("the call in the journal", is_it).await["call_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Everything that happened to a call, up to its end.
+    pub(super) async fn story(&self, call_id: &str) -> Vec<Value> {
+        let mut told = Vec::new();
+        self.event("the end of the call", |entry| {
+            let of_call = entry["call_id"] == call_id;
+            if of_call {
+                told.push(entry["event"].clone());
+            }
+            of_call && entry["event"]["type"] == "ended"
+        })
+        .await;
+        told
     }
 
     /// The call, once it has ended.

@@ -33,9 +33,21 @@ pub(super) fn signature_of(url: &str) -> String {
 
 /// Posts a form, signed with this token. Status and text of the answer.
 pub(super) async fn post_signed(token: &str, base: &str, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+    deliver(signed(token, base, path, form)).await
+}
+
+/// Posts a form as a delivery with this idempotency token.
+pub(super) async fn post_as(delivery: &str, base: &str, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+    deliver(signed(AUTH_TOKEN, base, path, form).header("i-twilio-idempotency-token", delivery)).await
+}
+
+fn signed(token: &str, base: &str, path: &str, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let url = format!("{base}{path}");
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = http.post(&url).header("x-twilio-signature", signature(token, &url, form)).form(form);
+    http.post(&url).header("x-twilio-signature", signature(token, &url, form)).form(form)
+}
+
+async fn deliver(request: reqwest::RequestBuilder) -> (u16, String) {
     let answer = soon("an answer to a webhook", request.send()).await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
@@ -134,6 +146,28 @@ impl Stream {
         };
         soon("audio", listening).await;
         heard
+    }
+
+    /// The next message of this kind.
+    pub(super) async fn wait_for(&mut self, event: &str) -> Value {
+        let listening = async {
+            loop {
+                let message = self.0.next().await.expect("an open socket").unwrap();
+                let Message::Text(text) = message else { continue };
+                let message: Value = serde_json::from_str(&text).unwrap();
+                if message["event"] == event {
+                    return message;
+                }
+            }
+        };
+        soon(event, listening).await
+    }
+
+    /// Somebody presses a key.
+    pub(super) async fn press(&mut self, key: char) {
+        let sid = "MZ00000000000000000000000000000001";
+        let dtmf = json!({"track": "inbound_track", "digit": key.to_string()});
+        self.say(&json!({"event": "dtmf", "sequenceNumber": "5", "streamSid": sid, "dtmf": dtmf})).await;
     }
 
     /// Waits for the server's close, and its code. None where the connection just ended.

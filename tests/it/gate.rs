@@ -1,23 +1,28 @@
 //! Every door that can ring a phone leads through the gate, and every dial at the carrier has its decision in the ledger.
 
+use std::path::PathBuf;
+
 use clearline::app::WallClock;
 use clearline::boot;
 use clearline::config::{Effective, Layer};
 use clearline::domain::access::Role;
-use clearline::domain::{CallSid, E164};
-use clearline::store::{AttemptState, DecisionFilter, Intent, ReassignedAnswer, Reassignment};
+use clearline::domain::event::{Actor, Created, Door};
+use clearline::domain::{CallEvent, CallId, CallSid, Direction, E164, Party, Purpose};
+use clearline::store::{AttemptState, DecisionFilter, Intent, ReassignedAnswer, Reassignment, Store};
 use jiff::civil::date;
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::api::Api;
-use super::server::Server;
+use super::server::{Server, Settings};
 use super::vendors::Vendors;
-use super::{ACCOUNT, AUTH_TOKEN, OFFICE, SELLER};
+use super::{ACCOUNT, AUTH_TOKEN, OFFICE, SELLER, books};
 
 /// The gate's exit code for a denial.
 const DENIED: Option<i32> = Some(3);
 
-fn codes(reasons: &Value) -> Vec<&str> {
+pub(super) fn codes(reasons: &Value) -> Vec<&str> {
     reasons.as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap()).collect()
 }
 
@@ -65,15 +70,45 @@ async fn a_call_without_permission_is_blocked_at_every_door() {
 }
 
 /// A server in this process whose clock shows a Wednesday morning in New York, so that calls are allowed at any hour.
-struct Morning {
-    vendors: Vendors,
-    server: boot::Server,
-    clock: WallClock,
-    api: Api,
+/// Its books are looked at when it goes.
+pub(super) struct Morning {
+    pub vendors: Vendors,
+    pub server: boot::Server,
+    pub clock: WallClock,
+    pub api: Api,
+    folder: PathBuf,
+}
+
+impl Drop for Morning {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // A copy: the server is still there, and what it was about to write when the test ended holds a lock.
+            let copy = self.folder.join("books.sqlite3");
+            for side in ["", "-wal"] {
+                let name = format!("store.sqlite3{side}");
+                let _ = std::fs::copy(self.folder.join(name), format!("{}{side}", copy.display()));
+            }
+            books::check_at_the_end(&format!("sqlite://{}", copy.display()), self.vendors.twilio.log());
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 impl Morning {
     async fn start() -> Self {
+        Self::start_with("", 100.0).await
+    }
+
+    /// With an account that may start so many calls a second.
+    pub(super) async fn start_paced(calls_per_second: f64) -> Self {
+        Self::start_with("", calls_per_second).await
+    }
+
+    /// `own` are settings of the test's own; TWILIO in them stands for the emulated Twilio's address.
+    pub(super) async fn start_with(own: &str, calls_per_second: f64) -> Self {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("it-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let store_url = format!("sqlite://{}", folder.join("store.sqlite3").display());
         let vendors = Vendors::start().await;
         let clock = WallClock::starting_at("2026-10-14T15:00:00Z".parse().unwrap());
         let (twilio, agents) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
@@ -82,7 +117,7 @@ impl Morning {
             [server]
             listen = "127.0.0.1:0"
             [store]
-            url = "sqlite::memory:"
+            url = "{store_url}"
             [seller]
             name = "Riverside Homes"
             callback_number = "{OFFICE}"
@@ -91,12 +126,14 @@ impl Morning {
             account_sid = "{ACCOUNT}"
             auth_token = "{AUTH_TOKEN}"
             from = "{OFFICE}"
-            calls_per_second = 100
+            calls_per_second = {calls_per_second}
             [agents]
             default = "elevenlabs:agent_echo"
             [agents.elevenlabs]
             api_url = "{agents}"
-            "#
+            {own}
+            "#,
+            own = own.replace("TWILIO", &twilio),
         );
         let config = Effective::from_layers(vec![Layer::from_file("tests", &text).unwrap()]).unwrap().config;
         let server = boot::Server::start(config, clock).await.unwrap();
@@ -106,15 +143,26 @@ impl Morning {
         let as_of = date(2026, 10, 1);
         let listed = vec!["+12125550166".parse().unwrap()];
         server.app.store.import_litigators("tests", as_of, listed, clock.now()).await.unwrap();
-        Self { api: Api::new(&base, key.expose()), vendors, server, clock }
+        Self { api: Api::new(&base, key.expose()), vendors, server, clock, folder }
     }
 
-    /// Somebody gave written permission, and the number still is theirs.
-    async fn permit(&self, number: &str) {
+    /// The binary on the same database.
+    pub(super) fn settings(&self) -> Settings {
+        Settings::in_folder(&self.folder, &self.vendors, &[])
+    }
+
+    /// Somebody gave written permission.
+    pub(super) async fn consent(&self, number: &str) {
         let consent = json!({"number": number, "kind": "written", "scope": ["telemarketing"],
             "given_at": "2026-09-21T18:30:00Z", "evidence": {"method": "web_form", "text": "You may call me."}});
         let recorded = self.api.post("/api/v1/consents", &consent).await;
         assert_eq!(recorded.status, 201, "{}", recorded.body);
+        self.vendors.seat(number, "silent for 200ms\nhang up").await;
+    }
+
+    /// Somebody gave written permission, and the number still is theirs.
+    pub(super) async fn permit(&self, number: &str) {
+        self.consent(number).await;
         let answer = ReassignedAnswer {
             consent_date: date(2026, 9, 21),
             answer: Reassignment::No,
@@ -122,11 +170,10 @@ impl Morning {
             source: "tests".to_owned(),
         };
         self.server.app.store.record_reassigned_answer(&e164(number), answer).await.unwrap();
-        self.vendors.seat(number, "silent for 200ms\nhang up").await;
     }
 
     /// The books: every dial that the carrier took has one attempt, whose decision said yes; and no attempt is without a dial.
-    async fn check_books(&self, numbers: &[&str]) {
+    pub(super) async fn check_books(&self, numbers: &[&str]) {
         let store = &self.server.app.store;
         let log = self.vendors.twilio.log().since(0);
         let dialled: Vec<_> = log.iter().filter(|entry| entry.event == "call_created").collect();
@@ -151,7 +198,7 @@ impl Morning {
     }
 }
 
-fn e164(number: &str) -> E164 {
+pub(super) fn e164(number: &str) -> E164 {
     number.parse().unwrap()
 }
 
@@ -209,4 +256,72 @@ async fn a_repeated_idempotency_key_is_the_same_call() {
     assert_eq!((late.status, &late.body["call_id"]), (202, &one.body["call_id"]));
     assert_eq!(stage.vendors.dials(), 1);
     stage.check_books(&[SELLER, "+12125550114"]).await;
+}
+
+#[tokio::test]
+async fn a_repeated_idempotency_key_tells_the_decision_that_counted() {
+    // So slow that a clearance has grown old when the second call's turn comes, and the gate is asked again.
+    let stage = Morning::start_paced(0.08).await;
+    let second = "+12125550114";
+    stage.permit(SELLER).await;
+    stage.permit(second).await;
+    assert_eq!(stage.api.post("/api/v1/calls", &json!({"to": SELLER})).await.status, 202);
+    let body = json!({"to": second});
+    let placed = stage.api.place_once(&body, "order-1").await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    let waiting = stage.api.place_once(&body, "order-1").await;
+    assert_eq!((waiting.status, &waiting.body), (202, &placed.body), "it waits for its turn");
+
+    assert_eq!(stage.api.post("/api/v1/dnc", &json!({"number": second})).await.status, 201);
+    let call = stage.api.ended(placed.body["call_id"].as_str().unwrap()).await;
+    assert_eq!(call["disposition"], "blocked");
+    assert_ne!(call["decision_id"], placed.body["decision_id"]);
+    let late = stage.api.place_once(&body, "order-1").await;
+    assert_eq!((late.status, &late.body["call_id"]), (403, &placed.body["call_id"]), "{}", late.body);
+    let details = &late.body["error"]["details"];
+    assert_eq!(details["decision_id"], call["decision_id"]);
+    assert!(codes(&details["reasons"]).contains(&"INTERNAL_DNC"), "{details}");
+    assert_eq!(stage.vendors.dials(), 1);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_good_again_where_its_request_was_cut_short_before_the_gate_answered() {
+    let vendors = Vendors::start().await;
+    let body = json!({"to": SELLER});
+    // The first call of this key and actor has the same id on every server.
+    let elsewhere = Server::start(&vendors, &[]).await.api.place_once(&body, "order-1").await;
+    let first: CallId = elsewhere.body["call_id"].as_str().unwrap().parse().unwrap();
+
+    // What a crash leaves that comes between the call and the gate's answer: a call of which nothing more is known.
+    let settings = Settings::new(&vendors, &[]);
+    let tasks = TaskTracker::new();
+    let store = Store::open(&settings.store_url(), &tasks).await.unwrap();
+    let created = CallEvent::Created(Created {
+        direction: Direction::Outbound,
+        from: Party::from(OFFICE),
+        to: Party::from(SELLER),
+        agent: "elevenlabs:agent_echo".parse().unwrap(),
+        purpose: Some(Purpose::Telemarketing),
+        lead_id: None,
+        dynamic_variables: std::collections::BTreeMap::default(),
+        requested_by: Actor::new(Door::Api, "tests"),
+    });
+    store.append(vec![(first, WallClock::real().now(), created)]).await.unwrap();
+    store.close().await;
+    let server = Server::start_with(settings).await;
+
+    let again = server.api.place_once(&body, "order-1").await;
+    assert_eq!(again.status, 403, "the gate answered: {}", again.body);
+    assert_ne!(again.body["call_id"], elsewhere.body["call_id"]);
+    let repeated = server.api.place_once(&body, "order-1").await;
+    assert_eq!((repeated.status, repeated.body), (403, again.body.clone()));
+    for other in [json!({"to": "+12125550114"}), json!({"to": SELLER, "agent": "elevenlabs:agent_reception"})] {
+        let other = server.api.place_once(&other, "order-1").await;
+        assert_eq!(other.status, 409, "{}", other.body);
+        assert!(other.body["detail"].as_str().unwrap().contains("used for a different call"), "{}", other.body);
+    }
+    let abandoned = server.api.ended(&first.to_string()).await;
+    assert_eq!((&abandoned["disposition"], &abandoned["decision_id"]), (&json!("canceled"), &Value::Null));
+    assert_eq!(server.api.get("/api/v1/calls").await.body["calls"].as_array().unwrap().len(), 2);
+    assert_eq!(vendors.dials(), 0);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::server::Server;
+use super::server::{Server, Settings};
 use super::vendors::Vendors;
 use super::{OFFICE, SELLER, VISITOR};
 
@@ -34,10 +34,10 @@ async fn without_a_valid_key_there_is_nothing_to_see() {
 #[tokio::test]
 async fn each_role_may_do_its_own_things_and_no_more() {
     let vendors = Vendors::start().await;
-    let server = Server::start(&vendors, &[("COMPLIANCE__PURPOSES", "emergency")]).await;
+    let server = Server::start(&vendors, &[]).await;
     let sid = vendors.ring("silent").await;
     let call = server.api.call_of(&sid).await;
-    let place = json!({"to": SELLER, "purpose": "emergency", "dry_run": true});
+    let place = json!({"to": SELLER, "dry_run": true});
     let consent = json!({"number": SELLER, "kind": "written", "scope": ["telemarketing"],
         "given_at": "2026-01-05T12:00:00Z", "evidence": {"method": "paper", "text": "Yes."}});
     let (end, dnc) = (format!("/api/v1/calls/{call}/end"), json!({"number": "+12125550155"}));
@@ -58,6 +58,68 @@ async fn each_role_may_do_its_own_things_and_no_more() {
         assert_eq!(api.get(&format!("/api/v1/calls/{call}")).await.status, 200, "{role}");
     }
     assert_eq!(vendors.dials(), 0);
+}
+
+#[tokio::test]
+async fn an_emergency_is_claimed_only_with_a_scope_that_no_role_has() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[("COMPLIANCE__PURPOSES", "emergency")]).await;
+    let place = json!({"to": SELLER, "purpose": "emergency"});
+    for role in ["agent", "admin"] {
+        let api = server.api.with_key(&server.settings().create_key(role).0);
+        let refused = api.post("/api/v1/calls", &place).await;
+        assert_eq!((refused.status, &refused.body["scope"]), (403, &json!("calls:emergency")), "{}", refused.body);
+    }
+    assert_eq!(server.api.get("/api/v1/calls").await.body["calls"], json!([]), "nothing was written down");
+    vendors.seat(SELLER, "hang up").await;
+    let (key, _) = server.settings().create_key_with("agent", &["calls:emergency"]);
+    let placed = server.api.with_key(&key).post("/api/v1/calls", &place).await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    server.api.ended(placed.body["call_id"].as_str().unwrap()).await;
+    let listed = String::from_utf8(server.settings().run(&["keys", "list"]).stdout).unwrap();
+    assert!(listed.contains("agent+calls:emergency"), "{listed}");
+    let unknown = server.settings().run(&["keys", "create", "tests", "--grant", "calls:everything"]);
+    assert!(!unknown.status.success() && String::from_utf8_lossy(&unknown.stderr).contains("a scope is like"));
+
+    // The scope alone does not do where the operator does not allow the purpose, which is the default.
+    let server = Server::start(&vendors, &[]).await;
+    let refused = server.api.post("/api/v1/calls", &place).await;
+    assert!(refused.body["type"].as_str().unwrap().ends_with("/purpose-not-allowed"), "{}", refused.body);
+    assert_eq!(vendors.dials(), 1);
+}
+
+#[tokio::test]
+async fn the_key_of_the_servers_environment_is_an_administrators_and_is_kept_nowhere() {
+    const KEY: &str = "a key from the environment of the server";
+    let vendors = Vendors::start().await;
+    let settings = Settings::new(&vendors, &[]).with_variable("CLEARLINE_API_KEY", KEY);
+    let server = Server::start_with(settings.clone()).await;
+    let api = server.api.with_key(KEY);
+    assert_eq!(api.post("/api/v1/dnc", &json!({"number": SELLER})).await.status, 201);
+    let asked = api.post("/api/v1/check", &json!({"number": SELLER})).await;
+    let decision = asked.body["decision_id"].as_str().unwrap();
+    let recorded = api.get(&format!("/api/v1/decisions/{decision}")).await.body;
+    assert_eq!((&recorded["actor"]["name"], &recorded["number"]), (&json!("environment"), &json!(SELLER)));
+    let emergency = api.post("/api/v1/calls", &json!({"to": SELLER, "purpose": "emergency"})).await;
+    assert_eq!(emergency.body["scope"], "calls:emergency");
+    for other in ["", "a key from the environment of the serve", &KEY.to_uppercase()] {
+        assert_eq!(server.api.with_key(other).get("/api/v1/calls").await.status, 401, "{other}");
+    }
+    let listed = String::from_utf8(settings.run(&["keys", "list"]).stdout).unwrap();
+    assert_eq!(listed.lines().count(), 1, "the key of the tests alone: {listed}");
+    assert!(!server.log().contains(KEY));
+
+    // A key that was made keeps its role there, and a revoked one stays revoked.
+    let (viewer, id) = settings.create_key("viewer");
+    let again = Server::start_with(settings.clone().with_variable("CLEARLINE_API_KEY", &viewer)).await;
+    assert_eq!(again.api.with_key(&viewer).post("/api/v1/dnc", &json!({"number": SELLER})).await.status, 403);
+    assert!(settings.run(&["keys", "revoke", &id]).status.success());
+    assert_eq!(again.api.with_key(&viewer).get("/api/v1/calls").await.status, 401);
+    assert_eq!(again.api.with_key(KEY).get("/api/v1/calls").await.status, 401);
+
+    let weak = settings.with_variable("CLEARLINE_API_KEY", "short").run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(!weak.status.success());
+    assert!(String::from_utf8_lossy(&weak.stderr).contains("too short"), "{}", String::from_utf8_lossy(&weak.stderr));
 }
 
 #[tokio::test]
@@ -84,6 +146,7 @@ async fn numbers_are_shown_to_people_who_need_them_and_never_logged() {
     server.terminate();
     assert_eq!(server.exited().await.code(), Some(0));
     let log = server.log();
+    assert!(!log.contains('\u{1b}'), "colours are for terminals");
     assert!(log.contains("call ended"), "{log}");
     for secret in [&VISITOR[1..], &OFFICE[1..], super::AUTH_TOKEN] {
         let leak = log.lines().find(|line| line.contains(secret));

@@ -2,18 +2,34 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
+mod agent_events;
 mod api;
 mod audio;
+mod books;
 mod carrier;
+mod control;
+mod dnc_lists;
+mod doctor;
+mod doors;
+mod evidence;
 mod faults;
 mod gate;
 mod keys;
+mod kill;
+mod lists;
 mod media;
+mod outbound_stop;
 mod proxy;
+mod records;
 mod restart;
+mod rules;
+mod scrub;
 mod server;
 mod shutdown;
+mod tls;
+mod transfer;
 mod vendors;
+mod voicemail;
 mod webhooks;
 
 use std::time::Duration;

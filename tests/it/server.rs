@@ -1,15 +1,16 @@
 //! The server under test: the binary as a child process with a database of its own.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
+use clearline::emulators::EventLog;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::api::Api;
 use super::vendors::Vendors;
-use super::{ACCOUNT, AUTH_TOKEN, OFFICE, soon};
+use super::{ACCOUNT, AUTH_TOKEN, OFFICE, books, soon};
 
 /// A server, and everything that it leaves behind. Killed and removed when dropped.
 pub(super) struct Server {
@@ -18,7 +19,7 @@ pub(super) struct Server {
     settings: Settings,
     /// `http://127.0.0.1:4567`
     pub base: String,
-    /// Talks to the server with the key of an administrator.
+    /// Talks to the server with the key of an administrator who may claim emergencies.
     pub api: Api,
 }
 
@@ -26,6 +27,8 @@ pub(super) struct Server {
 #[derive(Clone)]
 pub(super) struct Settings {
     folder: PathBuf,
+    /// What the emulated carrier saw, for the books at the end.
+    carrier: EventLog,
     pairs: Vec<(String, String)>,
 }
 
@@ -33,7 +36,13 @@ impl Settings {
     pub(super) fn new(vendors: &Vendors, own: &[(&str, &str)]) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("it-{}", Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).unwrap();
-        let store = format!("sqlite://{}", folder.join("store.sqlite3").display());
+        Self::in_folder(&folder, vendors, own)
+    }
+
+    /// The same in a folder that is there.
+    pub(super) fn in_folder(folder: &Path, vendors: &Vendors, own: &[(&str, &str)]) -> Self {
+        let folder = folder.to_owned();
+        let store = store_in(&folder);
         let (twilio, elevenlabs) = (vendors.twilio.base_url(), vendors.elevenlabs.base_url());
         let common = [
             ("STORE__URL", store.as_str()),
@@ -47,7 +56,34 @@ impl Settings {
             ("AGENTS__ELEVENLABS__API_URL", &elevenlabs),
         ];
         let pairs = common.iter().chain(own).map(|(key, text)| (format!("CLEARLINE__{key}"), (*text).to_owned()));
-        Self { folder, pairs: pairs.collect() }
+        Self { folder, carrier: vendors.twilio.log().clone(), pairs: pairs.collect() }
+    }
+
+    /// A file in the folder of the database.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Where the database is, and the lists.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the server's database is.
+    pub(super) fn store_url(&self) -> String {
+        store_in(&self.folder)
+    }
+
+    /// One more setting, over what was set before.
+    pub(super) fn with(mut self, key: &str, text: &str) -> Self {
+        self.pairs.push((format!("CLEARLINE__{key}"), text.to_owned()));
+        self
+    }
+
+    /// A variable of the environment that is no setting.
+    pub(super) fn with_variable(mut self, name: &str, text: &str) -> Self {
+        self.pairs.push((name.to_owned(), text.to_owned()));
+        self
     }
 
     /// The binary with these settings and nothing else in its environment.
@@ -64,13 +100,24 @@ impl Settings {
 
     /// Makes a key. Returns its text, and its id.
     pub(super) fn create_key(&self, role: &str) -> (String, String) {
-        let output = self.run(&["keys", "create", "tests", "--role", role]);
+        self.create_key_with(role, &[])
+    }
+
+    /// The same, with scopes beside those of the role.
+    pub(super) fn create_key_with(&self, role: &str, scopes: &[&str]) -> (String, String) {
+        let grants = scopes.iter().flat_map(|scope| ["--grant", scope]);
+        let arguments: Vec<_> = ["keys", "create", "tests", "--role", role].into_iter().chain(grants).collect();
+        let output = self.run(&arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
         let (key, rest) = text.split_once('\n').unwrap();
         let id = rest.split_once("key_").unwrap().1.split([';', ' ']).next().unwrap();
         (key.to_owned(), format!("key_{id}"))
     }
+}
+
+fn store_in(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("store.sqlite3").display())
 }
 
 impl Server {
@@ -81,13 +128,21 @@ impl Server {
     }
 
     pub(super) async fn start_with(settings: Settings) -> Self {
-        let (key, _) = settings.create_key("admin");
+        // Emergencies may be called at any hour, which is what most tests need.
+        let (key, _) = settings.create_key_with("admin", &["calls:emergency"]);
         let (child, base, lines) = spawn(&settings).await;
         Self { child, lines, api: Api::new(&base, &key), base, settings }
     }
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Changes a setting for the next start.
+    pub(super) fn set(&mut self, key: &str, text: &str) {
+        let key = format!("CLEARLINE__{key}");
+        self.settings.pairs.retain(|(name, _)| *name != key);
+        self.settings.pairs.push((key, text.to_owned()));
     }
 
     /// The server is gone at once, with everything it had not written down.
@@ -115,6 +170,21 @@ impl Server {
         assert!(soon(text, logged).await.is_ok(), "the server stopped before it logged: {text}");
     }
 
+    /// Waits until no call is live and no media stream is open, by the server's own count.
+    pub(super) async fn nothing_is_open(&self) {
+        let closed = async {
+            loop {
+                let metrics = self.api.get("/metrics").await.body;
+                let none = |gauge: &str| metrics.as_str().unwrap().contains(&format!("\n{gauge} 0\n"));
+                if none("clearline_live_calls") && none("clearline_open_streams") {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the end of all calls and streams", closed).await;
+    }
+
     /// What the server logged so far.
     pub(super) fn log(&self) -> String {
         self.lines.borrow().join("\n")
@@ -135,6 +205,8 @@ impl Drop for Server {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("the server's log:\n{}", self.lines.borrow().join("\n"));
+        } else {
+            books::check_at_the_end(&self.settings.store_url(), &self.settings.carrier);
         }
         let _ = std::fs::remove_dir_all(&self.settings.folder);
     }

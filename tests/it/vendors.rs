@@ -45,13 +45,28 @@ impl Vendors {
 
     /// Somebody calls our number and behaves like this. Returns Twilio's id of the call.
     pub(super) async fn ring(&self, script: &str) -> String {
-        let answer = self.tell_twilio("inbound", &json!({"from": VISITOR, "to": OFFICE, "script": script})).await;
+        self.ring_from(VISITOR, script).await
+    }
+
+    /// The same, from this number.
+    pub(super) async fn ring_from(&self, number: &str, script: &str) -> String {
+        let answer = self.tell_twilio("inbound", &json!({"from": number, "to": OFFICE, "script": script})).await;
         answer["call_sid"].as_str().unwrap().to_owned()
     }
 
     /// How somebody behaves whom we call.
     pub(super) async fn seat(&self, number: &str, script: &str) {
         self.tell_twilio("phones", &json!({"number": number, "script": script})).await;
+    }
+
+    /// What Twilio Lookup knows of a number.
+    pub(super) async fn know(&self, record: Value) {
+        self.tell_twilio("lookups", &record).await;
+    }
+
+    /// How often Twilio Lookup was asked.
+    pub(super) fn lookups(&self) -> usize {
+        self.twilio.log().since(0).iter().filter(|entry| entry.event == "lookup").count()
     }
 
     pub(super) async fn break_twilio(&self, faults: Value) {
@@ -62,6 +77,16 @@ impl Vendors {
         let url = format!("{}/_emulator/faults", self.elevenlabs.base_url());
         let answer = self.http.post(url).json(&faults).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// An agent with a script of its own. Returns the name by which our settings know it.
+    pub(super) async fn create_agent(&self, script: &str) -> String {
+        let body = json!({"tags": [format!("script:{script}")], "conversation_config": {
+            "asr": {"user_input_audio_format": "ulaw_8000"}, "tts": {"agent_output_audio_format": "ulaw_8000"}}});
+        let url = format!("{}/v1/convai/agents/create", self.elevenlabs.base_url());
+        let request = self.http.post(url).header("xi-api-key", "emulated-api-key").json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        format!("elevenlabs:{}", answer["agent_id"].as_str().unwrap_or_else(|| panic!("{answer}")))
     }
 
     async fn tell_twilio(&self, what: &str, body: &Value) -> Value {
@@ -76,6 +101,15 @@ impl Vendors {
     pub(super) async fn heard(&self, sid: &str) -> Vec<u8> {
         let url = format!("{}/_emulator/calls/{sid}/heard", self.twilio.base_url());
         self.http.get(url).send().await.unwrap().bytes().await.unwrap().to_vec()
+    }
+
+    /// A call that some server asked the carrier for, long ago. Returns Twilio's id of it.
+    pub(super) async fn dial(&self, to: &str) -> String {
+        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT}/Calls.json", self.twilio.base_url());
+        let form = [("To", to), ("From", OFFICE), ("Url", "http://127.0.0.1:1/webhooks/voice")];
+        let request = self.http.post(url).basic_auth(ACCOUNT, Some(AUTH_TOKEN)).form(&form);
+        let call: Value = serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
+        call["sid"].as_str().unwrap_or_else(|| panic!("{call}")).to_owned()
     }
 
     /// The carrier ends a call, as when the other side hangs up.

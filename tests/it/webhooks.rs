@@ -1,9 +1,11 @@
 //! Twilio's webhooks: forged ones are refused, repeated and disordered ones change nothing.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
-use super::carrier::{inbound, post, post_signed};
-use super::server::Server;
+use super::carrier::{Stream, inbound, post, post_as, post_signed};
+use super::proxy::Proxy;
+use super::server::{Server, Settings};
 use super::vendors::Vendors;
 use super::{ACCOUNT, AUTH_TOKEN};
 
@@ -115,4 +117,95 @@ async fn a_call_that_nobody_knows_is_hung_up() {
     }
     let form = [("AccountSid", ACCOUNT), ("CallSid", SID), ("CallStatus", "completed")];
     assert_eq!(post(&server.base, "/webhooks/status-callback", &form).await, (204, String::new()));
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_takes_is_rejected_once_however_often_its_webhook_comes() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[("AGENTS__DEFAULT", "")]).await;
+    let form = inbound(SID);
+    let mut answers = join_all((0..6).map(|_| post(&server.base, "/webhooks/voice", &form))).await;
+    answers.push(post(&server.base, "/webhooks/voice", &form).await);
+    for (status, document) in &answers {
+        assert!(*status == 200 && document.contains("<Reject"), "{status} {document}");
+    }
+    let calls = server.api.get("/api/v1/calls").await.body;
+    assert_eq!(calls["calls"].as_array().unwrap().len(), 1, "{calls}");
+    assert_eq!(calls["calls"][0]["disposition"], "rejected");
+}
+
+#[tokio::test]
+async fn what_callbacks_say_is_written_down_once_however_often_they_come() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    let form =
+        [("AccountSid", ACCOUNT), ("CallSid", &sid), ("AnsweredBy", "human"), ("MachineDetectionDuration", "900")];
+    let status = [("AccountSid", ACCOUNT), ("CallSid", &sid), ("CallStatus", "in-progress")];
+    // At once, without tokens.
+    let (detections, statuses) = tokio::join!(
+        join_all((0..8).map(|_| post(&server.base, "/webhooks/amd-callback", &form))),
+        join_all((0..8).map(|_| post(&server.base, "/webhooks/status-callback", &status))),
+    );
+    assert!(detections.iter().chain(&statuses).all(|answer| answer.0 == 204));
+    vendors.end_at_carrier(&sid).await;
+    let story = server.api.story(&call).await;
+    let count = |kind: &str| story.iter().filter(|event| event["type"] == kind).count();
+    assert_eq!((count("answered_by"), count("carrier_accepted")), (1, 1), "{story:?}");
+    let in_progress = story.iter().filter(|event| event["status"] == "in-progress").count();
+    assert_eq!(in_progress, 1, "{story:?}");
+}
+
+/// What the server logs of a delivery that it has done with.
+const AGAIN: &str = "a callback came again that was done with";
+
+#[tokio::test]
+async fn a_delivery_that_was_done_with_is_not_looked_at_again_and_one_that_failed_is() {
+    let vendors = Vendors::start().await;
+    let proxy = Proxy::start().await;
+    let own = [("LOG__LEVEL", "debug"), ("SERVER__PUBLIC_URL", proxy.base.as_str())];
+    let mut server = Server::start_with(Settings::new(&vendors, &own)).await;
+    proxy.lead_to(Some(&server.base));
+    let form = [("AccountSid", ACCOUNT), ("CallSid", SID), ("CallStatus", "completed")];
+    let deliver = async |delivery, form: &[(&str, &str)]| {
+        post_as(delivery, &proxy.base, "/webhooks/status-callback", form).await.0
+    };
+    assert_eq!(deliver("delivery-1", &form).await, 204);
+    // The token counts only with what it came with.
+    let other = [("AccountSid", ACCOUNT), ("CallSid", SID), ("CallStatus", "busy")];
+    assert_eq!((deliver("delivery-1", &other).await, deliver("delivery-2", &form).await), (204, 204));
+    assert!(!server.log().contains(AGAIN));
+    assert_eq!(deliver("delivery-1", &form).await, 204);
+    server.logged(AGAIN).await;
+    // One that fails fails again: it is not taken for done.
+    let broken = [("AccountSid", ACCOUNT)];
+    assert_eq!((deliver("delivery-3", &broken).await, deliver("delivery-3", &broken).await), (400, 400));
+
+    server.kill();
+    server.start_again().await;
+    proxy.lead_to(Some(&server.base));
+    assert!(!server.log().contains(AGAIN));
+    assert_eq!(deliver("delivery-1", &form).await, 204);
+    server.logged(AGAIN).await;
+}
+
+#[tokio::test]
+async fn a_repeated_delivery_of_the_resume_webhook_gets_the_very_same_document() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let token = super::carrier::call_in(&server.base, SID).await;
+    let mut stream = Stream::open(&server.base).await;
+    stream.start(SID, json!({"token": token})).await;
+    vendors.agent_answered().await;
+    drop(stream);
+    let form = inbound(SID);
+    let first = post_as("delivery-1", &server.base, "/webhooks/resume", &form).await;
+    assert!(first.0 == 200 && first.1.contains("<Stream"), "{first:?}");
+    // More often than a broken stream is taken up again.
+    for _ in 0..5 {
+        assert_eq!(post_as("delivery-1", &server.base, "/webhooks/resume", &form).await, first);
+    }
+    let second = post_as("delivery-2", &server.base, "/webhooks/resume", &form).await;
+    assert!(second.0 == 200 && second.1.contains("<Stream") && second.1 != first.1, "{second:?}");
 }

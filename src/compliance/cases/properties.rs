@@ -119,6 +119,26 @@ fn request() -> impl Strategy<Value = (Facts, Timestamp)> {
     })
 }
 
+/// The same with everything that stands in a list in another order.
+fn shuffled_request() -> impl Strategy<Value = (Facts, Facts, Timestamp)> {
+    let emergencies = vec(select(STATES.to_vec()), 0..4);
+    (request(), vec(0_i64..86_400, 0..3), emergencies).prop_flat_map(|((mut facts, now), held, emergencies)| {
+        facts.reservations = held.into_iter().map(|age| now - SignedDuration::from_secs(age)).collect();
+        facts.emergencies = emergencies.into_iter().map(|code| code.parse().unwrap()).collect();
+        let orders = (
+            Just(facts.consents.clone()).prop_shuffle(),
+            Just(facts.relationships.clone()).prop_shuffle(),
+            Just(facts.attempts.clone()).prop_shuffle(),
+            Just(facts.reservations.clone()).prop_shuffle(),
+            Just(facts.emergencies.clone()).prop_shuffle(),
+        );
+        orders.prop_map(move |(consents, relationships, attempts, reservations, emergencies)| {
+            let shuffled = Facts { consents, relationships, attempts, reservations, emergencies, ..facts.clone() };
+            (facts.clone(), shuffled, now)
+        })
+    })
+}
+
 /// One fact made stricter.
 fn stricter(facts: &Facts, now: Timestamp) -> Vec<(&'static str, Facts)> {
     let changed = |name, change: &dyn Fn(&mut Facts)| {
@@ -145,6 +165,27 @@ fn stricter(facts: &Facts, now: Timestamp) -> Vec<(&'static str, Facts)> {
         changed("another live call", &|facts| facts.reservations.push(now)),
         changed("line unknown", &|facts| facts.line_type = None),
         changed("an AI voice", &|facts| facts.voice = Voice::Ai),
+        changed("it sells", &|facts| facts.purpose = Purpose::Telemarketing),
+        changed("an older list", &|facts| facts.dnc_list_date = Some("2025-11-01".parse().unwrap())),
+        changed("every consent expired", &|facts| facts.consents.iter_mut().for_each(|c| c.expires_at = Some(now))),
+        changed("consents of another number", &|facts| {
+            facts.consents.iter_mut().for_each(|consent| consent.names_this_number = false);
+        }),
+        changed("consents of another seller", &|facts| {
+            facts.consents.iter_mut().for_each(|consent| consent.names_this_seller = false);
+        }),
+        changed("oral consents only", &|facts| {
+            facts.consents.iter_mut().for_each(|consent| consent.kind = ConsentKind::Express);
+        }),
+        changed("consents without scope", &|facts| {
+            facts.consents.iter_mut().for_each(|consent| consent.scope.clear());
+        }),
+        changed("older relationships", &|facts| {
+            facts.relationships.iter_mut().for_each(|known| known.date = "2020-01-01".parse().unwrap());
+        }),
+        changed("an unreadable address", &|facts| {
+            facts.why_unknown.insert("known_state".to_owned(), "it is in the sea".to_owned());
+        }),
         changed("an emergency in each state", &|facts| {
             facts.emergencies = STATES.iter().map(|code| code.parse().unwrap()).collect();
         }),
@@ -195,16 +236,40 @@ proptest! {
     }
 
     #[test]
-    fn order_of_facts_does_not_matter((facts, now) in request(), turn in 0_usize..6) {
+    fn order_and_repetition_of_facts_do_not_matter((facts, shuffled, now) in shuffled_request()) {
         let profile = Profile::default();
-        let mut turned = facts.clone();
-        turned.consents.reverse();
-        turned.relationships.reverse();
-        if !turned.attempts.is_empty() {
-            let by = turn % turned.attempts.len();
-            turned.attempts.rotate_left(by);
+        let decision = evaluate(&facts, &TABLES, &profile, now);
+        prop_assert_eq!(&evaluate(&shuffled, &TABLES, &profile, now), &decision);
+        let mut repeated = facts;
+        repeated.consents.extend(repeated.consents.clone());
+        repeated.relationships.extend(repeated.relationships.clone());
+        repeated.emergencies.extend(repeated.emergencies.clone());
+        prop_assert_eq!(&evaluate(&repeated, &TABLES, &profile, now), &decision);
+    }
+
+    #[test]
+    fn a_stricter_profile_never_turns_deny_into_allow((facts, now) in request()) {
+        if evaluate(&facts, &TABLES, &Profile::default(), now).is_allowed() {
+            return Ok(());
         }
-        prop_assert_eq!(evaluate(&facts, &TABLES, &profile, now), evaluate(&turned, &TABLES, &profile, now));
+        for choice in ["device_permits", "device_prohibitions", "reassigned_no_data", "short_relationship_terms"] {
+            let profile: Profile = toml::from_str(&format!("{choice} = \"deny\"")).unwrap();
+            prop_assert!(!evaluate(&facts, &TABLES, &profile, now).is_allowed(), "{choice}");
+        }
+    }
+
+    /// With every rule, and facts that do not change with time: nothing about time stands in the way at the next instant.
+    #[test]
+    fn at_the_next_instant_no_reason_is_about_time((mut facts, now) in request()) {
+        facts.consents.retain(|consent| consent.given_at.is_some_and(|given_at| given_at <= now));
+        facts.consents.iter_mut().for_each(|consent| consent.expires_at = None);
+        facts.relationships.clear();
+        facts.revoked_at = facts.revoked_at.filter(|revoked_at| *revoked_at <= now);
+        facts.internal_dnc_at = facts.internal_dnc_at.filter(|since| *since <= now);
+        let decision = evaluate(&facts, &TABLES, &Profile::default(), now);
+        let Some(next) = decision.next_permissible_at() else { return Ok(()) };
+        let then = evaluate(&facts, &TABLES, &Profile::default(), next);
+        prop_assert!(!then.reasons().iter().any(|reason| reason.code.is_about_time()), "{next}: {:?}", then.reasons());
     }
 
     #[test]
@@ -263,6 +328,7 @@ proptest! {
         now in instant(),
         ages in vec(0_i64..40 * 86_400, 0..6),
         has_consent in any::<bool>(),
+        probes in vec(0.0_f64..1.0, 30),
     ) {
         if has_consent {
             call.consents.push(ConsentFact {
@@ -287,6 +353,19 @@ proptest! {
         prop_assert!(at(next).is_allowed(), "{next} is denied: {:?}", at(next).reasons());
         let before = next - SignedDuration::from_secs(1);
         prop_assert!(!at(before).is_allowed(), "{before} is allowed");
+        // And against instants off the quarter-hours, where caps free.
+        let wait = next.duration_since(now);
+        for share in probes {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "any second before the next one")]
+            let earlier = now + SignedDuration::from_secs((wait.as_secs() as f64 * share) as i64);
+            prop_assert!(!at(earlier).is_allowed(), "{earlier} is allowed, before {next}");
+        }
+        for attempt in &call.attempts {
+            for window in [8_i64, 24, 7 * 24, 30 * 24] {
+                let frees = *attempt + SignedDuration::from_hours(window);
+                prop_assert!(frees < now || next <= frees || !at(frees).is_allowed(), "{frees} is allowed, before {next}");
+            }
+        }
         let quarter = 900;
         let mut second = (now.as_second() / quarter + 1) * quarter;
         while second < next.as_second() {

@@ -7,7 +7,12 @@ use crate::compliance::profile::Response;
 use crate::compliance::tables::area_codes::Status;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "area_code_in_service", stage: Stage::Number, check };
+pub(super) const RULE: Rule = Rule {
+    name: "area_code_in_service",
+    law: "house policy: NANPA area codes in service",
+    stage: Stage::Number,
+    check,
+};
 
 const CITATION: &str = "NANPA area code report";
 

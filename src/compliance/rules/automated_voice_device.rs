@@ -6,7 +6,12 @@ use crate::compliance::profile::Response;
 use crate::compliance::tables::hours::Device;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "automated_voice_device", stage: Stage::Call, check };
+pub(super) const RULE: Rule = Rule {
+    name: "automated_voice_device",
+    law: "the states' device laws (automated_voice.toml)",
+    stage: Stage::Call,
+    check,
+};
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     for row in case.rules().flat_map(|place| case.automated(place)).filter(|row| row.is_in_force_on(case.today())) {

@@ -5,7 +5,12 @@ use crate::compliance::case::Case;
 use crate::compliance::tables::week::DayHours;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "automated_voice_hours", stage: Stage::Call, check };
+pub(super) const RULE: Rule = Rule {
+    name: "automated_voice_hours",
+    law: "the states' device laws (automated_voice.toml)",
+    stage: Stage::Call,
+    check,
+};
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     for place in case.rules() {

@@ -9,7 +9,12 @@ use crate::compliance::tables::jurisdictions::Jurisdiction;
 use crate::domain::ReasonCode;
 use crate::domain::decision::LineType;
 
-pub(super) const RULE: Rule = Rule { name: "business_relationship_term", stage: Stage::Call, check };
+pub(super) const RULE: Rule = Rule {
+    name: "business_relationship_term",
+    law: "the states' own terms; 47 CFR 64.1200(f)(5)",
+    stage: Stage::Call,
+    check,
+};
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     let home_or_mobile = case.line() != LineType::LandlineBusiness;

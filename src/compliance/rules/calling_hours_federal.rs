@@ -6,7 +6,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "calling_hours_federal", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "calling_hours_federal", law: "47 CFR 64.1200(c)(1); 16 CFR 310.4(c)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     check_hours(case, &case.tables.country, ReasonCode::OutsideHoursFederal, findings);

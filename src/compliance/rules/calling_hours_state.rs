@@ -10,7 +10,12 @@ use crate::compliance::tables::row::Row;
 use crate::compliance::tables::week::DayHours;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "calling_hours_state", stage: Stage::Call, check };
+pub(super) const RULE: Rule = Rule {
+    name: "calling_hours_state",
+    law: "the states' calling hours (calling_hours.toml)",
+    stage: Stage::Call,
+    check,
+};
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     for state in &case.states {

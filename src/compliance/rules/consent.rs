@@ -5,7 +5,8 @@ use crate::compliance::case::Case;
 use crate::compliance::tables::permission::Needs;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "consent", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "consent", law: "47 USC 227(b)(1); 47 CFR 64.1200(a)(1)-(3), (f)(9)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     let needs = case.needs();
@@ -30,7 +31,7 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
     }
     for code in &case.consent.failures {
         match code {
-            ReasonCode::FactUnknown => findings.unknown("consent_at", citation),
+            ReasonCode::FactUnknown => findings.unknown(case, "consent_at", citation),
             code => findings.deny(*code, citation, describe(*code)),
         }
     }

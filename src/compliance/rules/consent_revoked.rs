@@ -4,7 +4,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "consent_revoked", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "consent_revoked", law: "47 CFR 64.1200(a)(10), (d)(3)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     let Some(revoked_at) = case.facts.revoked_at.filter(|at| *at <= case.now) else { return };

@@ -6,7 +6,12 @@ use crate::compliance::number::Number;
 use crate::compliance::tables::area_codes::NumberKind;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "country_enabled", stage: Stage::Number, check };
+pub(super) const RULE: Rule = Rule {
+    name: "country_enabled",
+    law: "house policy: the rule tables are of the United States",
+    stage: Stage::Number,
+    check,
+};
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     let Number::Nanp { area: Some(area), .. } = case.number else { return };

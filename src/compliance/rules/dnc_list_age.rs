@@ -4,7 +4,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "dnc_list_age", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "dnc_list_age", law: "47 CFR 64.1200(c)(2)(i)(D); 16 CFR 310.4(b)(3)(iv)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if !case.lists_bind() {

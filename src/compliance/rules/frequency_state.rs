@@ -6,7 +6,12 @@ use crate::compliance::counting::full_until;
 use crate::compliance::tables::caps::CapKind;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "frequency_state", stage: Stage::Call, check };
+pub(super) const RULE: Rule = Rule {
+    name: "frequency_state",
+    law: "the states' frequency caps (frequency_caps.toml)",
+    stage: Stage::Call,
+    check,
+};
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     check_caps(case, CapKind::Solicitation, ReasonCode::FreqCapState, findings);

@@ -5,7 +5,8 @@ use crate::compliance::case::Case;
 use crate::compliance::tables::area_codes::NumberKind;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "geographic_number", stage: Stage::Number, check };
+pub(super) const RULE: Rule =
+    Rule { name: "geographic_number", law: "47 USC 227(b)(1)(A)(iii)", stage: Stage::Number, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     let Some(kind) = case.number.kind().filter(|kind| *kind != NumberKind::Geographic) else { return };

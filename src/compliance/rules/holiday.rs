@@ -5,7 +5,12 @@ use crate::compliance::case::Case;
 use crate::compliance::tables::week::DayHours;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "holiday", stage: Stage::Call, check };
+pub(super) const RULE: Rule = Rule {
+    name: "holiday",
+    law: "the states' calling hours (calling_hours.toml, holidays.toml)",
+    stage: Stage::Call,
+    check,
+};
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     let country = &case.tables.country;

@@ -4,7 +4,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "in_flight", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "in_flight", law: "house policy: one live attempt per called number", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if !case.facts.reservations.is_empty() {

@@ -4,7 +4,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "internal_dnc", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "internal_dnc", law: "47 CFR 64.1200(d)(3), (d)(6)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if let Some(since) = case.facts.internal_dnc_at.filter(|since| *since <= case.now) {

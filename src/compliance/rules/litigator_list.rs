@@ -5,7 +5,8 @@ use crate::compliance::case::Case;
 use crate::compliance::profile::LitigatorList;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "litigator_list", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "litigator_list", law: "house policy: litigator list", stage: Stage::Call, check };
 
 const CITATION: &str = "house policy: litigator list";
 
@@ -16,6 +17,6 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
     match case.facts.litigator {
         Some(false) => {}
         Some(true) => findings.deny(ReasonCode::LitigatorList, CITATION, "This number is on a list of litigators."),
-        None => findings.unknown("litigator", CITATION),
+        None => findings.unknown(case, "litigator", CITATION),
     }
 }

@@ -44,6 +44,8 @@ use crate::domain::decision::Reason;
 pub struct Rule {
     /// The name that reasons quote; the name of its file.
     pub name: &'static str,
+    /// What it enforces, in a line: the law, or the house's policy. The rows it reads carry the exact citations.
+    pub law: &'static str,
     pub stage: Stage,
     pub check: fn(&Case<'_>, &mut Findings),
 }
@@ -105,8 +107,22 @@ impl Findings {
     }
 
     /// Denies because a fact that the rule needs is not known.
-    fn unknown(&mut self, fact: &str, citation: &str) {
-        self.deny(ReasonCode::FactUnknown, citation, format!("The fact {fact} is not known, and this call needs it."));
+    fn unknown(&mut self, case: &Case<'_>, fact: &str, citation: &str) {
+        let mut message = format!("The fact {fact} is not known, and this call needs it.");
+        if let Some(why) = case.facts.why_unknown.get(fact) {
+            message.extend([" ", why.trim_end_matches('.'), "."]);
+        }
+        self.deny(ReasonCode::FactUnknown, citation, message);
+    }
+
+    /// The same for a fact that lists give, with what kept them from it.
+    fn unknown_from_lists(&mut self, case: &Case<'_>, fact: &str, citation: &str, gaps: impl Iterator<Item = String>) {
+        let gaps: Vec<_> = gaps.collect();
+        if gaps.is_empty() {
+            return self.unknown(case, fact, citation);
+        }
+        let message = format!("The fact {fact} is not known, and this call needs it: {}.", gaps.join("; "));
+        self.deny(ReasonCode::FactUnknown, citation, message);
     }
 
     fn warn(&mut self, message: impl Into<String>) {

@@ -2,9 +2,11 @@
 
 use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
+use crate::compliance::facts::ListFact;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "national_dnc", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "national_dnc", law: "47 CFR 64.1200(c)(2); 16 CFR 310.4(b)(1)(iii)(B)", stage: Stage::Call, check };
 
 const CITATION: &str = "47 CFR 64.1200(c)(2); 16 CFR 310.4(b)(1)(iii)(B)";
 
@@ -20,6 +22,9 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
             "This number is on the National Do Not Call Registry, and neither written consent nor a live business relationship \
              lifts it.",
         ),
-        None => findings.unknown("ndnc", CITATION),
+        None => {
+            let national = case.facts.lists.iter().filter(|list| list.list == "national");
+            findings.unknown_from_lists(case, "ndnc", CITATION, national.filter_map(ListFact::gap));
+        }
     }
 }

@@ -5,7 +5,8 @@ use crate::compliance::case::Case;
 use crate::compliance::number::Number;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "number_form", stage: Stage::Number, check };
+pub(super) const RULE: Rule =
+    Rule { name: "number_form", law: "ITU-T E.164; North American Numbering Plan", stage: Stage::Number, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     match case.number {

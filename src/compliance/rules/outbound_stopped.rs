@@ -4,7 +4,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "outbound_stopped", stage: Stage::Number, check };
+pub(super) const RULE: Rule =
+    Rule { name: "outbound_stopped", law: "the operators' stop of all outbound calls", stage: Stage::Number, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if case.facts.outbound_stopped {

@@ -6,7 +6,7 @@ use crate::compliance::facts::Reassigned;
 use crate::compliance::profile::Response;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "reassigned_number", stage: Stage::Call, check };
+pub(super) const RULE: Rule = Rule { name: "reassigned_number", law: "47 CFR 64.1200(m)", stage: Stage::Call, check };
 
 const CITATION: &str = "47 CFR 64.1200(m)";
 
@@ -26,6 +26,6 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
                 Response::Deny => findings.deny(ReasonCode::ReassignedNumber, CITATION, message),
             }
         }
-        None => findings.unknown("rnd", CITATION),
+        None => findings.unknown(case, "rnd", CITATION),
     }
 }

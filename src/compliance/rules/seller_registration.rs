@@ -4,7 +4,12 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "seller_registration", stage: Stage::Call, check };
+pub(super) const RULE: Rule = Rule {
+    name: "seller_registration",
+    law: "the states' registration laws (jurisdictions.toml)",
+    stage: Stage::Call,
+    check,
+};
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if !case.is_telemarketing() {

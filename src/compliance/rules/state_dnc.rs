@@ -2,9 +2,11 @@
 
 use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
+use crate::compliance::facts::ListFact;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "state_dnc", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "state_dnc", law: "the states' do-not-call lists (jurisdictions.toml)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if !case.lists_bind() || case.facts.state_dnc == Some(false) {
@@ -12,7 +14,8 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
     }
     let citation = case.states.first().map_or("state do-not-call law", |state| &state.jurisdiction.citation);
     if case.facts.state_dnc.is_none() {
-        findings.unknown("state_dnc", citation);
+        let of_states = case.facts.lists.iter().filter(|list| list.list != "national");
+        findings.unknown_from_lists(case, "state_dnc", citation, of_states.filter_map(ListFact::gap));
         return;
     }
     findings.deny(

@@ -4,7 +4,8 @@ use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "state_prohibition", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "state_prohibition", law: "the states' prohibitions (permission.toml)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     if !case.is_telemarketing() {

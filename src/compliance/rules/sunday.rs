@@ -7,7 +7,8 @@ use crate::compliance::case::Case;
 use crate::compliance::tables::week::DayHours;
 use crate::domain::ReasonCode;
 
-pub(super) const RULE: Rule = Rule { name: "sunday", stage: Stage::Call, check };
+pub(super) const RULE: Rule =
+    Rule { name: "sunday", law: "the states' calling hours (calling_hours.toml)", stage: Stage::Call, check };
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     for place in case.rules() {

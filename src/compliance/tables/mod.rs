@@ -29,6 +29,7 @@ pub use self::error::TableError;
 use self::holidays::Holiday;
 use self::hours::{AutomatedVoice, Hours};
 use self::jurisdictions::Jurisdiction;
+use self::overrides::OwnRows;
 use self::permission::{ConsentNeed, EmergencyBan, ListAge, Prohibition, RelationshipTerm};
 use self::row::{Row, Scope};
 pub use self::sources::RuleSet;
@@ -52,6 +53,10 @@ pub struct RuleTables {
     pub list_age: Row<ListAge>,
     /// One sentence for each row that the operator made laxer; part of every decision's warnings.
     pub loosened: Vec<String>,
+    /// The ids of the shipped rows in whose place the operator's stand.
+    pub replaced: HashSet<String>,
+    /// The texts that these tables were read from, by name, in the order of the rule set's hash.
+    pub files: Vec<(String, String)>,
     zones: Zones,
 }
 
@@ -143,10 +148,19 @@ impl RuleTables {
         Self::from_files(&SHIPPED, Some(text))
     }
 
+    /// The tables that a decision was made under, from the texts that were kept of them.
+    pub fn from_kept(files: &[(String, String)]) -> Result<Self, TableError> {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        match files.split_last() {
+            Some(((OPERATOR_FILE, text), shipped)) => Self::from_files(shipped, Some(text)),
+            _ => Self::from_files(&files, None),
+        }
+    }
+
     /// Reads and arranges a set of files, each by name and text.
     pub fn from_files(files: &[(&str, &str)], operator: Option<&str>) -> Result<Self, TableError> {
         let mut rows = Rows::read(files)?;
-        let mut loosened = Vec::new();
+        let mut own_rows = OwnRows::default();
         let mut texts = files.to_vec();
         let mut version = rows.version.clone().ok_or(TableError::Incomplete("jurisdictions.toml has no version"))?;
         if let Some(text) = operator {
@@ -154,12 +168,16 @@ impl RuleTables {
             own.read_toml(OPERATOR_FILE, text)?;
             let own_version = own.version.clone().unwrap_or_else(|| "operator".to_owned());
             version = format!("{version}+{own_version}");
-            rows.overlay(own, &mut loosened)?;
+            rows.overlay(own, &mut own_rows)?;
             texts.push((OPERATOR_FILE, text));
         }
         rows.check_ids()?;
         rows.check_consent_is_whole()?;
-        arrange(rows, RuleSet::of(version, &texts), loosened)
+        let mut tables = arrange(rows, RuleSet::of(version, &texts))?;
+        tables.loosened = own_rows.loosened;
+        tables.replaced = own_rows.replaced;
+        tables.files = texts.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        Ok(tables)
     }
 
     pub fn state(&self, code: StateCode) -> Option<&StateRules> {
@@ -188,7 +206,7 @@ impl PlaceRules {
     }
 }
 
-fn arrange(rows: Rows, rule_set: RuleSet, loosened: Vec<String>) -> Result<RuleTables, TableError> {
+fn arrange(rows: Rows, rule_set: RuleSet) -> Result<RuleTables, TableError> {
     let mut zones = Zones { database: TimeZoneDatabase::bundled(), resolved: BTreeMap::new() };
     let mut states = BTreeMap::new();
     for row in rows.jurisdictions {
@@ -229,7 +247,9 @@ fn arrange(rows: Rows, rule_set: RuleSet, loosened: Vec<String>) -> Result<RuleT
         consent,
         relationships,
         list_age,
-        loosened,
+        loosened: Vec::new(),
+        replaced: HashSet::new(),
+        files: Vec::new(),
         zones,
     })
 }

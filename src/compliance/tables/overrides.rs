@@ -4,6 +4,8 @@
 //! A replacement that is laxer than the shipped row stops the start, unless it carries `acknowledge_loosening = "the
 //! reason"`; it is then written into every decision made under these tables.
 
+use std::collections::HashSet;
+
 use super::caps::FrequencyCap;
 use super::error::TableError;
 use super::holidays::Holiday;
@@ -22,27 +24,32 @@ trait Strictness {
     const MAY_BE_ADDED: bool = true;
 }
 
+/// What the operator's file did to the shipped rows.
+#[derive(Debug, Default)]
+pub(super) struct OwnRows {
+    /// A sentence for each acknowledged loosening.
+    pub(super) loosened: Vec<String>,
+    /// The ids of the rows that stand in the place of shipped ones.
+    pub(super) replaced: HashSet<String>,
+}
+
 impl Rows {
-    /// Lays `own` over these rows. `loosened` gets a sentence for each acknowledged loosening.
-    pub(super) fn overlay(&mut self, own: Self, loosened: &mut Vec<String>) -> Result<(), TableError> {
-        overlay(&mut self.jurisdictions, own.jurisdictions, loosened)?;
-        overlay(&mut self.hours, own.hours, loosened)?;
-        overlay(&mut self.automated, own.automated, loosened)?;
-        overlay(&mut self.holidays, own.holidays, loosened)?;
-        overlay(&mut self.caps, own.caps, loosened)?;
-        overlay(&mut self.consent, own.consent, loosened)?;
-        overlay(&mut self.relationships, own.relationships, loosened)?;
-        overlay(&mut self.list_age, own.list_age, loosened)?;
-        overlay(&mut self.prohibitions, own.prohibitions, loosened)?;
-        overlay(&mut self.emergencies, own.emergencies, loosened)
+    /// Lays `own` over these rows.
+    pub(super) fn overlay(&mut self, own: Self, done: &mut OwnRows) -> Result<(), TableError> {
+        overlay(&mut self.jurisdictions, own.jurisdictions, done)?;
+        overlay(&mut self.hours, own.hours, done)?;
+        overlay(&mut self.automated, own.automated, done)?;
+        overlay(&mut self.holidays, own.holidays, done)?;
+        overlay(&mut self.caps, own.caps, done)?;
+        overlay(&mut self.consent, own.consent, done)?;
+        overlay(&mut self.relationships, own.relationships, done)?;
+        overlay(&mut self.list_age, own.list_age, done)?;
+        overlay(&mut self.prohibitions, own.prohibitions, done)?;
+        overlay(&mut self.emergencies, own.emergencies, done)
     }
 }
 
-fn overlay<T: Strictness>(
-    shipped: &mut Vec<Row<T>>,
-    own: Vec<Row<T>>,
-    loosened: &mut Vec<String>,
-) -> Result<(), TableError> {
+fn overlay<T: Strictness>(shipped: &mut Vec<Row<T>>, own: Vec<Row<T>>, done: &mut OwnRows) -> Result<(), TableError> {
     for row in own {
         let Some(old) = shipped.iter_mut().find(|old| old.id == row.id) else {
             if !T::MAY_BE_ADDED {
@@ -57,10 +64,11 @@ fn overlay<T: Strictness>(
         match (&row.acknowledge_loosening, as_strict) {
             (_, true) => {}
             (Some(reason), false) if !reason.trim().is_empty() => {
-                loosened.push(format!("The operator made rule row {} laxer than it ships: {reason}", row.id));
+                done.loosened.push(format!("The operator made rule row {} laxer than it ships: {reason}", row.id));
             }
             _ => return Err(TableError::Loosened { file: OPERATOR_FILE.to_owned(), row: row.id }),
         }
+        done.replaced.insert(row.id.clone());
         *old = row;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::error::TableError;
 use crate::compliance::place::StateCode;
@@ -38,7 +38,7 @@ pub enum Scope {
 }
 
 /// How sure the source is, as its reader graded it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     High,

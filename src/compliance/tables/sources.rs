@@ -104,7 +104,8 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    pub(super) fn of(version: String, files: &[(&str, &str)]) -> Self {
+    /// The identity of a set of texts.
+    pub fn of(version: String, files: &[(&str, &str)]) -> Self {
         let mut hash = Sha256::new();
         for (file, text) in files {
             for part in [file, text] {

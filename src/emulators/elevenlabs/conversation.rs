@@ -252,9 +252,12 @@ impl Conversation {
                 self.log("tool_result", json!({"tool_call_id": id, "is_error": is_error}));
                 self.think(dialogue, &Input::ToolResult { id: &id, is_error }).await
             }
-            ClientMessage::UserMessage(text) => self.think(dialogue, &Input::CallerText(&text)).await,
-            ClientMessage::Noted(kind) => {
-                self.log("noted", json!({ "type": kind }));
+            ClientMessage::UserMessage(text) => {
+                self.log("noted", json!({"type": "user_message", "text": text}));
+                self.think(dialogue, &Input::CallerText(&text)).await
+            }
+            ClientMessage::Noted { kind, text } => {
+                self.log("noted", json!({"type": kind, "text": text}));
                 Ok(())
             }
             ClientMessage::Initiation(_) => {

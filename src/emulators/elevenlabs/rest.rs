@@ -16,6 +16,7 @@ use super::agents::Agent;
 use super::faults::take_one;
 use super::script::ScriptError;
 use super::{Emulation, SignedUrl, control, locked, new_id, upgrade, voices};
+use crate::emulators::speech::{self, Voice};
 
 pub(super) type Shared = State<Arc<Emulation>>;
 
@@ -76,6 +77,7 @@ pub(super) fn router(emulation: Arc<Emulation>) -> Router {
         .route("/v2/voices", get(list_voices))
         .route("/v1/voices", get(list_all_voices))
         .route("/v1/voices/{id}", get(show_voice))
+        .route("/v1/text-to-speech/{voice_id}/stream", axum::routing::post(speak))
         .route("/v1/user", get(user))
         .route("/v1/user/subscription", get(subscription))
         .fallback(async || ApiError::not_found("not_found", "Not Found"))
@@ -253,6 +255,29 @@ async fn show_voice(Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let missing =
         || ApiError::not_found("voice_not_found", &format!("A voice with the voice_id '{id}' was not found."));
     voice.map(Json).ok_or_else(missing)
+}
+
+/// Text to speech: the shipped line of this text, or tones of its length.
+async fn speak(
+    State(emulation): Shared,
+    Path(voice): Path<String>,
+    uri: http::Uri,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let invalid = |loc, message: &str, kind| ApiError::Invalid { loc, message: message.to_owned(), kind };
+    let format = Query::of(&uri).value("output_format").unwrap_or("mp3_44100_128").to_owned();
+    if format != "ulaw_8000" {
+        return Err(invalid(vec!["query", "output_format"], "The emulator speaks ulaw_8000 only", "enum"));
+    }
+    let body = read_object(&body)?;
+    let text = body.get("text").and_then(Value::as_str).ok_or_else(|| ApiError::missing("body", "text"))?;
+    if !voices::all().iter().any(|known| known["voice_id"] == json!(voice)) {
+        let message = format!("A voice with the voice_id '{voice}' was not found.");
+        return Err(ApiError::not_found("voice_not_found", &message));
+    }
+    let audio = speech::say(text, Voice::Agent);
+    emulation.log.record("spoken", None, json!({"voice_id": voice, "text": text, "bytes": audio.len()}));
+    Ok(([(http::header::CONTENT_TYPE, "audio/basic")], audio).into_response())
 }
 
 async fn user() -> Json<Value> {

@@ -17,7 +17,10 @@ pub(super) enum ClientMessage {
     },
     UserMessage(String),
     /// Accepted and logged, without effect.
-    Noted(String),
+    Noted {
+        kind: String,
+        text: Option<String>,
+    },
 }
 
 /// Reads one text message. The error is the reason of the close with code 1008.
@@ -72,15 +75,17 @@ pub(super) fn parse(text: &str) -> Result<ClientMessage, String> {
         }
         "contextual_update" => {
             only(&message, &["type", "text", "context_id"])?;
-            text_field(&message, "text")?;
-            Ok(ClientMessage::Noted(kind.to_owned()))
+            let text = text_field(&message, "text")?.to_owned();
+            Ok(ClientMessage::Noted { kind: kind.to_owned(), text: Some(text) })
         }
         "mcp_tool_approval_result" => {
             only(&message, &["type", "tool_call_id", "is_approved"])?;
             text_field(&message, "tool_call_id")?;
-            Ok(ClientMessage::Noted(kind.to_owned()))
+            Ok(ClientMessage::Noted { kind: kind.to_owned(), text: None })
         }
-        "user_activity" | "feedback" | "multimodal_message" => Ok(ClientMessage::Noted(kind.to_owned())),
+        "user_activity" | "feedback" | "multimodal_message" => {
+            Ok(ClientMessage::Noted { kind: kind.to_owned(), text: None })
+        }
         other => Err(invalid(&format!("unknown type {other}"))),
     }
 }
@@ -214,7 +219,7 @@ mod tests {
         let result = r#"{"type":"client_tool_result","tool_call_id":"call_1","result":"{}","is_error":true}"#;
         assert_eq!(read(result), ClientMessage::ToolResult { id: "call_1".into(), is_error: true });
         for noted in ["contextual_update\",\"text\":\"x", "user_activity"] {
-            assert!(matches!(read(&format!(r#"{{"type":"{noted}"}}"#)), ClientMessage::Noted(_)));
+            assert!(matches!(read(&format!(r#"{{"type":"{noted}"}}"#)), ClientMessage::Noted { .. }));
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::Deserialize;
 
 use super::faults::TwilioFaults;
+use super::lookups::LookupRecord;
 use crate::domain::Secret;
 use crate::emulators::Clock;
 
@@ -25,6 +26,8 @@ pub struct TwilioEmulatorConfig {
     pub phones: BTreeMap<String, String>,
     /// Who answers everywhere else.
     pub default_phone: String,
+    /// What Lookup knows of a number; of every other one, that it is a mobile that never changed hands.
+    pub lookups: BTreeMap<String, LookupRecord>,
     /// `<Say>` lasts so many percent of its natural length.
     pub say_percent: u32,
     /// How long machine detection listens before it knows, in ms.
@@ -56,6 +59,7 @@ impl Default for TwilioEmulatorConfig {
             numbers: BTreeMap::new(),
             phones: BTreeMap::new(),
             default_phone: "echo".to_owned(),
+            lookups: BTreeMap::new(),
             say_percent: 100,
             amd_delay_ms: 800,
             faults: TwilioFaults::default(),

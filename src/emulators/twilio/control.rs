@@ -16,7 +16,7 @@ use super::calls::{Command, StatusPlan};
 use super::interpreter::{self, Request};
 use super::phone_script::PhoneScript;
 use super::rest::{Shared, is_dialable};
-use super::{Emulation, NumberConfig, TwilioFaults, locked};
+use super::{Emulation, LookupRecord, NumberConfig, TwilioFaults, locked};
 
 type Refusal = (StatusCode, Json<Value>);
 
@@ -28,6 +28,7 @@ pub(super) fn router() -> Router<Arc<Emulation>> {
         .route("/_emulator/reset", post(reset))
         .route("/_emulator/phones", post(set_phone))
         .route("/_emulator/numbers", post(set_number))
+        .route("/_emulator/lookups", post(set_lookup))
         .route("/_emulator/calls/{sid}/heard", get(heard))
 }
 
@@ -118,6 +119,20 @@ async fn set_phone(State(emulation): Shared, body: Bytes) -> Result<StatusCode, 
     let wish: SetPhone = read(&body)?;
     let script = PhoneScript::parse(&wish.script).map_err(|error| refuse(&error.to_string()))?;
     locked(&emulation.phones).insert(wish.number, script);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What Lookup says of a number from now on.
+#[derive(Debug, Deserialize)]
+struct SetLookup {
+    number: String,
+    #[serde(flatten)]
+    record: LookupRecord,
+}
+
+async fn set_lookup(State(emulation): Shared, body: Bytes) -> Result<StatusCode, Refusal> {
+    let wish: SetLookup = read(&body)?;
+    locked(&emulation.lookups).insert(wish.number, wish.record);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::callbacks::QUEUE;
@@ -11,8 +12,7 @@ use super::interpreter::{Interpreter, Outcome};
 use super::life::{Ring, ring_out};
 use super::line::{Interrupt, Line};
 use super::phone::Phone;
-use super::phone_script::PhoneScript;
-use super::twiml::Dial;
+use super::twiml::{Dial, Target};
 use super::{Emulation, locked, new_sid};
 use crate::domain::audio::{FRAME, MULAW_SILENCE};
 
@@ -29,9 +29,9 @@ impl Emulation {
         // The leg's callbacks are sent beside the call; both end within this verb.
         let sending = self.run_callbacks(&sid, callbacks);
         let talking = async {
-            let result = self.talk(line, &call, dial).await;
+            let result = self.talk(line, &call, dial, interpreter).await;
             let status = match &result {
-                Ok(status) => *status,
+                Ok((status, _)) => *status,
                 Err(_) if call.status() == Status::InProgress => Status::Completed,
                 Err(_) => Status::Canceled,
             };
@@ -40,13 +40,13 @@ impl Emulation {
             result
         };
         let (result, ()) = tokio::join!(talking, sending);
-        let status = result?;
+        let (status, bridged) = result?;
         let duration = call.record().duration_s();
         Ok(Outcome::Report(vec![
             ("DialCallSid".to_owned(), sid),
             ("DialCallStatus".to_owned(), status.as_str().to_owned()),
             ("DialCallDuration".to_owned(), duration.to_string()),
-            ("DialBridged".to_owned(), (status == Status::Completed).to_string()),
+            ("DialBridged".to_owned(), bridged.to_string()),
         ]))
     }
 
@@ -83,22 +83,36 @@ impl Emulation {
         (call, queue)
     }
 
-    /// Rings the other phone and lets the two talk. Returns how it ended.
-    async fn talk(&self, line: &mut Line, leg: &Call, dial: &Dial) -> Result<Status, Interrupt> {
+    /// Rings the other phone and lets the two talk. Returns how it ended, and whether they talked.
+    async fn talk(
+        &self,
+        line: &mut Line,
+        leg: &Call,
+        dial: &Dial,
+        interpreter: &Interpreter,
+    ) -> Result<(Status, bool), Interrupt> {
         let script = self.phone_at(&dial.number);
         self.set_status(leg, Status::Initiated, None);
         self.set_status(leg, Status::Ringing, None);
         match line.during(ring_out(&script, Duration::from_secs(dial.timeout_s.into()))).await? {
             Ring::Answered { .. } => {}
-            Ring::Unanswered(status, _) => return Ok(status),
+            Ring::Unanswered(status, _) => return Ok((status, false)),
         }
         self.set_status(leg, Status::InProgress, None);
-        self.bridge(line, leg, &script).await?;
-        Ok(Status::Completed)
+        let mut other = Phone::new(&script);
+        let screen =
+            dial.screen.as_ref().and_then(|to| Some(Target { url: interpreter.resolve(&to.url)?, get: to.get }));
+        if let Some(screen) = screen
+            && !self.screen(line, leg, &mut other, &screen).await?
+        {
+            return Ok((Status::Completed, false));
+        }
+        self.log.record("bridged", Some(&leg.sid), json!({"parent": line.call.sid}));
+        self.bridge(line, leg, other).await?;
+        Ok((Status::Completed, true))
     }
 
-    async fn bridge(&self, line: &mut Line, leg: &Call, script: &PhoneScript) -> Result<(), Interrupt> {
-        let mut other = Phone::new(script);
+    async fn bridge(&self, line: &mut Line, leg: &Call, mut other: Phone) -> Result<(), Interrupt> {
         let mut from_other = [MULAW_SILENCE; FRAME];
         for tick in 0.. {
             line.next_tick().await?;

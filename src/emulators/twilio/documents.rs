@@ -141,7 +141,7 @@ impl Emulation {
     }
 }
 
-fn read(answer: &Answer) -> Result<Document, WebhookError> {
+pub(super) fn read(answer: &Answer) -> Result<Document, WebhookError> {
     if !(200..300).contains(&answer.status) {
         return Err(WebhookError { code: 11200, message: format!("the voice URL answered {}", answer.status) });
     }

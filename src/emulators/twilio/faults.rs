@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lookups::LookupFault;
+
 /// Faults of the Twilio emulator. Switches stay until they are set again; counters say how many more times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +24,10 @@ pub struct TwilioFaults {
     pub rate_limit_creates: u32,
     /// So many `POST Calls.json` fail with 503, and no call is made.
     pub fail_creates: u32,
+    /// Calls stay queued so long before they are dialled, as when the account starts more than its calls per second.
+    pub hold_queued_ms: u64,
+    /// `POST Calls.json` waits so long before it makes the call. One whose client goes away meanwhile makes none.
+    pub delay_creates_ms: u64,
     /// So many `POST Calls.json` make the call and never answer (504 after a minute).
     pub lose_create_answers: u32,
     /// The next stream's socket is cut, without `stop` or close frame, so long after its start.
@@ -30,6 +36,8 @@ pub struct TwilioFaults {
     pub stop_reading_after_ms: Option<u64>,
     /// The next stream sends a message that is not JSON, and a binary one.
     pub garbage_after_ms: Option<u64>,
+    /// What is wrong with every lookup of a number.
+    pub lookups: Option<LookupFault>,
 }
 
 /// What goes wrong on one stream.

@@ -71,6 +71,11 @@ impl Interpreter {
         }
     }
 
+    /// Whether no verb is left: the next step can only follow an `action`, or end.
+    pub(super) fn is_done(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
     /// Resolves a URL of this document.
     pub(super) fn resolve(&self, url: &str) -> Option<String> {
         resolve(self.base.as_deref(), url)

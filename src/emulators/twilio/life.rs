@@ -140,7 +140,17 @@ impl Emulation {
         plan: OutboundPlan,
     ) {
         // The answer to the request is on its way before anything else happens, most of the time.
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        let queued = Duration::from_millis(10 + locked(&self.faults).hold_queued_ms);
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return self.end(&call, Status::Canceled, Some(487)),
+            Some(Command::Hangup(done)) = commands.recv() => {
+                self.end(&call, Status::Canceled, None);
+                drop(done);
+                return;
+            }
+            () = tokio::time::sleep(queued) => {}
+        }
         self.set_status(&call, Status::Initiated, None);
         self.set_status(&call, Status::Ringing, None);
         let ring = ring_out(&phone, plan.timeout);

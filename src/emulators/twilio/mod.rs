@@ -14,6 +14,7 @@ mod gather;
 mod interpreter;
 mod life;
 mod line;
+mod lookups;
 mod phone;
 mod phone_script;
 mod playback;
@@ -22,6 +23,7 @@ mod resource;
 mod rest;
 mod rest_recordings;
 mod rest_update;
+mod screen;
 mod stream;
 mod stream_connect;
 mod twiml;
@@ -41,6 +43,7 @@ use uuid::Uuid;
 
 pub use config::{NumberConfig, TwilioEmulatorConfig};
 pub use faults::TwilioFaults;
+pub use lookups::{LookupFault, LookupRecord};
 pub use phone_script::{PhoneScript, PhoneScriptError};
 
 pub(super) use phone_script::parse_duration;
@@ -82,6 +85,7 @@ impl TwilioEmulator {
             api_keys: config.api_keys,
             numbers: Mutex::new(config.numbers),
             phones: Mutex::new(phones),
+            lookups: Mutex::new(config.lookups),
             default_phone,
             say_percent: config.say_percent.clamp(1, 100),
             amd_delay: Duration::from_millis(config.amd_delay_ms),
@@ -106,6 +110,7 @@ struct Emulation {
     api_keys: BTreeMap<String, Secret>,
     numbers: Mutex<BTreeMap<String, NumberConfig>>,
     phones: Mutex<BTreeMap<String, PhoneScript>>,
+    lookups: Mutex<BTreeMap<String, LookupRecord>>,
     default_phone: PhoneScript,
     say_percent: u32,
     amd_delay: Duration,

@@ -21,7 +21,7 @@ use super::interpreter::{self, Request};
 use super::life::{Detection, OutboundPlan};
 use super::recording::Wish;
 use super::resource::ApiError;
-use super::{Emulation, control, locked, new_sid, rest_recordings, rest_update};
+use super::{Emulation, control, locked, lookups, new_sid, rest_recordings, rest_update};
 use crate::domain::E164;
 use crate::emulators::log::masked_form;
 
@@ -46,6 +46,8 @@ pub(super) fn router(emulation: Arc<Emulation>) -> Router {
         .route(&at("/Recordings/{recording}"), get(rest_recordings::fetch).delete(rest_recordings::delete))
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(Arc::clone(&emulation), log_request))
+        // Not in the log of requests, which would hold the whole number.
+        .route("/v2/PhoneNumbers/{number}", get(lookups::lookup))
         .merge(control::router())
         .layer(DefaultBodyLimit::max(256 * 1024))
         .with_state(emulation)
@@ -87,6 +89,11 @@ async fn create(
 ) -> Result<Response, ApiError> {
     emulation.authorise(&headers, &account, false)?;
     let form = read_form(&body)?;
+    let delay = locked(&emulation.faults).delay_creates_ms;
+    if delay > 0 {
+        emulation.log.record("create_delayed", None, Value::Null);
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
     let (limited, failing, losing) = {
         let mut faults = locked(&emulation.faults);
         let limited = take_one(&mut faults.rate_limit_creates);

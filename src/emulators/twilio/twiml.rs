@@ -97,6 +97,8 @@ pub(super) struct Dial {
     pub number: String,
     pub timeout_s: u32,
     pub caller_id: Option<String>,
+    /// What the other side hears before the two are connected.
+    pub screen: Option<Target>,
     pub status_callback: Option<Target>,
     pub status_callback_events: Vec<String>,
 }
@@ -231,6 +233,7 @@ fn dial(node: Node<'_, '_>, warnings: &mut Vec<String>) -> Option<Verb> {
         number: noun.map_or_else(|| text(node), text),
         timeout_s: number(node, "timeout", 30),
         caller_id: node.attribute("callerId").map(str::to_owned),
+        screen: noun.and_then(|noun| target(noun, "url", "method")),
         status_callback: noun.and_then(|noun| target(noun, "statusCallback", "statusCallbackMethod")),
         status_callback_events: noun.map_or_else(Vec::new, |noun| words(noun, "statusCallbackEvent", "completed")),
     }))

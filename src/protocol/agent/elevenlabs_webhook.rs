@@ -32,40 +32,58 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// Checks `t=<unix seconds>,v0=<hex HMAC-SHA256(secret, t + "." + body)>`, parts in any order, in constant time.
-pub fn verify(secret: &Secret, header: &str, body: &[u8], now: Timestamp) -> Result<(), SignatureError> {
-    let (mut time, mut signatures) = (None, Vec::new());
-    for part in header.split(',') {
-        match part.trim().split_once('=') {
-            Some(("t", value)) => time = Some(value),
-            Some(("v0", value)) => signatures.push(from_hex(value).ok_or(SignatureError::Malformed)?),
+/// Checks a signature while its body is still coming: `t=<unix seconds>,v0=<hex HMAC-SHA256(secret, t + "." + body)>`, parts in
+/// any order, compared in constant time.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    mac: Hmac<Sha256>,
+    /// More than one while a secret is being rotated.
+    signatures: Vec<[u8; 32]>,
+}
+
+impl Verifier {
+    /// Refuses a header of another form, and one that is too old, before anything of the body was read.
+    pub fn new(secret: &Secret, header: &str, now: Timestamp) -> Result<Self, SignatureError> {
+        let (mut time, mut signatures) = (None, Vec::new());
+        for part in header.split(',') {
+            match part.trim().split_once('=') {
+                Some(("t", value)) => time = Some(value),
+                Some(("v0", value)) => signatures.push(from_hex(value).ok_or(SignatureError::Malformed)?),
+                _ => {}
+            }
+        }
+        let time = time.filter(|_| !signatures.is_empty()).ok_or(SignatureError::Malformed)?;
+        let seconds = time.parse().map_err(|_| SignatureError::Malformed)?;
+        let signed_at = Timestamp::from_second(seconds).map_err(|_| SignatureError::Malformed)?;
+        match Duration::try_from(now.duration_since(signed_at).max(SignedDuration::ZERO)) {
+            Ok(age) if age > TOLERANCE => return Err(SignatureError::TooOld { age }),
             _ => {}
         }
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes a key of any length");
+        mac.update(time.as_bytes());
+        mac.update(b".");
+        Ok(Self { mac, signatures })
     }
-    let time = time.filter(|_| !signatures.is_empty()).ok_or(SignatureError::Malformed)?;
-    let signed_at: Timestamp =
-        time.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or(SignatureError::Malformed)?;
 
-    let mac = mac(secret, time, body);
-    // More than one while a secret is being rotated; each is compared to its end.
-    let genuine =
-        signatures.iter().fold(false, |genuine, signature| mac.clone().verify_slice(signature).is_ok() | genuine);
-    if !genuine {
-        return Err(SignatureError::Mismatch);
+    /// The next part of the body.
+    pub fn update(&mut self, part: &[u8]) {
+        self.mac.update(part);
     }
-    // Only a genuine signature's age is worth telling.
-    match Duration::try_from(now.duration_since(signed_at).max(SignedDuration::ZERO)) {
-        Ok(age) if age > TOLERANCE => Err(SignatureError::TooOld { age }),
-        _ => Ok(()),
+
+    /// The body is at its end. Each signature is compared to its end.
+    pub fn finish(self) -> Result<(), SignatureError> {
+        let fits = |signature: &[u8; 32]| self.mac.clone().verify_slice(signature).is_ok();
+        let genuine = self.signatures.iter().fold(false, |genuine, signature| fits(signature) | genuine);
+        if genuine { Ok(()) } else { Err(SignatureError::Mismatch) }
     }
 }
 
-fn mac(secret: &Secret, time: &str, body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(time.as_bytes());
-    mac.update(b".");
-    mac.update(body);
-    mac
+/// The same for a body that is there.
+pub fn verify(secret: &Secret, header: &str, body: &[u8], now: Timestamp) -> Result<(), SignatureError> {
+    let mut verifier = Verifier::new(secret, header, now)?;
+    verifier.update(body);
+    verifier.finish()
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {

@@ -78,6 +78,8 @@ pub struct DialActionForm {
     pub dial_status: Reported<CallStatus>,
     pub dial_call_sid: Option<CallSid>,
     pub dial_duration_s: Option<u32>,
+    /// Whether the two were connected.
+    pub bridged: Option<bool>,
 }
 
 impl DialActionForm {
@@ -89,6 +91,7 @@ impl DialActionForm {
             dial_status: fields.word("DialCallStatus"),
             dial_call_sid: fields.text("DialCallSid").map(CallSid::new),
             dial_duration_s: fields.number("DialCallDuration"),
+            bridged: fields.text("DialBridged").map(|text| text == "true"),
         })
     }
 }

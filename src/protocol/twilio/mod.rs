@@ -2,6 +2,7 @@
 
 pub mod error_body;
 pub mod forms;
+pub mod lookup;
 pub mod media;
 pub mod rest;
 pub mod signature;

@@ -100,26 +100,64 @@ pub struct Voicemail<'a> {
 #[template(path = "dial.xml")]
 pub(crate) struct Dial<'a> {
     announcement: Option<Say<'a>>,
-    /// Asked how to go on when the other leg is over. Absolute.
     action_url: &'a str,
+    answered_url: &'a str,
+    briefing_url: Option<&'a str>,
     caller_id: &'a str,
-    /// The carrier may add 5 s.
     ring_timeout: Duration,
+    time_limit: Duration,
     number: &'a str,
 }
 
+/// How a call is to be connected with another number.
+#[derive(Debug, Clone, Copy)]
+pub struct TransferRequest<'a> {
+    /// What the other side sees as the caller.
+    pub caller_id: &'a E164,
+    /// The carrier may add 5 s.
+    pub ring_timeout: Duration,
+    /// The longest that the two may talk.
+    pub time_limit: Duration,
+    /// Asked how to go on when the other leg is over. Absolute, like the others.
+    pub action_url: &'a str,
+    /// Told when the other side picks up.
+    pub answered_url: &'a str,
+    /// Asked what the other side hears before the two are connected; none: they are connected at once.
+    pub briefing_url: Option<&'a str>,
+    /// Spoken to the one who is transferred.
+    pub announcement: Option<Say<'a>>,
+}
+
 impl<'a> Dial<'a> {
-    pub(crate) fn new(
-        number: &'a E164,
-        caller_id: &'a E164,
-        ring_timeout: Duration,
-        action_url: &'a str,
-        announcement: Option<Say<'a>>,
-    ) -> Self {
+    pub(crate) fn new(number: &'a E164, request: &TransferRequest<'a>) -> Self {
         // The fields are texts because a number prints itself masked.
-        Self { announcement, action_url, caller_id: caller_id.as_str(), ring_timeout, number: number.as_str() }
+        Self {
+            announcement: request.announcement,
+            action_url: request.action_url,
+            answered_url: request.answered_url,
+            briefing_url: request.briefing_url,
+            caller_id: request.caller_id.as_str(),
+            ring_timeout: request.ring_timeout,
+            time_limit: request.time_limit,
+            number: number.as_str(),
+        }
     }
 }
+
+/// Tells somebody who picked up a transferred call what it is about, and waits for a key. Without one the line is dropped, and the
+/// caller goes back to where they came from.
+#[derive(Debug, Template)]
+#[template(path = "briefing.xml")]
+pub struct Briefing<'a> {
+    pub say: Say<'a>,
+    /// Told which key was pressed.
+    pub answer_url: &'a str,
+}
+
+/// After a briefing: the two are connected. The one document that ends nothing, because the line goes on with the other one.
+#[derive(Debug, Template)]
+#[template(path = "take_call.xml")]
+pub struct TakeCall;
 
 /// The document as text, to be sent as `text/xml`. Characters that XML cannot hold at all are left out.
 ///
@@ -143,6 +181,18 @@ mod tests {
         ("+12125550113".parse().unwrap(), "+12125550100".parse().unwrap())
     }
 
+    fn transfer<'a>(caller_id: &'a E164, url: &'a str) -> TransferRequest<'a> {
+        TransferRequest {
+            caller_id,
+            ring_timeout: Duration::from_secs(25),
+            time_limit: Duration::from_hours(1),
+            action_url: url,
+            answered_url: url,
+            briefing_url: None,
+            announcement: None,
+        }
+    }
+
     /// Every document there is, by the name of its file, with values that need escaping wherever there is room for one.
     fn every_document() -> Vec<(&'static str, String)> {
         let say = Say { text: NASTY, voice: Some(NASTY), language: Some("en-US") };
@@ -159,7 +209,9 @@ mod tests {
             resume_url: NASTY,
         };
         let (number, caller_id) = numbers();
-        let dial = Dial::new(&number, &caller_id, Duration::from_secs(25), NASTY, Some(say));
+        let request =
+            TransferRequest { briefing_url: Some(NASTY), announcement: Some(say), ..transfer(&caller_id, NASTY) };
+        let dial = Dial::new(&number, &request);
         vec![
             ("connect_stream.xml", render(&connect)),
             ("reject.xml", render(&Reject { reason: RejectReason::Busy })),
@@ -168,6 +220,8 @@ mod tests {
             ("goodbye.xml", render(&Goodbye { say })),
             ("voicemail.xml", render(&Voicemail { say })),
             ("dial.xml", render(&dial)),
+            ("briefing.xml", render(&Briefing { say, answer_url: NASTY })),
+            ("take_call.xml", render(&TakeCall)),
         ]
     }
 
@@ -237,7 +291,8 @@ mod tests {
             let parts = read_xml(&document);
             let verbs: Vec<_> = parts.iter().filter(|part| part.starts_with('<')).collect();
             let last = verbs.last().unwrap().as_str();
-            assert!(last == "<Hangup>" || last == "<Reject>", "{name} ends with {last}");
+            let ends_nothing = name == "take_call.xml";
+            assert!(ends_nothing || last == "<Hangup>" || last == "<Reject>", "{name} ends with {last}");
             assert!(document.ends_with("</Response>"), "{name}");
         }
     }
@@ -250,7 +305,8 @@ mod tests {
             let escaped = parts.iter().filter(|part| part.ends_with(&allowed)).count();
             let expected = match name {
                 "connect_stream.xml" => 8,
-                "dial.xml" => 3,
+                "dial.xml" => 5,
+                "briefing.xml" => 3,
                 "apology.xml" | "goodbye.xml" | "voicemail.xml" => 2,
                 _ => 0,
             };
@@ -319,13 +375,12 @@ mod tests {
     #[test]
     fn a_transfer_names_the_full_numbers() {
         let (number, caller_id) = numbers();
-        let action = "https://voice.example.com/webhooks/resume";
-        let dial = Dial::new(&number, &caller_id, Duration::from_secs(25), action, None);
+        let dial = Dial::new(&number, &transfer(&caller_id, "https://voice.example.com/webhooks/x"));
         insta::assert_snapshot!(render(&dial), @r#"
 <?xml version="1.0" encoding="UTF-8"?>
 <Response>
-  <Dial action="https://voice.example.com/webhooks/resume" method="POST" callerId="+12125550100" timeout="25" answerOnBridge="true">
-    <Number>+12125550113</Number>
+  <Dial action="https://voice.example.com/webhooks/x" method="POST" callerId="+12125550100" timeout="25" timeLimit="3600" answerOnBridge="true">
+    <Number statusCallback="https://voice.example.com/webhooks/x" statusCallbackMethod="POST" statusCallbackEvent="answered">+12125550113</Number>
   </Dial>
   <Hangup/>
 </Response>

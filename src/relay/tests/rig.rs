@@ -1,6 +1,7 @@
 //! A relay between a carrier and agents that a test plays, over in-memory pipes.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,7 +19,6 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::agents::AgentSocket;
-use crate::domain::agent_link::Initiation;
 use crate::domain::event::StreamEnd;
 use crate::domain::{CallEvent, CallId};
 use crate::protocol::agent::Dialect;
@@ -143,11 +143,8 @@ fn admission(plan: Plan, agents: mpsc::Sender<Pipe>) -> Admission<Pipe> {
     let bytes = plan.pipe_bytes;
     Admission {
         call_id: CallId::from_uuid(Uuid::from_u128(1)),
-        terms: Terms {
-            initiation: Initiation::default(),
-            max_duration: Duration::from_mins(10),
-            approved_tools: BTreeSet::new(),
-        },
+        terms: Terms { max_duration: Duration::from_mins(10), ..Terms::default() },
+        tap: Arc::default(),
         warmed: plan.warmed.map(|dial| dialing(dial, bytes, agents.clone())),
         dial: Box::new(move || dialing(dials.pop_front().unwrap(), bytes, agents.clone())),
     }
@@ -175,7 +172,7 @@ fn dialect() -> Dialect {
 }
 
 /// A WebSocket in memory; the first end is the client's.
-async fn pipe(bytes: usize) -> (Pipe, Pipe) {
+pub(super) async fn pipe(bytes: usize) -> (Pipe, Pipe) {
     let (client, server) = tokio::io::duplex(bytes);
     tokio::join!(
         WebSocketStream::from_raw_socket(client, Role::Client, None),

@@ -342,6 +342,7 @@ async fn a_full_journal_ends_the_call_and_loses_nothing() {
                 CallEvent::DtmfReceived { digit: '1' },
                 CallEvent::DtmfReceived { digit: '2' },
                 CallEvent::HangUpRequested { .. },
+                CallEvent::KeysCollected { .. },
                 CallEvent::StreamEnded { cause: StreamEnd::JournalFull, .. }
             ]
         ),

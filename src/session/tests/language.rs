@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use crate::domain::agent_link::{AgentCommand, AgentEvent, Initiation, ToolCall};
 use crate::domain::audio::{AudioFormat, MulawChunk};
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent, StreamStart};
-use crate::domain::event::{Actor, Door};
+use crate::domain::event::{Actor, Door, MessageKind};
 use crate::domain::{AccountSid, CallEvent, CallSid, ConversationId, Disposition, StreamSid};
-use crate::session::{Command, Input, Output, Session, SessionConfig, Terms, Turn};
+use crate::session::{Command, Input, Output, Play, Session, SessionConfig, Sound, Steer, Terms, Turn};
 
 /// A stream whose agent has been ready since 200 ms.
 pub(super) const CONVERSING: &str = "0ms carrier start
@@ -57,6 +57,7 @@ pub(super) fn terms() -> Terms {
         initiation: Initiation::default(),
         max_duration: Duration::from_mins(1),
         approved_tools: ["lookup".to_owned(), "crm/update".to_owned()].into(),
+        ..Terms::default()
     }
 }
 
@@ -129,6 +130,15 @@ fn parse(what: &str) -> Input {
         ["agent", ref rest @ ..] => parse_agent(rest),
         ["caller", "said", ref text @ ..] => Input::Agent(AgentEvent::CallerSaid { text: text.join(" ") }),
         ["admitted"] => Input::Admitted { terms: Box::new(terms()), warmed: false },
+        ["admitted", "held", "back"] => {
+            let terms = Terms { hold_back: Some(Duration::from_secs(2)), ..terms() };
+            Input::Admitted { terms: Box::new(terms), warmed: false }
+        }
+        ["admitted", "warned"] => {
+            let terms =
+                Terms { warn_before_end: Duration::from_secs(20), notes: vec!["A note.".to_owned()], ..terms() };
+            Input::Admitted { terms: Box::new(terms), warmed: false }
+        }
         ["admitted", "warm"] => Input::Admitted { terms: Box::new(terms()), warmed: true },
         ["refused"] => Input::Refused,
         ["journal", "full"] => Input::JournalFull,
@@ -144,8 +154,51 @@ fn parse(what: &str) -> Input {
             Input::Command(Command::ToolFinished { id: id.to_owned(), result: "done".to_owned(), is_error: false })
         }
         ["context", ref text @ ..] => Input::Command(Command::Context { text: text.join(" ") }),
+        ["operator", ref rest @ ..] => parse_operator(rest),
+        ["house", ref rest @ ..] => parse_house(rest),
         _ => panic!("no such input: {what}"),
     }
+}
+
+fn parse_operator(words: &[&str]) -> Input {
+    let by = Actor::new(Door::Console, "kim");
+    let message = |kind, text: &[&str]| Steer::Message { kind, text: text.join(" ") };
+    let what = match *words {
+        ["tells", ref text @ ..] => message(MessageKind::Context, text),
+        ["asks", ref text @ ..] => message(MessageKind::UserMessage, text),
+        ["mutes"] => Steer::Mute,
+        ["unmutes"] => Steer::Unmute,
+        // A tone of so many milliseconds.
+        ["holds", ms] => Steer::Hold { tone: silence(ms.parse::<usize>().unwrap() * 8) },
+        ["resumes"] => Steer::Resume,
+        ["takes", "over"] => Steer::TakeOver,
+        ["hands", "back"] => Steer::HandBack,
+        ["speaks", ms] => {
+            return Input::Command(Command::Play(Play::Operator(silence(ms.parse::<usize>().unwrap() * 8))));
+        }
+        _ => panic!("no such step: {words:?}"),
+    };
+    Input::Command(Command::Steer { by, what })
+}
+
+fn parse_house(words: &[&str]) -> Input {
+    let by = Actor::new(Door::Console, "kim");
+    let number = |text: &str| text.parse().unwrap();
+    let what = match *words {
+        ["begins", utterance, ref text @ ..] => {
+            Play::Begin { utterance: number(utterance), by, sound: Sound::Speech(text.join(" ")) }
+        }
+        ["keys", utterance, keys] => {
+            Play::Begin { utterance: number(utterance), by, sound: Sound::Keys(keys.to_owned()) }
+        }
+        ["plays", utterance, ms] => {
+            Play::Audio { utterance: number(utterance), chunk: silence(ms.parse::<usize>().unwrap() * 8) }
+        }
+        ["ends", utterance] => Play::End { utterance: number(utterance) },
+        ["releases"] => return Input::Command(Command::Steer { by, what: Steer::Release }),
+        _ => panic!("no such audio: {words:?}"),
+    };
+    Input::Command(Command::Play(what))
 }
 
 fn parse_carrier(words: &[&str]) -> Input {

@@ -1,6 +1,7 @@
 //! Tests of the session: scenarios told as text, and random orders of input that must not break what always holds.
 
 mod barge_in;
+mod control;
 mod conversation;
 mod goodbyes;
 mod language;

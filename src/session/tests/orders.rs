@@ -10,9 +10,9 @@ use super::language::{any_instant, start, terms};
 use crate::domain::agent_link::{AgentCommand, AgentEvent, ToolCall};
 use crate::domain::audio::{AudioFormat, MulawChunk};
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent};
-use crate::domain::event::{Actor, Door};
+use crate::domain::event::{Actor, Door, MessageKind};
 use crate::domain::{CallEvent, ConversationId, Disposition};
-use crate::session::{Command, Input, Output, Session, SessionConfig};
+use crate::session::{Command, Input, Output, Play, Session, SessionConfig, Sound, Steer};
 
 /// The most that one input may bring forth: the caller's buffer in the smallest chunks used here, the notes, and some change.
 const MAX_OUTPUTS: usize = 3 * 8_000 / SMALLEST + 16 + 20;
@@ -127,6 +127,36 @@ fn agent_input() -> impl Strategy<Value = Input> {
             Input::Command(Command::HangUp { by: Actor::new(door, ""), disposition: Disposition::Completed })
         }),
         1 => Just(Input::Command(Command::Context { text: text() })),
+        6 => steering().prop_map(|what| Input::Command(Command::Steer { by: Actor::new(Door::Console, ""), what })),
+        6 => playing().prop_map(|what| Input::Command(Command::Play(what))),
+    ]
+}
+
+fn steering() -> impl Strategy<Value = Steer> {
+    prop_oneof![
+        Just(Steer::Message { kind: MessageKind::UserMessage, text: String::new() }),
+        Just(Steer::Mute),
+        Just(Steer::Unmute),
+        Just(Steer::Hold { tone: MulawChunk::silence(4_000) }),
+        Just(Steer::Resume),
+        Just(Steer::TakeOver),
+        Just(Steer::HandBack),
+        Just(Steer::Release),
+    ]
+}
+
+/// Audio of ours is silence, by which it can be told from the agent's.
+fn playing() -> impl Strategy<Value = Play> {
+    let audio = || MulawChunk::silence(1_600);
+    prop_oneof![
+        (0..3_u32).prop_map(|utterance| Play::Begin {
+            utterance,
+            by: Actor::new(Door::Api, ""),
+            sound: Sound::Speech(String::new())
+        }),
+        (0..3_u32).prop_map(move |utterance| Play::Audio { utterance, chunk: audio() }),
+        (0..3_u32).prop_map(|utterance| Play::End { utterance }),
+        Just(Play::Operator(audio())),
     ]
 }
 
@@ -149,6 +179,7 @@ struct Watch {
     void_through: Option<u64>,
     caller_bytes_forwarded: u64,
     agent_bytes_forwarded: u64,
+    own_bytes: u64,
 }
 
 impl Watch {
@@ -170,6 +201,7 @@ impl Watch {
             void_through: None,
             caller_bytes_forwarded: 0,
             agent_bytes_forwarded: 0,
+            own_bytes: 0,
         }
     }
 
@@ -224,11 +256,17 @@ impl Watch {
             Output::CloseAgent => self.agent_is_there = false,
             Output::ToAgent(command) => {
                 assert!(self.agent_is_there, "{command:?} to nobody");
-                if let AgentCommand::Audio(chunk) = command {
+                if let AgentCommand::Audio(chunk) = command
+                    // On hold the agent hears silence.
+                    && !chunk.base64().starts_with(b"/")
+                {
                     assert!(number_of(chunk) > self.last_caller_number, "caller audio out of order");
                     self.last_caller_number = number_of(chunk);
                     self.caller_bytes_forwarded += chunk.len() as u64;
                 }
+            }
+            Output::ToCarrier(CarrierCommand::Media(chunk)) if chunk.base64().starts_with(b"/") => {
+                self.own_bytes += chunk.len() as u64;
             }
             Output::ToCarrier(CarrierCommand::Media(chunk)) => {
                 let (number, turn) = (number_of(chunk), number_of(chunk) % 10 - 1);
@@ -255,10 +293,14 @@ impl Watch {
             CallEvent::StreamEnded { counters, .. } => {
                 self.ended += 1;
                 assert_eq!(counters.agent_bytes, self.agent_bytes_forwarded);
-                assert!(counters.heard_ms <= counters.agent_bytes / 8, "heard more than was sent");
+                assert_eq!(counters.own_bytes, self.own_bytes);
+                let sent = counters.agent_bytes + counters.own_bytes;
+                assert!(counters.heard_ms <= sent / 8, "heard more than was sent");
                 assert!(self.caller_bytes_forwarded + counters.caller_dropped_bytes <= counters.caller_bytes);
             }
-            CallEvent::BargeIn { heard_ms, sent_ms, .. } => assert!(heard_ms <= sent_ms),
+            CallEvent::BargeIn { heard_ms, sent_ms, .. } | CallEvent::OwnAudioHeard { heard_ms, sent_ms, .. } => {
+                assert!(heard_ms <= sent_ms);
+            }
             _ => {}
         }
         assert_eq!(self.started, 1, "{event:?} outside of the stream");
@@ -268,7 +310,8 @@ impl Watch {
 
     /// Lets time pass with nobody saying anything.
     fn wait_for_the_end(&mut self) {
-        for _ in 0..20 {
+        // A hold tone of half a second goes on until the carrier has been silent for too long.
+        for _ in 0..100 {
             let Some(at) = self.session.poll_timeout() else { break };
             self.now = self.now.max(at);
             self.take(Step::Other(Input::Timeout));

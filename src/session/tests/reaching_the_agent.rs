@@ -226,9 +226,7 @@ fn keys_pressed_before_ready_reach_the_agent() {
     20ms → agent: initiate
     30ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=30 warmed=false
     30ms → agent: activity
-    30ms → agent: context The caller pressed 5.
     40ms record dtmf_received digit="*"
     40ms → agent: activity
-    40ms → agent: context The caller pressed *.
     "#);
 }

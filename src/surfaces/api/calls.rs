@@ -11,18 +11,16 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, PlaceCall, PlaceCallError, Placed};
+use crate::app::{App, MESSAGE_MAX, PlaceCall, PlaceCallError, Placed};
 use crate::domain::access::Scope;
-use crate::domain::event::{Actor, Door};
+use crate::domain::event::{Actor, Door, OnMachine};
 use crate::domain::{AgentRef, Call, CallId, Direction, Disposition, E164, LeadId, Purpose};
-use crate::store::{CallFilter, Cursor};
+use crate::store::CallFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
+use super::paging::page;
 use super::views::{self, Numbers};
-
-/// How many calls a page holds at most.
-const PAGE_MAX: u32 = 200;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +31,7 @@ struct PlaceBody {
     purpose: Option<String>,
     #[serde(default)]
     dynamic_variables: BTreeMap<String, Value>,
+    on_machine: Option<OnMachine>,
     #[serde(default)]
     dry_run: bool,
 }
@@ -47,7 +46,7 @@ pub(super) async fn place(
     caller.must(Scope::CallsWrite)?;
     let body: PlaceBody = parse_json(&body)?;
     let dry_run = body.dry_run;
-    let request = parse_place(&app, body).await?;
+    let request = parse_place(&app, &caller, body).await?;
     let actor = caller.actor(Door::Api);
     if dry_run {
         let answer = app.what_if(&request, actor).await.map_err(|error| Problem::internal(&error))?;
@@ -75,7 +74,7 @@ pub(super) async fn place(
 }
 
 /// A denial as a problem document with the `error` object of the contract.
-fn blocked(placed: &Placed) -> Problem {
+pub(super) fn blocked(placed: &Placed) -> Problem {
     let reasons: Vec<_> = placed
         .decision
         .reasons()
@@ -103,7 +102,7 @@ fn blocked(placed: &Placed) -> Problem {
 }
 
 /// All problems of the arguments in one answer.
-async fn parse_place(app: &App, body: PlaceBody) -> Result<PlaceCall, Problem> {
+async fn parse_place(app: &App, caller: &Caller, body: PlaceBody) -> Result<PlaceCall, Problem> {
     let mut problems = Vec::new();
     let mut problem = |field, received: &str, expected| {
         problems.push(ArgumentProblem { field, received: received.to_owned(), expected });
@@ -125,6 +124,11 @@ async fn parse_place(app: &App, body: PlaceBody) -> Result<PlaceCall, Problem> {
     }
     if body.dynamic_variables.keys().any(|name| name.starts_with("system__")) {
         problem("dynamic_variables", "a name that starts with system__", "names of your own");
+    }
+    if let Some(OnMachine::Message { text }) = &body.on_machine
+        && (text.trim().is_empty() || text.chars().count() > MESSAGE_MAX)
+    {
+        problem("on_machine.text", "a text of another length", "1 to 2000 characters");
     }
     let to = match (&body.to, lead_id) {
         (Some(text), _) => text.parse::<E164>().map_or_else(
@@ -148,7 +152,9 @@ async fn parse_place(app: &App, body: PlaceBody) -> Result<PlaceCall, Problem> {
     };
     match to {
         Some(to) if problems.is_empty() => {
-            Ok(PlaceCall { to, agent, purpose, lead_id, dynamic_variables: body.dynamic_variables })
+            let purpose = caller.claim(purpose)?;
+            let (dynamic_variables, on_machine) = (body.dynamic_variables, body.on_machine);
+            Ok(PlaceCall { to, agent, purpose, lead_id, dynamic_variables, on_machine })
         }
         _ => Err(Problem::invalid_arguments(&problems)),
     }
@@ -165,7 +171,7 @@ pub(super) fn parse_purpose(text: Option<&str>) -> Result<Purpose, &str> {
 }
 
 /// What was received, without digits that could be somebody's number.
-fn mask(text: &str) -> String {
+pub(super) fn mask(text: &str) -> String {
     text.chars().take(24).map(|c| if c.is_ascii_digit() { '•' } else { c }).collect()
 }
 
@@ -185,10 +191,10 @@ fn place_problem(error: PlaceCallError) -> Problem {
             "This purpose may not be claimed",
             error.to_string(),
         ),
-        PlaceCallError::IdempotencyConflict => Problem::new(
+        PlaceCallError::IdempotencyConflict | PlaceCallError::IdempotencyKeyWorn => Problem::new(
             StatusCode::CONFLICT,
             "idempotency-conflict",
-            "The key was used for another request",
+            "This key cannot be used for this request",
             error.to_string(),
         ),
         PlaceCallError::NoSeller
@@ -222,19 +228,7 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsRead)?;
-    let limit = query.limit.unwrap_or(50).clamp(1, PAGE_MAX);
-    let after = query
-        .cursor
-        .as_deref()
-        .map(str::parse::<Cursor>)
-        .transpose()
-        .map_err(|_| Problem::bad_request("The cursor is not one that this server gave."))?;
-    if query.state.as_deref() == Some("live") {
-        let mut calls: Vec<_> = app.live.all().iter().map(|call| call.record()).collect();
-        calls.sort_by_key(|call| std::cmp::Reverse(call.created_at));
-        let calls: Vec<_> = calls.iter().map(|call| views::call(call, numbers(&caller))).collect();
-        return Ok(Json(json!({ "calls": calls, "next_cursor": null })));
-    }
+    let (after, limit) = page(query.cursor.as_deref(), query.limit)?;
     let filter = parse_filter(query)?;
     let page = app.store.list_calls(filter, after, limit).await.map_err(|error| Problem::internal(&error))?;
     let calls: Vec<_> = page.items.iter().map(|call| views::call(call, numbers(&caller))).collect();
@@ -246,6 +240,7 @@ fn parse_filter(query: ListQuery) -> Result<CallFilter, Problem> {
     let mut filter = CallFilter::default();
     match query.state.as_deref() {
         None => {}
+        Some("live") => filter.live = true,
         Some(text) => {
             let state = serde_json::from_value(text.into());
             filter.state =
@@ -329,6 +324,6 @@ async fn find(app: &App, id: &str) -> Result<Call, Problem> {
     found.map_err(|error| Problem::internal(&error))?.ok_or_else(|| Problem::not_found("call"))
 }
 
-fn numbers(caller: &Caller) -> Numbers {
+pub(super) fn numbers(caller: &Caller) -> Numbers {
     if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked }
 }

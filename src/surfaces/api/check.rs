@@ -54,6 +54,13 @@ pub(super) async fn decision(
     let mut answer = views::decision(id, &recorded.decision);
     answer["recorded_at"] = recorded.recorded_at.to_string().into();
     answer["actor"] = json!(recorded.actor);
+    answer["intent"] = json!(recorded.intent);
+    answer["call_id"] = json!(recorded.call_id);
+    // What it rested on: where each fact came from and how old it was, and what every rule said.
+    for part in ["inputs", "outcomes"] {
+        let rested_on = recorded.subject.as_ref().and_then(|subject| subject.facts.get(part)).cloned();
+        answer[part] = numbers.show_all(rested_on.unwrap_or_default());
+    }
     answer["number"] = recorded.subject.map(|subject| numbers.show(&subject.number)).into();
     answer["seq"] = recorded.seq.into();
     answer["prev_hash"] = recorded.prev_hash.into();

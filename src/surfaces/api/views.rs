@@ -1,10 +1,10 @@
 //! What the API shows of a call. Numbers are masked unless the caller may read them.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::decision::Outcome;
 use crate::domain::event::{JournalEntry, StreamCounters};
+use crate::domain::transcript::{self, TranscriptLine};
 use crate::domain::{Call, CallEvent, Decision, DecisionId, Party};
 
 /// Whether numbers are shown in full.
@@ -23,7 +23,7 @@ impl Numbers {
     }
 
     /// The same for texts and values that may hold numbers: what was said, variables, the arguments of tools.
-    fn show_all(self, value: Value) -> Value {
+    pub fn show_all(self, value: Value) -> Value {
         match (self, value) {
             (Self::Masked, Value::String(text)) => mask_numbers(&text).into(),
             (Self::Masked, Value::Number(number)) if number.as_u64().is_some_and(|n| n >= 1_000_000_000) => {
@@ -90,6 +90,11 @@ pub fn call(call: &Call, numbers: Numbers) -> Value {
         "recordings": call.recordings,
         "summary": numbers.show_all(json!(call.summary)),
         "counters": call.counters,
+        "transfer": call.transfer.as_ref().map(|transfer| json!({
+            "to": numbers.show(&transfer.to.to),
+            "name": transfer.to.name,
+            "is_connected": transfer.is_connected,
+        })),
         "created_at": call.created_at,
         "answered_at": call.answered_at,
         "ended_at": call.ended_at,
@@ -124,6 +129,14 @@ fn may_hold_numbers(event: &CallEvent) -> bool {
             | CallEvent::AgentSaid { .. }
             | CallEvent::AgentCorrected { .. }
             | CallEvent::BargeIn { .. }
+            | CallEvent::KeysCollected { .. }
+            | CallEvent::AgentMessaged { .. }
+            | CallEvent::TurnWithheld { .. }
+            | CallEvent::HouseSpoke { .. }
+            | CallEvent::MachinePlanned { .. }
+            | CallEvent::MessageLeft { .. }
+            | CallEvent::TransferStarted(_)
+            | CallEvent::KeysSent { .. }
             | CallEvent::ToolCalled { .. }
             | CallEvent::OptedOut { .. }
             | CallEvent::ConversationAnalysed { .. }
@@ -131,43 +144,9 @@ fn may_hold_numbers(event: &CallEvent) -> bool {
     )
 }
 
-/// One line of a transcript.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TranscriptLine {
-    pub seq: i64,
-    pub at: jiff::Timestamp,
-    pub role: &'static str,
-    pub text: String,
-    /// For the agent: whether all of it was played. What was not heard is not in `text`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub interrupted: Option<bool>,
-}
-
-/// What was said and heard. A line that the caller talked over holds only the part that was played.
+/// What was said and heard, see [`transcript::lines`].
 pub fn transcript(entries: &[JournalEntry], numbers: Numbers) -> Vec<TranscriptLine> {
-    let mut lines: Vec<(Option<u64>, TranscriptLine)> = Vec::new();
-    for entry in entries {
-        let line = |role, text: &str, interrupted| TranscriptLine {
-            seq: entry.seq,
-            at: entry.at,
-            role,
-            text: text.to_owned(),
-            interrupted,
-        };
-        match &entry.event {
-            CallEvent::CallerSaid { text } => lines.push((None, line("caller", text, None))),
-            CallEvent::AgentSaid { turn, text } => lines.push((Some(*turn), line("agent", text, Some(false)))),
-            CallEvent::BargeIn { turn, heard, .. } => {
-                // Everything up to the interrupted turn is settled; later texts of the same turn were never heard.
-                if let Some((_, said)) = lines.iter_mut().rev().find(|(of, _)| *of == Some(*turn)) {
-                    said.text.clone_from(heard);
-                    said.interrupted = Some(true);
-                }
-            }
-            _ => {}
-        }
-    }
-    let lines = lines.into_iter().map(|(_, line)| line).filter(|line| !line.text.is_empty());
+    let lines = transcript::lines(entries).into_iter();
     match numbers {
         Numbers::Full => lines.collect(),
         Numbers::Masked => lines.map(|line| TranscriptLine { text: mask_numbers(&line.text), ..line }).collect(),

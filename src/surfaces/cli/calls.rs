@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::ApiClient;
 use super::out::{Paint, line};
-use super::{CallArgs, CallsArgs, HangupArgs, PurposeArg};
+use super::{CallArgs, CallsArgs, HangupArgs, PurposeArg, SayArgs, TellArgs, TransferArgs};
 
 /// Exit code of a call or check that the gate denied.
 pub const EXIT_DENIED: u8 = 3;
@@ -128,5 +128,31 @@ pub async fn hang_up(client: &ApiClient, args: &HangupArgs) -> anyhow::Result<Ex
         Some(disposition) => line(format!("the call had ended before: {disposition}")),
         None => line("the call is being ended"),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn tell(client: &ApiClient, args: &TellArgs) -> anyhow::Result<ExitCode> {
+    let kind = if args.as_caller { "user_message" } else { "context" };
+    let body = json!({"text": args.text, "kind": kind});
+    client.post(&format!("/api/v1/calls/{}/message", args.call), &body).await?.success()?;
+    line("told");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn say(client: &ApiClient, args: &SayArgs) -> anyhow::Result<ExitCode> {
+    client.post(&format!("/api/v1/calls/{}/say", args.call), &json!({"text": args.text})).await?.success()?;
+    line("on its way to the caller");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn transfer(client: &ApiClient, args: &TransferArgs, paint: Paint) -> anyhow::Result<ExitCode> {
+    let body = json!({"to": args.to, "briefing": args.briefing});
+    let answer = client.post(&format!("/api/v1/calls/{}/transfer", args.call), &body).await?;
+    if let Some(error) = answer.body.get("error") {
+        print_denial(error, paint);
+        return Ok(ExitCode::from(EXIT_DENIED));
+    }
+    answer.success()?;
+    line("their phone rings");
     Ok(ExitCode::SUCCESS)
 }

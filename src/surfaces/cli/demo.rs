@@ -12,6 +12,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::{App, PlaceCall};
+use crate::domain::access::{Access, Role};
 use crate::domain::event::{Actor, Door, JournalEntry};
 use crate::domain::{CallEvent, CallId, Direction, Disposition, E164, Purpose, Secret};
 use crate::surfaces::api::views::{self, Numbers};
@@ -84,13 +85,14 @@ async fn outbound(app: &Arc<App>, to: &E164, paint: Paint) -> anyhow::Result<Out
     let request = PlaceCall {
         to: to.clone(),
         agent: None,
-        purpose: Purpose::Telemarketing,
+        purpose: Access::from(Role::Agent).claim(Purpose::Telemarketing)?,
         lead_id: None,
         dynamic_variables: BTreeMap::from([("street".to_owned(), "Maple Street".into())]),
+        on_machine: None,
     };
     let placed = app.place_call(request, Actor::new(Door::Demo, "demo")).await?;
     if !placed.decision.is_allowed() {
-        explain::print(&placed.decision, paint);
+        explain::print(&to.masked(), placed.decision_id, &placed.decision, app.gate.tables(), paint);
     }
     follow(&mut events, Some(placed.call_id), paint).await
 }

@@ -5,14 +5,22 @@ pub mod client;
 pub mod demo;
 pub mod explain;
 pub mod out;
+pub mod records;
+pub mod show;
 pub mod tail;
 
 use std::path::PathBuf;
 
+pub use records::{
+    ConsentAddArgs, ConsentCommand, ConsentKindArg, ExportArgs, ImportArgs, LeadListArgs, LeadStatusArg, LeadsCommand,
+    LedgerCommand, OutboundCommand, PrivacyCommand, ReplayArgs, When,
+};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use jiff::Timestamp;
 use jiff::civil::Date;
+
+use crate::domain::access::Scope;
 
 /// Self-hosted real-time voice calls: Twilio to voice agents, behind a TCPA gate.
 #[derive(Debug, Parser)]
@@ -60,17 +68,32 @@ pub enum Command {
     Tail(TailArgs),
     /// End a call
     Hangup(HangupArgs),
-    /// Ask the gate whether a number may be called; exit code 0 allow, 3 deny
+    /// Tell the agent of a call something
+    Tell(TellArgs),
+    /// Speak a sentence to the caller of a call
+    Say(SayArgs),
+    /// Let a call go on with a colleague or another number
+    Transfer(TransferArgs),
+    /// Ask the gate whether a number may be called (exit code 0 allow, 3 deny), or print the rules in force
     Check(CheckArgs),
+    /// Stop every outbound call, and let them through again
+    #[command(subcommand)]
+    Outbound(OutboundCommand),
     /// The internal do-not-call list
     #[command(subcommand)]
     Dnc(DncCommand),
+    /// The people and businesses that may be called
+    #[command(subcommand)]
+    Leads(LeadsCommand),
     /// Records of permission to call
     #[command(subcommand)]
     Consent(ConsentCommand),
     /// The decision ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// A person's data
+    #[command(subcommand)]
+    Privacy(PrivacyCommand),
     /// API keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -168,6 +191,40 @@ pub struct HangupArgs {
     pub server: ServerArgs,
 }
 
+#[derive(Debug, Args)]
+pub struct TellArgs {
+    /// The call (call_…)
+    pub call: String,
+    pub text: String,
+    /// Let the agent answer it as if the caller had said it
+    #[arg(long)]
+    pub as_caller: bool,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SayArgs {
+    /// The call (call_…)
+    pub call: String,
+    pub text: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct TransferArgs {
+    /// The call (call_…)
+    pub call: String,
+    /// A colleague's name (transfers.targets), or a number like +12125550113
+    pub to: String,
+    /// What they hear before they take the call with a key
+    #[arg(long, value_name = "TEXT")]
+    pub briefing: Option<String>,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum PurposeArg {
     Telemarketing,
@@ -195,7 +252,7 @@ pub enum LineTypeArg {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// The number, like +12125550113
-    #[arg(required_unless_present = "jsonl")]
+    #[arg(required_unless_present_any = ["jsonl", "rules"])]
     pub number: Option<String>,
     #[arg(long, default_value = "telemarketing")]
     pub purpose: PurposeArg,
@@ -203,31 +260,29 @@ pub struct CheckArgs {
     pub voice: VoiceArg,
     #[arg(long, default_value = "mobile")]
     pub line_type: LineTypeArg,
-    /// Ask for this instant instead of now (RFC 3339)
-    #[arg(long, value_name = "RFC3339")]
-    pub at: Option<Timestamp>,
+    /// Ask for this instant instead of now (RFC 3339); with --rules also a date
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<When>,
     /// The lead (lead_…) whose verified address narrows the answer
     #[arg(long)]
     pub lead: Option<String>,
     #[arg(long)]
     pub json: bool,
     /// Facts on standard input, decisions on standard output, a JSON object a line; no database, no clock
-    #[arg(long, conflicts_with_all = ["number", "at", "lead", "json"])]
+    #[arg(long, conflicts_with_all = ["number", "at", "lead", "json", "rules"])]
     pub jsonl: bool,
+    /// Print the rules in force instead: the shipped ones, with the operator's own on top
+    #[arg(long, conflicts_with_all = ["number", "lead"])]
+    pub rules: bool,
+    /// The state whose rules are printed (two letters); default: every state
+    #[arg(long, value_name = "XX", requires = "rules")]
+    pub state: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum DncCommand {
-    /// Import a list as its publisher ships it: one number a line, `2015551234`, `201,5551234` or `+12015551234`
-    Import {
-        file: PathBuf,
-        /// litigator (national and state:XX are not built yet)
-        #[arg(long)]
-        list: String,
-        /// The day that the list is of (YYYY-MM-DD)
-        #[arg(long)]
-        as_of: Date,
-    },
+    /// Import a list as its publisher ships it (text or zip); binds the next decision
+    Import(DncImportArgs),
     /// Put a number on the internal list; binds the next decision
     Add {
         number: String,
@@ -241,59 +296,29 @@ pub enum DncCommand {
     Show { number: String },
 }
 
-#[derive(Debug, Subcommand)]
-pub enum ConsentCommand {
-    /// Record a permission
-    Add(ConsentAddArgs),
-    /// Withdraw every permission for a number
-    Revoke { number: String },
-    /// Show the permissions on record for a number
-    Show { number: String },
-}
-
 #[derive(Debug, Args)]
-pub struct ConsentAddArgs {
-    pub number: String,
-    /// How strong it is
-    #[arg(long, default_value = "written")]
-    pub kind: ConsentKindArg,
-    /// What it covers; may be given again
-    #[arg(long, default_value = "telemarketing")]
-    pub scope: Vec<String>,
-    /// When it was given (RFC 3339); default: now
+pub struct DncImportArgs {
+    /// One list in one file or more: a number a line, `2015551234`, `201,5551234` or `+12015551234`
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// national, state:XX or litigator
     #[arg(long)]
-    pub given_at: Option<Timestamp>,
-    /// How it was given: `web_form`, paper, voice, …
+    pub list: String,
+    /// The day that the list is of (YYYY-MM-DD)
     #[arg(long)]
-    pub method: String,
-    /// The words that the person agreed to
+    pub as_of: Date,
+    /// Whether the files are the full list or changes to it; default: changes where the first line says A or D
     #[arg(long)]
-    pub text: String,
-    /// Until when it is good (RFC 3339)
-    #[arg(long)]
-    pub expires_at: Option<Timestamp>,
-    /// The page or document it was given on
-    #[arg(long)]
-    pub url: Option<String>,
-    /// The last day on which a reassigned-numbers query answered "no" for this consent (YYYY-MM-DD)
-    #[arg(long)]
-    pub rnd_checked: Option<Date>,
+    pub kind: Option<ListKindArg>,
+    /// What a full list covers, `all` or `212,646,…`; default: national what occurs in it, state:XX all
+    #[arg(long, value_name = "CODES")]
+    pub area_codes: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ConsentKindArg {
-    Express,
-    Written,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum LedgerCommand {
-    /// Prove that no decision was changed, removed or reordered
-    Verify {
-        /// A head written down earlier; finds a cut tail too
-        #[arg(long, value_name = "COUNT:HASH")]
-        expect_head: Option<String>,
-    },
+pub enum ListKindArg {
+    Full,
+    Changes,
 }
 
 #[derive(Debug, Subcommand)]
@@ -304,6 +329,9 @@ pub enum KeysCommand {
         name: String,
         #[arg(long, default_value = "agent")]
         role: RoleArg,
+        /// A scope beside those of the role, like metrics; calls:emergency is part of no role. May be given again
+        #[arg(long = "grant", value_name = "SCOPE")]
+        granted: Vec<Scope>,
     },
     List,
     /// Make a key invalid at once

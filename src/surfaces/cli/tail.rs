@@ -72,8 +72,17 @@ pub fn describe(entry: &Value, paint: Paint) -> Option<String> {
             ))
         }
         // Details that the lines around them tell already.
-        "caller_saying" | "agent_corrected" | "turn_heard" => return None,
-        "dtmf_received" => format!("key {}", text("digit")),
+        "caller_saying" | "agent_corrected" | "turn_heard" | "dtmf_received" | "own_audio_heard" => return None,
+        "keys_collected" => format!("the caller pressed {}", text("keys")),
+        "keys_sent" => format!("keys sent: {}", text("keys")),
+        "house_spoke" => format!("{} {}", paint.bold("house: "), text("text")),
+        "agent_messaged" => format!("the agent was told: {}", text("text")),
+        "turn_withheld" => format!("not heard by the caller beyond: “{}”", text("heard")),
+        "transfer_started" => paint.yellow(format!("transferring to {}", text("to"))),
+        "transfer_failed" => paint.yellow(format!("transfer failed: {}", text("reason"))),
+        "message_left" => format!("message left: {}", text("text")),
+        "message_withheld" => paint.red(format!("no message left: {}", text("reason"))),
+        "recording_steered" => format!("recording: {}", text("step")),
         "tool_called" => format!("tool {} called", text("name")),
         "tool_answered" => format!("tool {} answered in {} ms", text("name"), number("elapsed_ms")),
         "opted_out" => paint.yellow("opted out"),

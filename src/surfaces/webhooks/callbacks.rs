@@ -1,5 +1,5 @@
 //! Twilio's callbacks: status, recording, answering machine, stream. Best effort, repeated and out of order, so each is
-//! idempotent by what it says: a token of the delivery would be used up by one that failed half way, and its retry lost.
+//! idempotent by what it says; a delivery that was done with is known by its token too, and is not looked at again.
 
 use std::sync::Arc;
 
@@ -103,10 +103,13 @@ pub(super) async fn amd(
         Ok(form) => form,
         Err(error) => return bad_form(error),
     };
-    if let (Some(call), Some(answered_by)) = (live_call(&app, &form.call_sid, &path), form.answered_by.known) {
-        app.answered_by(&call, answered_by, form.detection_ms).await;
+    let (Some(call), Some(answered_by)) = (live_call(&app, &form.call_sid, &path), form.answered_by.known) else {
+        return StatusCode::NO_CONTENT.into_response();
+    };
+    match app.answered_by(&call, answered_by, form.detection_ms).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => try_again(&error),
     }
-    StatusCode::NO_CONTENT.into_response()
 }
 
 /// Tells why a stream did not come about: our own handler never ran then.

@@ -2,31 +2,25 @@
 
 mod agent_events;
 mod callbacks;
+mod deliveries;
 mod media;
 mod signed;
+mod transfers;
 mod voice;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 
 use crate::app::App;
 
 /// Twilio's forms are a few kilobytes.
 const FORM_LIMIT: usize = 64 * 1024;
 
-/// Post-call webhooks hold a transcript, or the whole audio in base64.
-const POST_CALL_LIMIT: usize = 64 * 1024 * 1024;
-
 pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
-    let carrier = Router::new()
-        .route("/webhooks/voice", any(voice::voice))
-        .route("/webhooks/voice/{call_id}", any(voice::voice_of_call))
-        .route("/webhooks/conversation-relay", any(voice::voice))
-        .route("/webhooks/resume", any(voice::resume))
-        .route("/webhooks/resume/{call_id}", any(voice::resume))
+    let callbacks = Router::new()
         .route("/webhooks/status-callback", any(callbacks::status))
         .route("/webhooks/status-callback/{call_id}", any(callbacks::status))
         .route("/webhooks/recording-callback", any(callbacks::recording))
@@ -35,10 +29,22 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/webhooks/amd-callback/{call_id}", any(callbacks::amd))
         .route("/webhooks/stream-callback", any(callbacks::stream))
         .route("/webhooks/stream-callback/{call_id}", any(callbacks::stream))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), deliveries::once));
+    let carrier = Router::new()
+        .route("/webhooks/voice", any(voice::voice))
+        .route("/webhooks/voice/{call_id}", any(voice::voice_of_call))
+        .route("/webhooks/conversation-relay", any(voice::voice))
+        .route("/webhooks/resume", any(voice::resume))
+        .route("/webhooks/resume/{call_id}", any(voice::resume))
+        .route("/webhooks/transfer/{call_id}", any(transfers::ended))
+        .route("/webhooks/transfer-answered/{call_id}", any(transfers::answered))
+        .route("/webhooks/briefing/{call_id}", any(transfers::briefing))
+        .route("/webhooks/briefing-answer/{call_id}", any(transfers::briefing_answer))
+        .merge(callbacks)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(app), signed::require_signature))
         .layer(DefaultBodyLimit::max(FORM_LIMIT));
     let agents = Router::new()
         .route("/webhooks/elevenlabs", post(agent_events::elevenlabs))
-        .layer(DefaultBodyLimit::max(POST_CALL_LIMIT));
+        .layer(Extension(agent_events::Places::default()));
     carrier.merge(agents).route("/media", get(media::media))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, Query, RawPathParams, State};
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use serde::Deserialize;
 
 use crate::app::{AnswerOrder, App};
@@ -13,8 +13,8 @@ use crate::domain::{AgentRef, CallId, Party};
 use crate::protocol::twilio::forms::VoiceForm;
 use crate::protocol::twilio::twiml::{HangUp, render};
 
-use super::callbacks;
 use super::signed::SignedForm;
+use super::{callbacks, deliveries};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct VoiceQuery {
@@ -80,8 +80,11 @@ pub(super) async fn voice_of_call(
 pub(super) async fn resume(
     State(app): State<Arc<App>>,
     path: RawPathParams,
+    uri: Uri,
+    headers: HeaderMap,
     Extension(SignedForm(form)): Extension<SignedForm>,
 ) -> Response {
+    let delivery = deliveries::delivery(&headers, uri.path(), &form);
     let form = match VoiceForm::parse(&form) {
         Ok(form) => form,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
@@ -90,12 +93,12 @@ pub(super) async fn resume(
     match callbacks::live_call(&app, &form.call_sid, &path) {
         Some(call) => {
             app.adopt_attempt(&call, &form.call_sid).await;
-            document(app.resume(&call).await)
+            document(app.resume(&call, delivery).await)
         }
         None => document(render(&HangUp)),
     }
 }
 
-fn document(xml: String) -> Response {
+pub(super) fn document(xml: String) -> Response {
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], xml).into_response()
 }

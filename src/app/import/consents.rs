@@ -1,0 +1,126 @@
+//! `consent import`: the columns of `docs/evidence.md`, each row a permission as it was given. The same permission again, from the
+//! same file or another, is the same record.
+
+use std::io::Read;
+
+use jiff::Timestamp;
+
+use super::csv::{BadRow, Columns, Row, Rows};
+use super::{ImportError, ImportMode, ImportReport, PIECE};
+use crate::app::leads::read_number;
+use crate::app::record_consent::NewConsent;
+use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind};
+use crate::domain::event::Actor;
+use crate::store::Store;
+
+const COLUMNS: Columns = Columns {
+    known: &[
+        "number",
+        "kind",
+        "scope",
+        "given_at",
+        "method",
+        "text",
+        "text_sha256",
+        "seller",
+        "expires_at",
+        "url",
+        "ip",
+        "user_agent",
+        "certificate_id",
+        "certificate_url",
+    ],
+    required: &["number", "kind", "scope", "given_at", "method", "text"],
+    free_prefix: None,
+};
+
+/// Imports a file of consents. `seller` stands for the rows that name none. `bad` is told of every row that is left out, as the
+/// file is read.
+pub async fn import_consents(
+    store: &Store,
+    seller: &str,
+    (file, name): (impl Read, &str),
+    mode: ImportMode,
+    by: &Actor,
+    now: Timestamp,
+    mut bad: impl FnMut(&BadRow),
+) -> Result<ImportReport, ImportError> {
+    let mut rows = Rows::open(file, &COLUMNS)?;
+    let import = store.begin_consent_import().await?;
+    let mut report = ImportReport { dry_run: mode == ImportMode::DryRun, ..ImportReport::default() };
+    let mut piece: Vec<(u64, Consent)> = Vec::with_capacity(PIECE);
+    loop {
+        let row = rows.next()?;
+        let at_end = row.is_none();
+        if let Some(row) = row {
+            report.rows += 1;
+            match row.and_then(|row| read_row(row, seller, now)) {
+                Ok(read) => piece.push(read),
+                Err(row) => {
+                    report.bad += 1;
+                    bad(&row);
+                }
+            }
+        }
+        if piece.len() == PIECE || at_end {
+            let repeated = import.stage(&piece).await?;
+            let ids: Vec<_> = piece.drain(..).map(|(_, consent)| consent.id).collect();
+            let known = import.known(&ids).await?;
+            report.imported.unchanged += known;
+            report.imported.new += (ids.len() - repeated.len()) as u64 - known;
+            for repeated in repeated {
+                report.bad += 1;
+                bad(&repeated.told());
+            }
+        }
+        if at_end {
+            break;
+        }
+    }
+    match mode {
+        ImportMode::DryRun => import.discard().await?,
+        ImportMode::Import => report.imported = import.commit(name, by, now).await?,
+    }
+    Ok(report)
+}
+
+fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<(u64, Consent), BadRow> {
+    let text = |row: &Row, column| row.text(column).map(str::to_owned);
+    let instant = |text: &str| {
+        text.parse::<Timestamp>()
+            .map_err(|_| "it is no instant with its zone, like 2026-09-21T14:30:00-04:00".to_owned())
+    };
+    let number = row.need("number", |text| read_number(text).map_err(str::to_owned));
+    let kind = row.need("kind", |text| match text.to_lowercase().as_str() {
+        "express" => Ok(ConsentKind::Express),
+        "written" => Ok(ConsentKind::Written),
+        _ => Err("it may be express or written".to_owned()),
+    });
+    let given_at = row.need("given_at", instant);
+    let expires_at = row.parse("expires_at", instant);
+    let scope = row.text("scope").unwrap_or_default();
+    let scope = scope.split(';').map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned).collect();
+    let evidence = ConsentEvidence {
+        method: text(&row, "method").unwrap_or_default(),
+        text: text(&row, "text").unwrap_or_default(),
+        text_sha256: text(&row, "text_sha256").unwrap_or_default().to_lowercase(),
+        url: text(&row, "url"),
+        ip: text(&row, "ip"),
+        user_agent: text(&row, "user_agent"),
+        certificate_id: text(&row, "certificate_id"),
+        certificate_url: text(&row, "certificate_url"),
+    };
+    let seller = text(&row, "seller").unwrap_or_else(|| seller.to_owned());
+    // What could not be read stands for something harmless, so that everything else is looked at too.
+    let consent = NewConsent {
+        number: number.unwrap_or_else(|| "+12125550100".parse().expect("a number")),
+        kind: kind.unwrap_or(ConsentKind::Express),
+        scope,
+        seller: Some(seller),
+        given_at: given_at.unwrap_or(Timestamp::MIN),
+        expires_at,
+        evidence,
+    };
+    row.problems.extend(consent.problems(now).into_iter().map(|(field, problem)| format!("{field}: {problem}")));
+    if row.problems.is_empty() { Ok((row.line, consent.into_its_own_record())) } else { Err(row.into_bad()) }
+}

@@ -1,0 +1,144 @@
+//! `leads import`: the columns of `docs/evidence.md`, each row a lead that is new or is completed.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::csv::{BadRow, Columns, Row, Rows};
+use super::{ImportError, ImportMode, ImportReport, PIECE};
+use crate::app::leads::{LeadPatch, read_number};
+use crate::compliance::tables::RuleTables;
+use crate::domain::event::Actor;
+use crate::domain::lead::Lead;
+use crate::store::{LeadImport, Store};
+
+const COLUMNS: Columns = Columns {
+    known: &[
+        "number",
+        "id",
+        "external_id",
+        "first_name",
+        "last_name",
+        "email",
+        "state",
+        "time_zone",
+        "source",
+        "status",
+        "tags",
+    ],
+    required: &["number"],
+    free_prefix: Some("custom."),
+};
+
+/// Imports a file of leads. An empty cell says nothing: what is known of a lead already stays. `bad` is told of every row that is
+/// left out, as the file is read.
+pub async fn import_leads(
+    store: &Store,
+    tables: &RuleTables,
+    (file, name): (impl Read, &str),
+    mode: ImportMode,
+    by: &Actor,
+    now: Timestamp,
+    mut bad: impl FnMut(&BadRow),
+) -> Result<ImportReport, ImportError> {
+    let mut rows = Rows::open(file, &COLUMNS)?;
+    let import = store.begin_lead_import().await?;
+    let mut report = ImportReport { dry_run: mode == ImportMode::DryRun, ..ImportReport::default() };
+    let mut piece: Vec<(u64, LeadPatch)> = Vec::with_capacity(PIECE);
+    loop {
+        let row = rows.next()?;
+        let at_end = row.is_none();
+        if let Some(row) = row {
+            report.rows += 1;
+            match row.and_then(|row| read_row(row, tables)) {
+                Ok(read) => piece.push(read),
+                Err(row) => {
+                    report.bad += 1;
+                    bad(&row);
+                }
+            }
+        }
+        if piece.len() == PIECE || at_end {
+            let merged = merge(store, &mut report, std::mem::take(&mut piece), now).await?;
+            for repeated in import.stage(&merged).await? {
+                report.bad += 1;
+                bad(&repeated.told());
+            }
+        }
+        if at_end {
+            break;
+        }
+    }
+    finish(import, &mut report, mode, name, by, now).await?;
+    Ok(report)
+}
+
+async fn finish(
+    import: LeadImport,
+    report: &mut ImportReport,
+    mode: ImportMode,
+    name: &str,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<(), ImportError> {
+    match mode {
+        ImportMode::DryRun => import.discard().await?,
+        ImportMode::Import => report.imported = import.commit(name, by, now).await?,
+    }
+    Ok(())
+}
+
+/// The leads as they will be. (Counts for a dry run, which sees each piece by itself.)
+async fn merge(
+    store: &Store,
+    report: &mut ImportReport,
+    piece: Vec<(u64, LeadPatch)>,
+    now: Timestamp,
+) -> Result<Vec<(u64, Lead)>, ImportError> {
+    let ids: Vec<_> = piece.iter().map(|(_, patch)| patch.lead_id()).collect();
+    let known = store.leads_by_ids(&ids).await?;
+    let known: HashMap<_, _> = known.into_iter().map(|lead| (lead.id, lead)).collect();
+    let merged = piece.into_iter().map(|(line, patch)| {
+        let old = known.get(&patch.lead_id());
+        let lead = patch.apply(old.cloned(), now);
+        match old {
+            None => report.imported.new += 1,
+            Some(old) if *old == lead => report.imported.unchanged += 1,
+            Some(_) => report.imported.changed += 1,
+        }
+        (line, lead)
+    });
+    Ok(merged.collect())
+}
+
+fn read_row(mut row: Row, tables: &RuleTables) -> Result<(u64, LeadPatch), BadRow> {
+    let text = |row: &Row, column| row.text(column).map(str::to_owned);
+    let number = row.need("number", |text| read_number(text).map_err(str::to_owned));
+    let id = row.parse("id", |text| text.parse().map_err(|_| "an id of ours is like lead_…".to_owned()));
+    let status = row.parse("status", |text| {
+        serde_json::from_value(Value::from(text.to_lowercase()))
+            .map_err(|_| "it may be new, contacted, qualified or disqualified".to_owned())
+    });
+    let tags = row.text("tags").map(|text| {
+        text.split(';').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    });
+    let patch = LeadPatch {
+        id,
+        external_id: text(&row, "external_id"),
+        number,
+        first_name: text(&row, "first_name"),
+        last_name: text(&row, "last_name"),
+        email: text(&row, "email"),
+        state: text(&row, "state").map(|state| state.to_uppercase()),
+        time_zone: text(&row, "time_zone"),
+        source: text(&row, "source"),
+        status,
+        tags,
+        custom: row.texts_under("custom.").map(|(name, text)| (name.to_owned(), Value::from(text))).collect(),
+    };
+    let problems = patch.problems(tables).into_iter().map(|(field, problem)| format!("{field}: {problem}"));
+    row.problems.extend(problems);
+    if row.problems.is_empty() { Ok((row.line, patch)) } else { Err(row.into_bad()) }
+}

@@ -1,0 +1,74 @@
+//! Take a call over: an operator speaks with the caller in the agent's place, and hands the call back.
+//!
+//! The agent stays connected, hears the caller, is muted and told so. The call goes on when it leaves; then handing back calls it
+//! again. One operator at a time.
+
+use std::sync::Arc;
+
+use crate::domain::event::Actor;
+use crate::session::{Command, Play, Steer};
+
+use super::App;
+use super::listen::Listener;
+use super::live_calls::LiveCall;
+use super::steer_call::{ControlError, chunk, steer};
+
+/// Commands of others that an operator's voice leaves room for in a stream's lane.
+const ROOM: usize = 32;
+
+/// An operator who has the call. Dropping it hands the call back.
+#[derive(Debug)]
+pub struct TakeOver {
+    app: Arc<App>,
+    call: Arc<LiveCall>,
+    by: Actor,
+    /// What the caller says, and what the caller hears.
+    pub listener: Listener,
+    /// Frames of the operator's that found no room in the stream's lane.
+    pub dropped: u64,
+}
+
+impl App {
+    pub async fn take_over(self: &Arc<Self>, call: &Arc<LiveCall>, by: Actor) -> Result<TakeOver, ControlError> {
+        if !call.claim_operator(&by) {
+            let operator = call.operator().unwrap_or_else(|| by.clone());
+            return Err(ControlError::TakenOver { operator });
+        }
+        let listener = self.listen(call);
+        if let Err(error) = steer(call, by.clone(), Steer::TakeOver).await {
+            call.release_operator();
+            return Err(error);
+        }
+        Ok(TakeOver { app: Arc::clone(self), call: Arc::clone(call), by, listener, dropped: 0 })
+    }
+}
+
+impl TakeOver {
+    /// A piece of the operator's voice, µ-law at 8 kHz, 20 ms or a little more. Where the stream has no room for it, it is dropped.
+    pub fn speak(&mut self, mulaw: &[u8]) {
+        let sent = self
+            .call
+            .commands()
+            .filter(|lane| lane.capacity() > ROOM)
+            .is_some_and(|lane| lane.try_send(Command::Play(Play::Operator(chunk(mulaw)))).is_ok());
+        if !sent {
+            self.dropped += 1;
+        }
+    }
+
+    /// The call is the agent's again.
+    pub fn hand_back(self) {
+        drop(self);
+    }
+}
+
+impl Drop for TakeOver {
+    fn drop(&mut self) {
+        let (call, by) = (Arc::clone(&self.call), self.by.clone());
+        self.app.tracker.spawn(async move {
+            // A call that is over or whose stream is gone needs no handing back.
+            let _ = steer(&call, by, Steer::HandBack).await;
+            call.release_operator();
+        });
+    }
+}

@@ -1,0 +1,247 @@
+//! Records of people through the binary and over REST: imports, leads, consents, the internal list, erasure.
+
+use std::process::Output;
+
+use clearline::domain::CallEvent;
+use serde_json::{Value, json};
+
+use super::SELLER;
+use super::gate::Morning;
+use super::server::{Server, Settings};
+use super::vendors::Vendors;
+
+const LEADS: &str = "number,First Name,last_name,email,state,time_zone,tags,custom.plan\n\
+    +12125550113,Ada,Example,ada@example.com,NY,America/New_York,investor;hot,gold\n\
+    (212) 555-0114,Bob,,bob@,ny,,,\n\
+    2125550115,Eve,,,ZZ,Mars/Base,,\n\
+    212-555-0113,Twin,,,,,,\n\
+    555,Short,,,,,,\n\
+    +12125550116,\"Zoë, Jr\",,,TX,,,\n";
+
+const CONSENTS: &str = "number,kind,scope,given_at,method,text,ip,certificate_id\n\
+    +12125550113,written,telemarketing;appointment,2026-09-21T14:30:00-04:00,web_form,\"Yes, call me.\",192.0.2.7,cert-1\n\
+    +12125550114,written,telemarketing,2026-09-21,web_form,,1.2.3,\n\
+    +12125550115,maybe,,2031-01-01T00:00:00Z,,hi,,\n\
+    +12125550116,express,appointment,2026-09-22T00:00:00Z,voice,,,\n";
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn lines_json(output: &Output) -> Vec<Value> {
+    stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+async fn settings() -> Settings {
+    Settings::new(&Vendors::start().await, &[])
+}
+
+fn import(settings: &Settings, kind: &str, text: &[u8], more: &[&str]) -> Output {
+    let file = settings.file("import.csv");
+    std::fs::write(&file, text).unwrap();
+    let path = file.display().to_string();
+    let mut command = vec![kind, "import", &path];
+    command.extend(more);
+    settings.run(&command)
+}
+
+#[tokio::test]
+async fn leads_are_imported_whole_with_every_bad_row_named_and_a_second_time_changes_nothing() {
+    let settings = settings().await;
+    let dry = import(&settings, "leads", LEADS.as_bytes(), &["--dry-run", "--json"]);
+    assert_eq!(dry.status.code(), Some(1));
+    let told = lines_json(&dry);
+    let bad: Vec<_> = told[..told.len() - 1].iter().map(|row| row["line"].as_u64().unwrap()).collect();
+    assert_eq!(bad, [3, 4, 6, 5]);
+    assert_eq!(told[1]["problems"].as_array().unwrap().len(), 2, "all that is wrong with a row: {}", told[1]);
+    assert_eq!(stdout(&settings.run(&["leads", "list"])), "no leads\n", "a dry run changes nothing");
+
+    let first = import(&settings, "leads", LEADS.as_bytes(), &["--json"]);
+    let report = lines_json(&first).pop().unwrap();
+    assert_eq!((&report["new"], &report["bad"], &report["rows"]), (&json!(2), &json!(4), &json!(6)), "{report}");
+    let again = lines_json(&import(&settings, "leads", LEADS.as_bytes(), &["--json"])).pop().unwrap();
+    assert_eq!((&again["new"], &again["changed"], &again["unchanged"]), (&json!(0), &json!(0), &json!(2)), "{again}");
+
+    // What a file does not say stays.
+    let more = import(&settings, "leads", b"number,status\n2125550113,qualified\n", &["--json"]);
+    assert!(more.status.success());
+    let shown: Value =
+        serde_json::from_slice(&settings.run(&["leads", "show", "212-555-0113", "--json"]).stdout).unwrap();
+    let ada = &shown[0];
+    assert_eq!(
+        (&ada["first_name"], &ada["status"], &ada["custom"]["plan"]),
+        (&json!("Ada"), &json!("qualified"), &json!("gold"))
+    );
+    let listed = stdout(&settings.run(&["leads", "list", "--text", "zoë"]));
+    assert!(listed.contains("+12125550116") && !listed.contains(SELLER), "{listed}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_table_is_refused_and_nothing_of_it_comes_in() {
+    let settings = settings().await;
+    let open_quote = [b"number,first_name\n2125550113,\"".as_slice(), &vec![b'x'; 3 << 20]].concat();
+    for (text, wanted) in [
+        (b"".as_slice(), "is empty"),
+        (b"phone\n2125550113\n", "`phone` is not known"),
+        (b"first_name\nAda\n", "`number` is missing"),
+        (&open_quote, "never closed"),
+    ] {
+        let refused = import(&settings, "leads", text, &[]);
+        assert_eq!(refused.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    assert_eq!(stdout(&settings.run(&["leads", "list"])), "no leads\n");
+    // A bad line in the middle harms no other.
+    let text = b"number,first_name\n2125550113,Ada\n\xff\xfe,x\n2125550114\n2125550115,\"Eve\"\n";
+    let report = lines_json(&import(&settings, "leads", text, &["--json"]));
+    assert_eq!((report[0]["line"].as_u64(), report[1]["line"].as_u64()), (Some(3), Some(4)), "{report:?}");
+    assert_eq!(report[2]["new"], 2);
+}
+
+#[tokio::test]
+async fn consents_are_imported_with_their_proof_and_explain_themselves() {
+    let settings = settings().await;
+    let told = lines_json(&import(&settings, "consent", CONSENTS.as_bytes(), &["--json"]));
+    let problems: Vec<_> = told[..2].iter().map(|row| row["problems"].as_array().unwrap().len()).collect();
+    assert_eq!(problems, [3, 4], "given_at, text and ip; kind, scope, given_at and method: {told:?}");
+    assert_eq!((&told[2]["new"], &told[2]["bad"]), (&json!(2), &json!(2)));
+    let again = lines_json(&import(&settings, "consent", CONSENTS.as_bytes(), &["--json"])).pop().unwrap();
+    assert_eq!((&again["new"], &again["unchanged"]), (&json!(0), &json!(2)));
+
+    let shown = |number: &str| stdout(&settings.run(&["consent", "show", number]));
+    let written = shown(SELLER);
+    for text in ["counts today", "Yes, call me.", "192.0.2.7", "cert-1", "SHA-256", "An AI sales call may rest on it"] {
+        assert!(written.contains(text), "{text}: {written}");
+    }
+    assert!(shown("+12125550116").contains("needs a written consent"), "{}", shown("+12125550116"));
+    let revoked = settings.run(&["consent", "revoke", SELLER, "--words", "stop it"]);
+    assert!(stdout(&revoked).contains("dnc add"));
+    let after = shown(SELLER);
+    assert!(after.contains("does not count: permission was withdrawn later") && after.contains("stop it"), "{after}");
+    assert!(shown("+12125550199").contains("There is none"));
+    let other = Settings::clone(&settings).with("SELLER__NAME", "Other Homes");
+    assert!(stdout(&other.run(&["consent", "show", "+12125550116"])).contains("another seller"));
+}
+
+#[tokio::test]
+async fn records_over_rest_are_checked_paged_and_masked() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let made = server.api.post("/api/v1/leads", &json!({"number": SELLER, "first_name": "Ada", "state": "NY"})).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let more = server.api.post("/api/v1/leads", &json!({"number": SELLER, "tags": ["hot"]})).await;
+    assert_eq!((more.status, &more.body["first_name"], &more.body["id"]), (200, &json!("Ada"), &made.body["id"]));
+    let by_id = json!({"id": made.body["id"], "custom": {"plan": "gold"}});
+    assert_eq!(server.api.post("/api/v1/leads", &by_id).await.status, 200);
+    for (bad, status) in [
+        (json!({"first_name": "Nobody"}), 422),
+        (json!({"number": "212"}), 400),
+        (json!({"number": SELLER, "state": "ZZ", "time_zone": "x", "email": "y"}), 422),
+        (json!({"number": SELLER, "fist_name": "Ada"}), 400),
+        (json!({"id": "lead_00000000000000000000000000000007", "first_name": "x"}), 404),
+    ] {
+        let answer = server.api.post("/api/v1/leads", &bad).await;
+        assert_eq!(answer.status, status, "{bad}: {}", answer.body);
+    }
+    for last in ["4", "5", "6"] {
+        let lead = json!({"number": format!("+1212555011{last}"), "first_name": last});
+        assert_eq!(server.api.post("/api/v1/leads", &lead).await.status, 201);
+    }
+    let first = server.api.get("/api/v1/leads?limit=3").await.body;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = server.api.get(&format!("/api/v1/leads?limit=3&cursor={cursor}")).await.body;
+    let lengths = [&first, &second].map(|page| page["leads"].as_array().unwrap().len());
+    assert_eq!((lengths, &second["next_cursor"]), ([3, 1], &Value::Null));
+    assert_eq!(server.api.get("/api/v1/leads?cursor=nonsense").await.status, 400);
+    let found = server.api.get("/api/v1/leads?number=%2B12125550113").await.body;
+    assert_eq!(found["leads"][0]["custom"]["plan"], "gold", "{found}");
+
+    let consent = json!({"number": SELLER, "kind": "written", "scope": ["telemarketing"], "given_at": "2026-09-21T18:30:00Z",
+        "evidence": {"method": "web_form", "text": "Call me at 212 555 0113.", "ip": "192.0.2.7", "certificate_id": "c-1"}});
+    assert_eq!(server.api.post("/api/v1/consents", &consent).await.status, 201);
+    let mut wrong = consent.clone();
+    wrong["evidence"]["text_sha256"] = json!("00");
+    assert_eq!(server.api.post("/api/v1/consents", &wrong).await.status, 422);
+    wrong["evidence"] = json!({"method": "web_form", "txt": "x"});
+    assert_eq!(
+        server.api.post("/api/v1/consents", &wrong).await.status,
+        400,
+        "proof under a wrong name is not lost silently"
+    );
+    let listed = server.api.get("/api/v1/consents?number=2125550113").await.body;
+    assert_eq!(listed["consents"][0]["evidence"]["certificate_id"], "c-1");
+    assert_eq!(server.api.post("/api/v1/consents/revoke", &json!({"number": SELLER, "words": "no"})).await.status, 201);
+    let listed = server.api.get("/api/v1/consents?number=2125550113").await.body;
+    assert_eq!(
+        (&listed["revocations"][0]["words"], &listed["revocations"][0]["channel"]),
+        (&json!("no"), &json!("api"))
+    );
+
+    assert_eq!(server.api.post("/api/v1/dnc", &json!({"number": SELLER, "note": "asked"})).await.status, 201);
+    assert_eq!(server.api.get("/api/v1/dnc").await.body["entries"][0]["number"], SELLER);
+    let (agent, _) = server.settings().create_key("agent");
+    let agent = server.api.with_key(&agent);
+    assert_eq!(agent.get("/api/v1/dnc").await.body["entries"][0]["number"], "+1212•••0113");
+    let masked = agent.get("/api/v1/consents?number=2125550113").await.body.to_string();
+    assert!(!masked.contains("555 0113") && !masked.contains("5550113"), "{masked}");
+    let masked = agent.get("/api/v1/leads?number=2125550113").await.body.to_string();
+    assert!(!masked.contains("5550113"), "{masked}");
+    let off = json!({"number": SELLER, "reason": "listed by mistake"});
+    assert_eq!(agent.post("/api/v1/dnc/remove", &off).await.status, 403, "an agent lists, and does not take off");
+    assert_eq!(server.api.post("/api/v1/dnc/remove", &off).await.body["was_listed"], true);
+    let history = server.api.get("/api/v1/dnc?number=2125550113").await.body;
+    assert_eq!(
+        (&history["listed"], &history["entries"][0]["removed_because"]),
+        (&json!(false), &json!("listed by mistake"))
+    );
+    assert_eq!(agent.post("/api/v1/privacy/erase", &json!({"number": SELLER})).await.status, 403);
+    assert!(!server.log().contains("5550113"), "no log line holds a number");
+}
+
+#[tokio::test]
+async fn a_person_is_erased_as_far_as_the_law_lets_go_and_the_evidence_stays_provable() {
+    let stage = Morning::start_paced(100.0).await;
+    stage.permit(SELLER).await;
+    let lead = stage.api.post("/api/v1/leads", &json!({"number": SELLER, "first_name": "Adalbert"})).await.body;
+    let body = json!({"lead_id": lead["id"], "dynamic_variables": {"who": "Adalbert"}});
+    let placed = stage.api.post("/api/v1/calls", &body).await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    let call_id = placed.body["call_id"].as_str().unwrap();
+    stage.api.ended(call_id).await;
+    let said = CallEvent::CallerSaid { text: "My name is Adalbert.".to_owned() };
+    stage.server.app.store.append(vec![(call_id.parse().unwrap(), stage.clock.now(), said)]).await.unwrap();
+    let transcript = format!("/api/v1/calls/{call_id}/transcript");
+    assert_eq!(stage.api.get(&transcript).await.body["lines"].as_array().unwrap().len(), 1);
+    assert_eq!(stage.api.post("/api/v1/dnc", &json!({"number": SELLER, "note": "no more"})).await.status, 201);
+    let settings = stage.settings();
+    let before = stdout(&settings.run(&["ledger", "verify"]));
+    let head = before.lines().find_map(|line| line.strip_prefix("head ")).unwrap();
+
+    assert_eq!(settings.run(&["privacy", "erase", SELLER]).status.code(), Some(1), "it cannot be undone: --yes");
+    let erased = settings.run(&["privacy", "erase", SELLER, "--yes"]);
+    let told = stdout(&erased);
+    for text in [
+        "erased 1 leads",
+        "journal entries",
+        "kept 1 decisions",
+        "kept 1 records of permission",
+        "kept for ever",
+        "16 CFR 310.5",
+    ] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+    assert_eq!(stage.api.get(&format!("/api/v1/leads/{}", lead["id"].as_str().unwrap())).await.status, 404);
+    assert!(stage.api.get(&transcript).await.body["lines"].as_array().unwrap().is_empty());
+    let call = stage.api.get(&format!("/api/v1/calls/{call_id}")).await.body;
+    assert_eq!(
+        (&call["to"], &call["disposition"], &call["lead_id"]),
+        (&json!(SELLER), &json!("completed"), &Value::Null)
+    );
+    let verified = settings.run(&["ledger", "verify", "--expect-head", head]);
+    assert!(verified.status.success(), "{}", stdout(&verified));
+    let blocked = stage.api.post("/api/v1/calls", &json!({"to": SELLER})).await;
+    assert_eq!(blocked.body["error"]["details"]["reasons"][0]["code"], "INTERNAL_DNC", "the refusal is honoured still");
+    let again = stage.api.post("/api/v1/privacy/erase", &json!({"number": SELLER})).await;
+    assert_eq!((again.status, &again.body["erasure"]["erased"]["leads"]), (200, &json!(0)), "{}", again.body);
+}
