@@ -80,12 +80,13 @@ impl<C: Socket, A: Socket> Relay<C, A> {
         }
     }
 
-    pub(super) async fn run(mut self) -> StreamSummary {
+    pub(super) async fn run(mut self: Box<Self>) -> StreamSummary {
         let wakes = Wakes::new();
         let code = poll_fn(|cx| self.poll(cx, &wakes)).await;
         let (ended, interim_dropped) = (self.session.ended(), self.recorder.interim_dropped);
         let call_id = self.owner.known().map(|known| known.call_id);
-        let (unrecorded, (), ()) = tokio::join!(self.recorder.finish(), self.carrier.close(code), self.agent.finish());
+        let Self { recorder, carrier, agent, .. } = *self;
+        let (unrecorded, (), ()) = tokio::join!(recorder.finish(), carrier.close(code), agent.finish());
         StreamSummary { call_id, ended, interim_dropped, unrecorded }
     }
 

@@ -122,13 +122,14 @@ pub struct StreamSummary {
 /// Carries one media stream from its socket's opening to its end. Needs a tokio runtime with time.
 ///
 /// When all senders of `commands` are dropped after admission, nobody can end the call any more, so it is hung up (`failed`).
-pub async fn run<C: Socket, A: Socket>(
+pub fn run<C: Socket, A: Socket>(
     carrier: C,
     config: SessionConfig,
     hooks: Hooks<A>,
     commands: mpsc::Receiver<Command>,
-) -> StreamSummary {
-    driver::Relay::new(carrier, config, hooks, commands).run().await
+) -> impl Future<Output = StreamSummary> + Send {
+    // In a box, since each future on the way up would keep room for a copy of it.
+    Box::new(driver::Relay::new(carrier, config, hooks, commands)).run()
 }
 
 impl<A> fmt::Debug for Hooks<A> {

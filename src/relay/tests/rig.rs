@@ -172,7 +172,7 @@ fn dialect() -> Dialect {
 }
 
 /// A WebSocket in memory; the first end is the client's.
-async fn pipe(bytes: usize) -> (Pipe, Pipe) {
+pub(super) async fn pipe(bytes: usize) -> (Pipe, Pipe) {
     let (client, server) = tokio::io::duplex(bytes);
     tokio::join!(
         WebSocketStream::from_raw_socket(client, Role::Client, None),
