@@ -28,7 +28,8 @@ impl Emulation {
             }
             record.clone()
         };
-        self.log.record("status", Some(&call.sid), json!({"status": status.as_str(), "direction": record.direction}));
+        let detail = json!({"status": status.as_str(), "direction": record.direction, "to": record.to});
+        self.log.record("status", Some(&call.sid), detail);
         let Some(plan) =
             call.status_plan.as_ref().filter(|plan| plan.events.iter().any(|event| event == status.event()))
         else {

@@ -127,8 +127,9 @@ impl Emulation {
         };
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (callbacks, queue) = mpsc::channel(QUEUE);
+        let detail = json!({"status": status.as_str(), "direction": direction, "to": record.to});
         let call = Arc::new(Call::new(record, status_plan, commands, Some(callbacks)));
-        self.log.record("status", Some(&call.sid), json!({"status": status.as_str(), "direction": direction}));
+        self.log.record("status", Some(&call.sid), detail);
         self.calls.insert(Arc::clone(&call));
         let (emulation, sid) = (Arc::clone(self), call.sid.clone());
         self.tracker.spawn(async move { emulation.run_callbacks(&sid, queue).await });
