@@ -330,7 +330,7 @@ mod tests {
                         let texts: Vec<String> =
                             sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *connection).await?;
                         for text in texts {
-                            all.push_str(&format!("{table}.{column}: {text}\n"));
+                            all.extend([table.as_str(), ".", column.as_str(), ": ", text.as_str(), "\n"]);
                         }
                     }
                     Ok(all)

@@ -47,9 +47,8 @@ fn way(door: Door) -> Way {
     match door {
         Door::Api => Way::Places("src/surfaces/api/calls.rs"),
         Door::Demo => Way::Places("src/surfaces/cli/demo.rs"),
-        Door::Cli => Way::Through(Door::Api),
         Door::Mcp => Way::Places("src/surfaces/mcp/tools/placing.rs"),
-        Door::Console => Way::Through(Door::Api),
+        Door::Cli | Door::Console => Way::Through(Door::Api),
         Door::Carrier => Way::Never("it brings calls in; an answer needs no order to dial"),
         // It talks in calls that there are, and may send them on.
         Door::Agent => Way::Places("src/app/run_tool.rs"),
