@@ -306,7 +306,8 @@ async fn post(http: &reqwest::Client, running: &Running, path: &str, form: &[(&s
     let url = format!("http://{}{path}", running.address);
     let pairs: Vec<_> = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let signature = sign(&Secret::new(AUTH_TOKEN), Algorithm::HmacSha1, &url, &pairs);
-    let answer = http.post(&url).header("x-twilio-signature", signature).form(form).send().await?;
+    let answer = http.post(&url).header("x-twilio-signature", signature).form(form).send().await;
+    let answer = answer.with_context(|| format!("{path} was not answered; {}", running.last_words()))?;
     let status = answer.status();
     let text = answer.text().await?;
     ensure!(status.is_success(), "{path} was answered with {status}: {text}; {}", running.last_words());

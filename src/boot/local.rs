@@ -17,7 +17,7 @@ use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfi
 use crate::emulators::{BotEmulator, RetellEmulator, RetellEmulatorConfig};
 use crate::store::Intent;
 use crate::surfaces::cli::calls::EXIT_DENIED;
-use crate::surfaces::cli::out::{Paint, line};
+use crate::surfaces::cli::out::{Paint, line, notice};
 use crate::surfaces::cli::{
     CheckArgs, EmulateCommand, KeysCommand, LineTypeArg, PurposeArg, RoleArg, VoiceArg, When, explain,
 };
@@ -161,7 +161,7 @@ pub(super) async fn emulate(command: EmulateCommand) -> anyhow::Result<ExitCode>
         }
         EmulateCommand::Bot(args) => BotEmulator::start(args.listen, &tracker, shutdown.clone()).await?,
     };
-    line(format!("listening on {}", running.base_url()));
+    notice(format!("listening on {}", running.base_url()));
     super::serve::wait_for_signal().await?;
     shutdown.cancel();
     tracker.close();

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::domain::access::Role;
 use crate::domain::event::{Actor, Door};
 use crate::domain::{Disposition, Secret};
-use crate::surfaces::cli::out::line;
+use crate::surfaces::cli::out::notice;
 
 use super::world;
 
@@ -129,11 +129,11 @@ pub(super) async fn run(config: Config, api_key: Option<&Secret>) -> anyhow::Res
     let limit = Duration::from_secs(config.server.drain_limit_s);
     let local = config.server.public_url.is_empty();
     let server = Server::start_with_key(config, WallClock::real(), key).await?;
-    line(format!("listening on http://{}", server.address));
+    notice(format!("listening on http://{}", server.address));
     let app = &server.app;
     let token = create_sign_in_link(&app.store, app.clock, "printed link", Role::Operator).await?;
-    line(format!("console: {}", app.urls.sign_in(&token)));
-    line("  (this link signs one browser in as operator, once, within 15 minutes)");
+    notice(format!("console: {}", app.urls.sign_in(&token)));
+    notice("  (this link signs one browser in as operator, once, within 15 minutes)");
     if local {
         tracing::warn!("server.public_url is not set: only a carrier on this machine can reach this server");
     }

@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::columns::{from_json, stamp, word};
 use super::operator_log::record_action;
@@ -45,7 +46,7 @@ pub struct Expired {
 }
 
 /// What stays about a number, each a count of records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Kept {
     pub decisions: i64,
     pub attempts: i64,
@@ -66,6 +67,22 @@ impl Erased {
     }
 }
 
+impl Kept {
+    fn of_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            decisions: row.try_get("decisions")?,
+            attempts: row.try_get("attempts")?,
+            calls: row.try_get("calls")?,
+            running_calls: row.try_get("running_calls")?,
+            consents: row.try_get("consents")?,
+            revocations: row.try_get("revocations")?,
+            do_not_call_entries: row.try_get("do_not_call_entries")?,
+            relationships: row.try_get("relationships")?,
+            reassigned_answers: row.try_get("reassigned_answers")?,
+        })
+    }
+}
+
 impl Store {
     /// Erases a person by their number, in one transaction: leads and what was said at once; evidence only if it is from before
     /// `evidence_until`, which is for the caller to know. Do-not-call entries always stay: they are what protects the person.
@@ -82,7 +99,7 @@ impl Store {
                 let number = number.as_str();
                 let mut erased = erase_content(connection, number).await?;
                 erased.expired = expire(connection, Some(number), evidence_until, &by, now).await?;
-                let kept: Kept = sqlx::query_as(KEPT).bind(number).fetch_one(&mut *connection).await?;
+                let kept = Kept::of_row(&sqlx::query(KEPT).bind(number).fetch_one(&mut *connection).await?)?;
                 let detail = json!({ "erased": erased, "kept": kept });
                 record_action(connection, "person_erased", &detail, &by, now).await?;
                 Ok((erased, kept))

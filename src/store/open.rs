@@ -3,17 +3,27 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 
 use super::StoreError;
 use super::error::sqlite_code;
 
-pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");
+/// The schema's steps. `sqlx::migrate!` would list them, for the price of building SQLite a second time, for the compiler.
+pub(super) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let step = |version, name, sql| Migration::new(version, name, MigrationType::Simple, sql, false);
+    Migrator::with_migrations(vec![
+        step(1, "initial".into(), include_str!("migrations/0001_initial.sql").into_sql_str()),
+        step(3, "evidence".into(), include_str!("migrations/0003_evidence.sql").into_sql_str()),
+        step(5, "mcp".into(), include_str!("migrations/0005_mcp.sql").into_sql_str()),
+        step(6, "console".into(), include_str!("migrations/0006_console.sql").into_sql_str()),
+        step(20, "memories".into(), include_str!("migrations/0020_memories.sql").into_sql_str()),
+    ])
+});
 
 /// `PRAGMA application_id` of our files, set by the first migration.
 const APPLICATION_ID: i64 = 0x436C_726C;

@@ -1,8 +1,11 @@
 //! SIGTERM: running calls finish, new ones hear a sentence of regret, the process exits with 0.
 
-use super::APOLOGY;
-use super::server::Server;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use super::server::{Server, Settings};
 use super::vendors::Vendors;
+use super::{APOLOGY, soon};
 
 #[tokio::test]
 async fn a_draining_server_lets_the_running_call_finish_and_turns_new_ones_away() {
@@ -45,4 +48,20 @@ async fn at_the_drain_limit_the_running_call_is_hung_up() {
     server.start_again().await;
     assert_eq!(server.api.ended(&call).await["disposition"], "failed");
     assert_eq!(server.api.live().await, 0);
+}
+
+#[tokio::test]
+async fn a_server_goes_on_when_nobody_reads_what_it_prints() {
+    let vendors = Vendors::start().await;
+    let mut command = Settings::new(&vendors, &[]).command();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    // Logged after everything that it prints.
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let went_on = tokio::task::spawn_blocking(move || log.any(|line| line.contains("server.public_url is not set")));
+    let went_on = soon("the server's log", went_on).await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(went_on, "the server stopped when its standard output was closed");
 }

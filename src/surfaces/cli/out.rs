@@ -11,6 +11,12 @@ pub fn line(text: impl Display) {
     }
 }
 
+/// Writes a line for whoever still reads. A server goes on without a reader: it holds calls.
+pub fn notice(text: impl Display) {
+    // There is nobody to tell.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// Colours of the terminal, or nothing where output is not a terminal or `NO_COLOR` asks for none.
 #[derive(Debug, Clone, Copy)]
 pub struct Paint {
