@@ -291,6 +291,7 @@ impl Gate {
             }
             facts.known_zone.clone_from(&lead.time_zone);
         }
+        facts.protected_line = stored.protected_by.is_some();
         facts.consents = stored
             .consents
             .iter()

@@ -24,6 +24,7 @@ const COLUMNS: Columns = Columns {
         "email",
         "state",
         "time_zone",
+        "protected_line",
         "source",
         "status",
         "tags",
@@ -76,6 +77,10 @@ fn read_row(mut row: Row, tables: &RuleTables) -> Result<(u64, LeadPatch), BadRo
         serde_json::from_value(Value::from(text.to_lowercase()))
             .map_err(|_| "it may be new, contacted, qualified or disqualified".to_owned())
     });
+    let protected_line = row.parse("protected_line", |text| {
+        serde_json::from_value(Value::from(text.to_lowercase()))
+            .map_err(|_| "it may be emergency_line, patient_room or none".to_owned())
+    });
     let tags = row.text("tags").map(|text| {
         text.split(';').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     });
@@ -88,6 +93,7 @@ fn read_row(mut row: Row, tables: &RuleTables) -> Result<(u64, LeadPatch), BadRo
         email: text(&row, "email"),
         state: text(&row, "state").map(|state| state.to_uppercase()),
         time_zone: text(&row, "time_zone"),
+        protected_line,
         source: text(&row, "source"),
         status,
         tags,
