@@ -44,7 +44,6 @@ pub enum ProtectedLine {
 }
 
 impl ProtectedLine {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
     pub fn is_none(&self) -> bool {
         *self == Self::None
     }
