@@ -165,6 +165,8 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
     assert!(String::from_utf8(known.stdout).unwrap().contains("INTERNAL_DNC"));
     assert_eq!(operator.post(&end, &json!({})).await, 202);
     server.api.ended(&call).await;
+    let asked = server.api.event_of(&call, "hang_up_requested").await;
+    assert_eq!(asked["by"]["door"], "console", "{asked}");
 
     let log = operator.json("/console/data/audit").await;
     let entries = log["entries"].as_array().unwrap();

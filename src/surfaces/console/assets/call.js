@@ -126,9 +126,14 @@ async function play(recording, button) {
   if (!sound) return;
   const audio = el("audio", { controls: true, src: URL.createObjectURL(sound), "aria-label": "Recording of the call" });
   $("player").replaceChildren(audio);
-  // The carrier records from the answer on.
-  talk.play_along(audio, Date.parse(call.answered_at ?? call.created_at));
+  talk.play_along(audio, Date.parse(beginning(recording)));
   audio.play().catch(() => {});
+}
+
+/** When a recording began: as the carrier told, or with the answer, from which on it records where it was not asked to start later. */
+function beginning({ sid }) {
+  const told = events.find(({ event }) => event.type === "recording_stored" && event.recording_sid === sid && event.status === "in-progress");
+  return told?.at ?? call.answered_at ?? call.created_at;
 }
 
 function show_exports() {
