@@ -228,6 +228,20 @@ async fn the_evidence_for_a_call_is_one_download_for_those_who_may_see_numbers()
 }
 
 #[tokio::test]
+async fn a_key_has_its_limits_in_the_browser_too() {
+    let vendors = Vendors::start().await;
+    let settings = [("LIMITS__DIALS_PER_MINUTE", "1"), ("COMPLIANCE__PURPOSES", "telemarketing,emergency")];
+    let server = Server::start(&vendors, &settings).await;
+    let mut browser = Browser::new(&server);
+    let key = server.settings().create_key_with("agent", &["calls:emergency"]).0;
+    assert_eq!(browser.sign_in("key", &key).await.status(), 303);
+    let call = json!({"to": SELLER, "purpose": "emergency"});
+    assert_eq!(browser.post("/api/v1/calls", &call).await, 202);
+    assert_eq!(browser.post("/api/v1/calls", &json!({"to": "+12125550114", "purpose": "emergency"})).await, 429);
+    assert_eq!(vendors.dials(), 1);
+}
+
+#[tokio::test]
 async fn both_sides_are_measured_while_somebody_looks() {
     let vendors = Vendors::start().await;
     let server = Server::start(&vendors, &[]).await;
