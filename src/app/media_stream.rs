@@ -48,7 +48,7 @@ impl App {
             requests,
         };
         let app = Arc::clone(self);
-        self.tracker.spawn(async move { app.serve_requests(asked).await });
+        self.tracker.spawn_on(async move { app.serve_requests(asked).await }, &self.main_runtime);
         self.metrics.open_streams.inc();
         let summary = relay::run(socket, self.session_config(), hooks, inbox).await;
         self.metrics.open_streams.dec();
@@ -111,7 +111,11 @@ impl App {
         variables.insert("call_sid".to_owned(), start.call_sid.as_str().into());
         variables.insert("call_id".to_owned(), call.id.to_string().into());
         Terms {
-            initiation: Initiation { dynamic_variables: variables, ..Initiation::default() },
+            initiation: Initiation {
+                dynamic_variables: variables,
+                tools: self.tool_definitions().into(),
+                ..Initiation::default()
+            },
             max_duration: self.time_left(call),
             warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
             hold_back,

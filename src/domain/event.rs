@@ -221,6 +221,13 @@ pub enum CallEvent {
         name: String,
         arguments: serde_json::Value,
     },
+    /// The tool is one of an attached server's, which was sent the arguments.
+    ToolSent {
+        tool_call_id: String,
+        /// The server by its name in the settings, and the tool by its name there.
+        server: String,
+        tool: String,
+    },
     ToolAnswered {
         tool_call_id: String,
         name: String,
