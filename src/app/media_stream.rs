@@ -16,6 +16,7 @@ use crate::session::{Command, SessionConfig, Steer, Terms};
 
 use super::App;
 use super::live_calls::LiveCall;
+use super::recognise::{self, RECOGNITION_LIMIT};
 use super::steer_call::chunk;
 
 /// Commands that may wait for a stream.
@@ -83,13 +84,20 @@ impl App {
         if call.is_over() {
             return refuse("the call is over");
         }
-        if let Some(by) = call.operator() {
-            // The stream broke while an operator had the call: they have the new one too. The lane is empty.
-            let _ = commands.try_send(Command::Steer { by, what: Steer::TakeOver });
+        let record = call.record();
+        // The stream before broke while an operator had the call, had muted the agent or held the call: this one begins so.
+        let steps = [
+            (call.operator(), Steer::TakeOver),
+            (record.muted_by.clone(), Steer::Mute),
+            (record.held_by.clone(), Steer::Hold { tone: chunk(&tones::hold()) }),
+        ];
+        for (by, what) in steps {
+            // The lane is empty.
+            let _ = by.map(|by| commands.try_send(Command::Steer { by, what }));
         }
+        self.recognise(&call, commands.clone());
         call.open_stream(commands);
         let app = Arc::clone(self);
-        let record = call.record();
         let agents = self.agents_of(&record.agent, record.to.as_str());
         let terms = Terms { agents: agents.clone(), ..self.terms(&call, start) };
         Ok(Admission {
@@ -104,7 +112,8 @@ impl App {
     fn terms(&self, call: &LiveCall, start: &StreamStart) -> Terms {
         let record = call.record();
         let hold_back = self.hold_back(call, &record);
-        let mut variables = record.dynamic_variables;
+        let mut variables = recognise::unknown_variables(&record);
+        variables.extend(record.dynamic_variables);
         // ElevenLabs fills its own caller variables only for calls it carries itself, so these are ours.
         variables.insert("caller_number".to_owned(), record.from.as_str().into());
         variables.insert("called_number".to_owned(), record.to.as_str().into());
@@ -119,6 +128,7 @@ impl App {
             max_duration: self.time_left(call),
             warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
             hold_back,
+            recognition: Some(RECOGNITION_LIMIT),
             notes: call.take_notes(),
             comfort: Some(COMFORT.clone()),
             agents: Vec::new(),

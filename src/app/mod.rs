@@ -28,6 +28,7 @@ mod outbound_stop;
 mod place_call;
 mod post_call;
 mod privacy;
+mod recognise;
 mod reconcile;
 mod record_call;
 mod record_consent;

@@ -430,6 +430,18 @@ pub enum StreamEnd {
     ServerLost,
 }
 
+impl StreamEnd {
+    /// What a call ends as whose stream ended so. None where the carrier, or whoever asked for the end, says that.
+    pub fn disposition(self) -> Option<Disposition> {
+        match self {
+            Self::AgentFailed => Some(Disposition::AgentFailed),
+            Self::JournalFull | Self::CarrierFault | Self::Silence => Some(Disposition::Failed),
+            Self::MaxDuration | Self::AgentEnded => Some(Disposition::Completed),
+            Self::HungUp | Self::CarrierStop | Self::CarrierClosed | Self::ServerLost => None,
+        }
+    }
+}
+
 /// What one media stream carried. Bytes are µ-law bytes (8,000 a second).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
