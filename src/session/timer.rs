@@ -34,6 +34,8 @@ pub(super) enum Timer {
     EndWarning,
     /// An agent that is held back must be let go.
     HeldBack,
+    /// It must be known who the other party is; else the agent is not told.
+    Recognition,
     /// The agent must have answered what the caller said.
     Answer,
     /// The caller is to hear that the call goes on while an agent is connected.
@@ -43,7 +45,7 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Start,
         Self::AgentReady,
         Self::CarrierSilence,
@@ -57,6 +59,7 @@ impl Timer {
         Self::HoldTone,
         Self::EndWarning,
         Self::HeldBack,
+        Self::Recognition,
         Self::Answer,
         Self::Comfort,
         Self::Nudge,
