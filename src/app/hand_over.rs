@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::event::{Actor, Door};
+use crate::domain::event::{Actor, Door, JournalEntry};
 use crate::domain::{AgentVendor, Call, CallEvent, CallId, CallStatus, ConversationId, Disposition};
-use crate::protocol::agent::retell::{Registration, RetellCall, Webhook};
+use crate::protocol::agent::retell::{Line, Registration, RetellCall, Webhook};
 use crate::protocol::twilio::rest::RecordingRequest;
 use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
 use crate::store::{StoreError, StoredConversation};
@@ -149,22 +149,18 @@ impl App {
         payload: serde_json::Value,
         is_live: bool,
     ) -> Result<(), StoreError> {
-        let _turn = self.vendor_lines.lock().await;
-        let _ = self.journal.catch_up().await;
-        let entries = self.store.events_of(call_id).await?;
-        let was_said = |event: &CallEvent| matches!(event, CallEvent::CallerSaid { .. } | CallEvent::AgentSaid { .. });
-        let known = entries.iter().filter(|entry| was_said(&entry.event)).count();
-        let analysed = entries.iter().any(|entry| matches!(entry.event, CallEvent::ConversationAnalysed { .. }));
         let settled = told.lines.len() - usize::from(is_live && !told.lines.is_empty());
-        for (turn, line) in (1..).zip(told.lines).take(settled).skip(known) {
-            let text = line.text;
-            let said =
-                if line.by_caller { CallEvent::CallerSaid { text } } else { CallEvent::AgentSaid { turn, text } };
-            self.write(call_id, said).await;
-        }
+        self.write_lines(call_id, &told.call_id, told.lines, settled).await?;
         if is_live {
             return Ok(());
         }
+        let _turn = self.vendor_lines.lock().await;
+        let _ = self.journal.catch_up().await;
+        let entries = self.store.events_of(call_id).await?;
+        let is_of_it = |id: &ConversationId| id.as_str() == told.call_id;
+        let analysed = entries.iter().any(|entry| {
+            matches!(&entry.event, CallEvent::ConversationAnalysed { conversation_id, .. } if is_of_it(conversation_id))
+        });
         let conversation_id = ConversationId::new(told.call_id);
         if let (false, Some(summary)) = (analysed, told.summary) {
             let successful =
@@ -181,6 +177,28 @@ impl App {
                 received_at,
             })
             .await
+    }
+
+    /// Writes down the first `settled` lines of a conversation as far as the journal does not hold them. Whatever tells of them
+    /// (webhook, socket, answer to a question), each is written once.
+    pub(super) async fn write_lines(
+        &self,
+        call_id: CallId,
+        vendor_id: &str,
+        lines: Vec<Line>,
+        settled: usize,
+    ) -> Result<(), StoreError> {
+        let _turn = self.vendor_lines.lock().await;
+        let _ = self.journal.catch_up().await;
+        let entries = self.store.events_of(call_id).await?;
+        let Some(known) = lines_of_newest(&entries, vendor_id) else { return Ok(()) };
+        for (turn, line) in (1..).zip(lines).take(settled).skip(known) {
+            let text = line.text;
+            let said =
+                if line.by_caller { CallEvent::CallerSaid { text } } else { CallEvent::AgentSaid { turn, text } };
+            self.write(call_id, said).await;
+        }
+        Ok(())
     }
 
     async fn write(&self, call_id: CallId, event: CallEvent) {
@@ -214,5 +232,39 @@ impl App {
                 }
             }
         });
+    }
+}
+
+/// How many lines of the call's newest conversation the journal holds; none where this one is not the newest: what is late of one that
+/// went before would be taken for the newest one's.
+fn lines_of_newest(entries: &[JournalEntry], vendor_id: &str) -> Option<usize> {
+    let mut newest = None;
+    for entry in entries {
+        match (&entry.event, &mut newest) {
+            (CallEvent::HandedOver { conversation_id } | CallEvent::AgentConnected { conversation_id, .. }, newest) => {
+                *newest = Some((conversation_id.as_str(), 0));
+            }
+            (CallEvent::CallerSaid { .. } | CallEvent::AgentSaid { .. }, Some((_, lines))) => *lines += 1,
+            _ => {}
+        }
+    }
+    newest.filter(|(id, _)| *id == vendor_id).map(|(_, lines)| lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_conversation_of_a_call_has_its_own_count() {
+        let said = || CallEvent::CallerSaid { text: "x".to_owned() };
+        let begun = |id: &str| CallEvent::HandedOver { conversation_id: ConversationId::new(id) };
+        let call_id = CallId::from_uuid(uuid::Uuid::from_u128(1));
+        let entry = |event| JournalEntry { seq: 1, call_id, at: jiff::Timestamp::UNIX_EPOCH, event };
+        let entries: Vec<_> = [begun("a"), said(), said(), begun("b"), said()].map(entry).into();
+        assert_eq!(lines_of_newest(&entries, "b"), Some(1));
+        assert_eq!(lines_of_newest(&entries, "a"), None);
+        assert_eq!(lines_of_newest(&entries[..3], "a"), Some(2));
+        assert_eq!(lines_of_newest(&[], "a"), None);
     }
 }

@@ -82,6 +82,8 @@ fn is_retryable(error: &AgentError) -> bool {
             *status == 429 || *status >= 500
         }
         AgentError::Retell { .. }
+        | AgentError::Chat { .. }
+        | AgentError::ChatStream(_)
         | AgentError::NoRetellKey
         | AgentError::ApiUrl(_)
         | AgentError::NotConfigured(_)

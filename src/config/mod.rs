@@ -12,7 +12,7 @@ pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
     AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConfirmDials, ConfirmFallback, ConsoleConfig,
     ElevenLabsConfig, LimitsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig,
-    ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig, is_loopback,
+    RetellLlmConfig, ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig, is_loopback,
 };
 pub use transfers::{HouseNumber, TransfersConfig};
 

@@ -132,6 +132,21 @@ pub struct RetellConfig {
     pub api_url: String,
     pub api_key: Secret,
     pub sip_domain: String,
+    pub llm: RetellLlmConfig,
+}
+
+/// The chat endpoint that answers on Retell's custom-LLM socket.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetellLlmConfig {
+    pub secret: Secret,
+    pub base_url: String,
+    pub api_key: Secret,
+    pub model: String,
+    pub prompt: String,
+    pub greeting: String,
+    pub sorry: String,
+    pub patience_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -11,25 +11,30 @@ use super::{APOLOGY, soon};
 
 const KEY: &str = "emulated-retell-key";
 
-struct World {
-    retell: Running,
-    vendors: Vendors,
-    server: Server,
-    http: reqwest::Client,
-    shutdown: CancellationToken,
+pub(super) struct World {
+    pub retell: Running,
+    pub vendors: Vendors,
+    pub server: Server,
+    pub http: reqwest::Client,
+    pub shutdown: CancellationToken,
 }
 
 impl World {
     /// The vendor's side behaves like this when it is called by SIP.
     async fn start(agents: &str, vendors_side: &str) -> Self {
+        Self::start_with(agents, vendors_side, &[]).await
+    }
+
+    /// The same with settings of one's own.
+    pub(super) async fn start_with(agents: &str, vendors_side: &str, own: &[(&str, &str)]) -> Self {
         let shutdown = CancellationToken::new();
         let retell = RetellEmulatorConfig::default();
         let retell = RetellEmulator::start(retell, &TaskTracker::new(), shutdown.clone()).await.unwrap();
         let vendors = Vendors::start().await;
         vendors.seat("sip:sip.retellai.com", vendors_side).await;
         let url = retell.base_url();
-        let settings =
-            [("AGENTS__DEFAULT", agents), ("AGENTS__RETELL__API_URL", &url), ("AGENTS__RETELL__API_KEY", KEY)];
+        let common = [("AGENTS__DEFAULT", agents), ("AGENTS__RETELL__API_URL", &url), ("AGENTS__RETELL__API_KEY", KEY)];
+        let settings = [&common, own].concat();
         let server = Server::start(&vendors, &settings).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let world = Self { retell, vendors, server, http, shutdown };
@@ -37,14 +42,14 @@ impl World {
         world
     }
 
-    async fn tell(&self, what: &str, body: &Value) {
+    pub(super) async fn tell(&self, what: &str, body: &Value) {
         let url = format!("{}/_emulator/{what}", self.retell.base_url());
         let answer = self.http.post(url).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{what}: {}", answer.status());
     }
 
     /// Retell's id of the call that was registered.
-    async fn registered(&self) -> String {
+    pub(super) async fn registered(&self) -> String {
         let registered = self.retell.log().wait_for(|entry| entry.event == "registered");
         soon("a registration", registered).await.about.unwrap()
     }

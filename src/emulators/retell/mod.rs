@@ -4,6 +4,8 @@
 //! `POST /_emulator/calls/{call_id}/tell {"events": ["call_ended"], "transcript": [["agent", "Hello"], ["user", "Hi"]]}` sends webhooks
 //! in the given order; `POST /_emulator/faults {"refuse_register": n}` refuses registrations with 402.
 
+mod llm;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,6 +21,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -60,9 +63,12 @@ struct Emulation {
     webhook_url: Mutex<Option<String>>,
     calls: Mutex<BTreeMap<String, Value>>,
     refuse_register: Mutex<u32>,
+    /// Calls with an open LLM socket.
+    llm: Mutex<BTreeMap<String, mpsc::Sender<llm::Act>>>,
     client: reqwest::Client,
     clock: Clock,
     log: EventLog,
+    tracker: TaskTracker,
 }
 
 type Shared = State<Arc<Emulation>>;
@@ -82,9 +88,11 @@ impl RetellEmulator {
             webhook_url: Mutex::new(config.webhook_url),
             calls: Mutex::default(),
             refuse_register: Mutex::default(),
+            llm: Mutex::default(),
             client,
             clock: config.clock,
             log: log.clone(),
+            tracker: tracker.clone(),
         });
         let api = Router::new()
             .route("/v2/register-phone-call", post(register))
@@ -93,6 +101,8 @@ impl RetellEmulator {
             .layer(middleware::from_fn_with_state(Arc::clone(&emulation), require_key));
         let control = Router::new()
             .route("/_emulator/calls/{call_id}/tell", post(tell))
+            .route("/_emulator/calls/{call_id}/llm", post(llm::dial))
+            .route("/_emulator/calls/{call_id}/llm/act", post(llm::act))
             .route("/_emulator/faults", post(set_faults))
             .route("/_emulator/webhook", post(set_webhook));
         Ok(server::serve(listener, api.merge(control).with_state(emulation), (addr, log), tracker, shutdown))

@@ -12,6 +12,7 @@ use elevenlabs::ElevenLabs;
 use twilio_stream::TwilioStream;
 
 pub mod binary;
+pub mod chat;
 pub mod elevenlabs;
 mod elevenlabs_audio;
 pub mod elevenlabs_conversation;
@@ -20,6 +21,8 @@ pub mod elevenlabs_rest;
 pub mod elevenlabs_webhook;
 mod elevenlabs_wire;
 pub mod retell;
+pub mod retell_llm;
+pub mod retell_turns;
 pub mod twilio_stream;
 
 /// One conversation's codec.
