@@ -115,7 +115,8 @@ async fn complete(State(emulation): State<Arc<Emulation>>, headers: HeaderMap, J
     }
     let (mut parts, pace) = answer.parts(&model);
     if matches!(fault, Some(Mode::Stall | Mode::Cut)) {
-        parts.truncate(2);
+        // Its head, and two words.
+        parts.truncate(3);
     }
     let guard = GivenUp { log: emulation.log.clone(), left: parts.len() };
     let words = stream::unfold((parts.into_iter(), guard), move |(mut parts, mut guard)| async move {
@@ -126,7 +127,11 @@ async fn complete(State(emulation): State<Arc<Emulation>>, headers: HeaderMap, J
         }
         match fault {
             Some(Mode::Stall) => std::future::pending().await,
-            Some(Mode::Cut) => Some((Err(std::io::Error::other("cut")), (parts, guard))),
+            // What was sent before goes out before the connection is gone.
+            Some(Mode::Cut) => {
+                tokio::time::sleep(PACE).await;
+                Some((Err(std::io::Error::other("cut")), (parts, guard)))
+            }
             _ => None,
         }
     });

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use clearline::domain::Secret;
 use clearline::emulators::{ChatEmulator, Entry, Running};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::task::TaskTracker;
 
 use super::retell::World;
@@ -115,7 +116,7 @@ async fn a_conversation_is_answered_by_the_chat_endpoint_and_written_down_once()
     assert_eq!(config.detail["auto_reconnect"], true);
     conversation.act(json!({"say": "When do you open?"})).await;
     assert_eq!(conversation.said(1).await, "You said: When do you open?");
-    conversation.act(json!({"remind": true})).await;
+    conversation.act(json!({"remind": null})).await;
     assert!(conversation.said(2).await.contains("has said nothing"));
     let asked = conversation.asked(1).await;
     assert_eq!(
@@ -220,7 +221,7 @@ async fn a_broken_chat_endpoint_is_regretted_and_then_ends_the_call() {
     for (id, mode) in [(9, "cut"), (10, "stall")] {
         conversation.break_chat(mode, 1).await;
         conversation.act(json!({"say": "Hello?"})).await;
-        assert_eq!(conversation.said(id).await, "You ", "{mode}");
+        assert_eq!(conversation.said(id).await, "You said: ", "{mode}");
     }
     conversation.break_chat("status", 1).await;
     conversation.act(json!({"say": "Hello?"})).await;
@@ -248,7 +249,7 @@ async fn a_socket_that_breaks_is_dialled_again_and_goes_on() {
     conversation.break_chat("silent", 1).await;
     conversation.act(json!({"say": "When do you open?"})).await;
     conversation.asked(1).await;
-    conversation.act(json!({"drop": true})).await;
+    conversation.act(json!({"drop": null})).await;
     // Asked again, without being asked again, and without a second greeting.
     assert_eq!(conversation.said(1).await, "You said: When do you open?");
     let greetings = conversation
@@ -281,7 +282,7 @@ async fn strangers_and_nonsense_are_turned_away() {
     }
     conversation.retell_saw("the close", |entry| entry.event == "llm_closed" && entry.detail["code"] == 1007).await;
     conversation.dial(SECRET, &conversation.retell_id).await.unwrap();
-    conversation.act(json!({"binary": true})).await;
+    conversation.act(json!({"binary": null})).await;
     let times = std::cell::Cell::new(0);
     let second = |entry: &Entry| entry.event == "llm_closed" && times.replace(times.get() + 1) == 1;
     assert_eq!(conversation.retell_saw("the close", second).await.detail["code"], 1007);
@@ -293,4 +294,27 @@ async fn strangers_and_nonsense_are_turned_away() {
         assert_eq!(closed.dial(secret, &closed.retell_id).await, Err(404), "{secret}");
     }
     closed.caller_hangs_up().await;
+}
+
+#[tokio::test]
+async fn words_that_come_with_the_handshake_are_heard() {
+    let conversation = Conversation::before_the_socket(&[]).await;
+    let host = conversation.world.server.base.strip_prefix("http://").unwrap().to_owned();
+    let path = format!("/agents/retell/llm/{SECRET}/{}", conversation.retell_id);
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    // Eight masked text frames `?`, with a mask of zeros.
+    let frames = [0x81, 0x81, 0, 0, 0, 0, b'?'].repeat(8);
+    let mut socket = tokio::net::TcpStream::connect(&host).await.unwrap();
+    socket.write_all(&[head.as_bytes(), &frames].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    let closed = async {
+        while !answer.ends_with(&[0x88, 0x02, 0x03, 0xEF]) {
+            assert_ne!(socket.read_buf(&mut answer).await.unwrap(), 0, "{}", String::from_utf8_lossy(&answer));
+        }
+    };
+    soon("the close, 1007", closed).await;
+    conversation.caller_hangs_up().await;
 }

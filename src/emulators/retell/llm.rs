@@ -2,7 +2,7 @@
 //!
 //! `POST /_emulator/calls/{call_id}/llm {"url": "ws://HOST/agents/retell/llm/SECRET"}` dials. Then `…/llm/act` with one of
 //! `{"say": "Hi"}` (the caller says this and has finished), `{"interrupt": "Wait"}` (the same over the agent's words, of which half were
-//! heard), `{"remind": true}`, `{"send": "TEXT"}`, `{"binary": true}`, `{"drop": true}` (the connection is gone and dialled again). What
+//! heard), `{"remind": null}`, `{"send": "TEXT"}`, `{"binary": null}`, `{"drop": null}` (the connection is gone and dialled again). What
 //! the server says is in the log: `llm_config`, `llm_pong`, `llm_said` (a whole answer), `llm_stale`, `llm_tool`, `llm_closed`.
 
 use std::sync::Arc;
@@ -39,10 +39,10 @@ pub(super) struct Dialling {
 pub(super) enum Act {
     Say(String),
     Interrupt(String),
-    Remind(bool),
+    Remind(()),
     Send(String),
-    Binary(bool),
-    Drop(bool),
+    Binary(()),
+    Drop(()),
 }
 
 pub(super) async fn dial(
@@ -103,6 +103,7 @@ struct Conversation {
 impl Conversation {
     async fn run(mut self, mut socket: Socket, mut told: mpsc::Receiver<Act>) {
         let mut ping = tokio::time::interval(PING_EVERY);
+        let mut is_told = true;
         loop {
             let goes_on = tokio::select! {
                 message = socket.next() => match message {
@@ -114,7 +115,7 @@ impl Conversation {
                     Some(Ok(_)) => Some(()),
                     Some(Err(_)) | None => { self.log("llm_closed", json!({"code": null})); None }
                 },
-                act = told.recv() => match act {
+                act = told.recv(), if is_told => match act {
                     Some(Act::Drop(_)) => {
                         // Gone without a close, and dialled again.
                         drop(socket);
@@ -124,7 +125,8 @@ impl Conversation {
                         Some(())
                     }
                     Some(act) => self.act(act, &mut socket).await,
-                    None => None,
+                    // Dialled a second time: the server is to end this one.
+                    None => { is_told = false; Some(()) }
                 },
                 _ = ping.tick(), if self.pings => {
                     let timestamp = self.emulation.clock.now().as_millisecond();
