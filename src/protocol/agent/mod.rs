@@ -9,6 +9,7 @@ use crate::domain::agent_link::{AgentCommand, AgentEvent};
 
 use binary::Binary;
 use elevenlabs::ElevenLabs;
+use retell_web::RetellWeb;
 use twilio_stream::TwilioStream;
 
 pub mod binary;
@@ -23,6 +24,7 @@ mod elevenlabs_wire;
 pub mod retell;
 pub mod retell_llm;
 pub mod retell_turns;
+pub mod retell_web;
 pub mod twilio_stream;
 
 /// One conversation's codec.
@@ -31,6 +33,7 @@ pub enum Dialect {
     ElevenLabs(ElevenLabs),
     TwilioStream(TwilioStream),
     Binary(Binary),
+    RetellWeb(RetellWeb),
 }
 
 /// What kind of WebSocket message a command became.
@@ -65,6 +68,7 @@ impl Dialect {
             Self::ElevenLabs(dialect) => dialect.decode(text),
             Self::TwilioStream(dialect) => dialect.decode(text),
             Self::Binary(dialect) => dialect.decode(&text),
+            Self::RetellWeb(dialect) => dialect.decode(&text),
         }
     }
 
@@ -75,6 +79,7 @@ impl Dialect {
                 Err(DialectError::Malformed("a binary message, where all are texts".to_owned()))
             }
             Self::Binary(dialect) => Ok(dialect.decode_audio(data)),
+            Self::RetellWeb(dialect) => Ok(dialect.decode_audio(data)),
         }
     }
 
@@ -84,6 +89,7 @@ impl Dialect {
             Self::ElevenLabs(_) => None,
             Self::TwilioStream(dialect) => Some(dialect.ready()),
             Self::Binary(dialect) => Some(dialect.ready()),
+            Self::RetellWeb(dialect) => Some(dialect.ready()),
         }
     }
 
@@ -105,6 +111,7 @@ impl Dialect {
             Self::ElevenLabs(dialect) => dialect.encode(command, out),
             Self::TwilioStream(dialect) => dialect.encode(command, out),
             Self::Binary(dialect) => return dialect.encode(command, out),
+            Self::RetellWeb(dialect) => return dialect.encode(command, out),
         }
         Frame::Text
     }

@@ -92,6 +92,29 @@ impl Registration<'_> {
     }
 }
 
+/// What is spoken on the audio WebSocket that Retell retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudioProtocol {
+    /// Twilio's Media Streams.
+    Twilio,
+    /// Retell's own.
+    Web,
+}
+
+impl Registration<'_> {
+    /// The body of the old `POST /register-call`, which went with the audio WebSocket: µ-law at 8 kHz on either protocol.
+    pub fn audio_body(&self, protocol: AudioProtocol) -> Value {
+        let mut body = self.body();
+        body["audio_websocket_protocol"] = match protocol {
+            AudioProtocol::Twilio => "twilio".into(),
+            AudioProtocol::Web => "web".into(),
+        };
+        body["audio_encoding"] = "mulaw".into();
+        body["sample_rate"] = 8000.into();
+        body
+    }
+}
+
 /// A call as Retell tells of it, by webhook or on being asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetellCall {
