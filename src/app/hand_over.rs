@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::domain::event::{Actor, Door};
 use crate::domain::{AgentVendor, Call, CallEvent, CallId, CallStatus, ConversationId, Disposition};
 use crate::protocol::agent::retell::{Registration, RetellCall, Webhook};
-use crate::protocol::twilio::rest::RecordingRequest;
 use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
 use crate::store::{StoreError, StoredConversation};
 
+use super::answer_call::FirstRecording;
 use super::live_calls::LiveCall;
 use super::{App, JournalFull};
 
@@ -25,8 +25,9 @@ impl App {
         self: &Arc<Self>,
         call: &Arc<LiveCall>,
         disclosure: Option<String>,
-        recording: Option<&RecordingRequest>,
+        recording: Option<&FirstRecording>,
     ) -> String {
+        let told = recording.map(FirstRecording::told);
         let record = call.record();
         let agents = self.agents_of(&record.agent, record.to.as_str());
         for (place, agent) in agents.iter().enumerate() {
@@ -43,8 +44,9 @@ impl App {
                 Ok(vendor_id) => {
                     let sip_uri = format!("sip:{vendor_id}@{};transport=tcp", self.config.agents.retell.sip_domain);
                     return render(&HandOver {
-                        disclosure: disclosure.as_deref().map(Say::plainly),
-                        recording,
+                        disclosure: told.or(disclosure.as_deref()).map(Say::plainly),
+                        recording: recording.map(|recording| &recording.request),
+                        recorded_notice: recording.and_then(FirstRecording::told_again).map(Say::plainly),
                         action_url: &self.urls.hand_over(call.id),
                         time_limit: self.time_left(call),
                         sip_uri: &sip_uri,
