@@ -15,10 +15,10 @@ use crate::domain::{
     AccountSid, AgentRef, AgentVendor, Call, CallEvent, CallId, CallState, CallStatus, ConversationId, Disposition,
 };
 use crate::protocol::agent::retell::{AudioProtocol, Line, Registration, RetellCall, Webhook};
-use crate::protocol::twilio::rest::RecordingRequest;
 use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
 use crate::store::{CallFilter, StoreError, StoredConversation};
 
+use super::answer_call::FirstRecording;
 use super::live_calls::LiveCall;
 use super::recognise::{self, Variables};
 use super::{App, JournalFull};
@@ -59,8 +59,9 @@ impl App {
         self: &Arc<Self>,
         call: &Arc<LiveCall>,
         disclosure: Option<String>,
-        recording: Option<&RecordingRequest>,
+        recording: Option<&FirstRecording>,
     ) -> String {
+        let told = recording.map(FirstRecording::told);
         let record = call.record();
         let agents = self.agents_of(&record.agent, record.to.as_str());
         for (place, agent) in agents.iter().enumerate() {
@@ -77,8 +78,9 @@ impl App {
                 Ok(vendor_id) => {
                     let sip_uri = format!("sip:{vendor_id}@{};transport=tcp", self.config.agents.retell.sip_domain);
                     return render(&HandOver {
-                        disclosure: disclosure.as_deref().map(Say::plainly),
-                        recording,
+                        disclosure: told.or(disclosure.as_deref()).map(Say::plainly),
+                        recording: recording.map(|recording| &recording.request),
+                        recorded_notice: recording.and_then(FirstRecording::told_again).map(Say::plainly),
                         action_url: &self.urls.hand_over(call.id),
                         time_limit: self.time_left(call),
                         sip_uri: &sip_uri,

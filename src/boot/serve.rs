@@ -90,6 +90,7 @@ impl Server {
     /// No new calls; waits for the running ones up to `limit`, then hangs them up.
     pub async fn drain(&self, limit: Duration) {
         self.app.drain.cancel();
+        tracing::info!("draining: no new calls, running ones may finish");
         if tokio::time::timeout(limit, self.no_calls()).await.is_ok() {
             return;
         }
@@ -145,7 +146,6 @@ pub(super) async fn run(config: Config, api_key: Option<&Secret>) -> anyhow::Res
         tracing::warn!("server.public_url is not set: only a carrier on this machine can reach this server");
     }
     wait_for_signal().await?;
-    tracing::info!("draining: no new calls, running ones may finish");
     tokio::select! {
         () = server.drain(limit) => {}
         // A second signal means: now.

@@ -274,6 +274,49 @@ async fn a_recording_begins_after_its_notice_was_heard() {
 }
 
 #[tokio::test]
+async fn where_the_law_wants_the_notice_in_the_recording_it_is_said_once_more() {
+    let vendors = Vendors::start().await;
+    let server =
+        Server::start(&vendors, &[VENDOR_KEY, ("AGENTS__ELEVENLABS__SAY_VOICE", "emulatedVoiceAva00000")]).await;
+    let sid = vendors.ring_from("+12065550113", "silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+    let started = server.api.post(&format!("/api/v1/calls/{call}/recording"), &json!({"step": "start"})).await;
+    assert_eq!(started.status, 202, "{}", started.body);
+    server.api.event_of(&call, "recording_steered").await;
+    vendors.end_at_carrier(&sid).await;
+    let story = server.api.story(&call).await;
+    assert_eq!(story.iter().filter(|event| event["type"] == "house_spoke").count(), 2, "{story:?}");
+}
+
+#[tokio::test]
+async fn a_caller_hears_of_the_recording_before_it_begins() {
+    // New York: one party's consent is enough. Washington wants the notice in the recording too; Canada tells nothing.
+    for (from, verbs) in [
+        ("+12125550113", ["Say", "Start", "Connect"].as_slice()),
+        ("+14155550113", &["Say", "Start", "Connect"]),
+        ("+12065550113", &["Say", "Start", "Say", "Connect"]),
+        ("+14165550113", &["Say", "Start", "Say", "Connect"]),
+    ] {
+        let vendors = Vendors::start().await;
+        let server = Server::start(&vendors, &[("CARRIER__TWILIO__RECORD", "true")]).await;
+        let sid = vendors.ring_from(from, "silent").await;
+        let call = server.api.call_of(&sid).await;
+        server.api.conversing(&call, 1).await;
+        let seen = vendors.twilio.log().since(0);
+        let done: Vec<_> =
+            seen.iter().filter(|entry| entry.is("verb", &sid)).filter_map(|entry| entry.text("verb")).collect();
+        assert_eq!(done, verbs, "{from}");
+        let said: Vec<_> =
+            seen.iter().filter(|entry| entry.is("said", &sid)).filter_map(|entry| entry.text("text")).collect();
+        assert!(said.iter().all(|text| *text == "This call is recorded and transcribed."), "{from}: {said:?}");
+        assert_eq!(said.len(), verbs.len() - 2, "{from}");
+        assert_eq!(server.api.event_of(&call, "recording_stored").await["status"], "in-progress");
+        vendors.end_at_carrier(&sid).await;
+    }
+}
+
+#[tokio::test]
 async fn without_a_notice_nothing_is_recorded_where_the_law_asks_for_one() {
     for (from, status) in [("+14155550113", 409), ("+12125550113", 202)] {
         let vendors = Vendors::start().await;
