@@ -14,6 +14,7 @@ use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
 use crate::store::{StoreError, StoredConversation};
 
 use super::live_calls::LiveCall;
+use super::recognise;
 use super::{App, JournalFull};
 
 /// When the vendor is asked for what its webhooks may not have brought, seconds after the end, each after the one before.
@@ -61,13 +62,16 @@ impl App {
     }
 
     async fn register(&self, call: &LiveCall, record: &Call, agent_id: &str) -> Result<String, String> {
+        let mut variables = recognise::unknown_variables(record);
+        variables.extend(self.known_variables(record).await.unwrap_or_default());
+        variables.extend(record.dynamic_variables.clone());
         let registration = Registration {
             agent_id,
             direction: record.direction,
             from: record.from.as_str(),
             to: record.to.as_str(),
             call_id: call.id,
-            dynamic_variables: &record.dynamic_variables,
+            dynamic_variables: &variables,
         };
         let vendor_id = self.retell.register(&registration).await.map_err(|error| error.to_string())?;
         let conversation_id = ConversationId::new(vendor_id.as_str());

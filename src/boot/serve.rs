@@ -74,6 +74,7 @@ impl Server {
         app.tracker.spawn(Arc::clone(&app).watch_agents());
         app.tracker.spawn(Arc::clone(&app).prune_daily());
         app.tracker.spawn(Arc::clone(&app).watch_calls());
+        app.tracker.spawn(Arc::clone(&app).keep_up_with_tools());
         let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         let stop = app.shutdown.clone();
         let listener = without_delay(listener);

@@ -124,6 +124,10 @@ async fn records_are_kept_and_bind_at_once() {
     let lead = id(&made["lead"], "lead_id");
     let changed = agent.call("upsert_lead", json!({"lead_id": lead, "status": "contacted"})).await;
     assert_eq!((&changed["lead"]["first_name"], &changed["created"]), (&json!("Dana"), &json!(false)));
+    let marked = agent.call("upsert_lead", json!({"lead_id": lead, "protected_line": "patient_room"})).await;
+    assert_eq!(marked["lead"]["protected_line"], "patient_room");
+    let unmarked = agent.error("upsert_lead", json!({"lead_id": lead, "protected_line": "none"})).await;
+    assert_eq!(unmarked["code"], "invalid_arguments");
     assert_eq!(agent.call("search_leads", json!({"text": "RIVER"})).await["leads"][0]["lead_id"], lead);
     assert_eq!(agent.call("get_lead", json!({"lead_id": lead})).await["status"], "contacted");
     let blocked = agent.error("initiate_call_with_compliance", json!({"lead_id": lead})).await;

@@ -48,6 +48,7 @@ function describe(event) {
     case "agent_lost": return [`Agent lost: ${event.reason}${event.will_retry ? ", trying again" : ""}`, "bad"];
     case "barge_in": return ["The caller talked over the agent", "warn"];
     case "tool_called": return [`Tool ${event.name} called`];
+    case "tool_sent": return [`Tool ${event.tool} asked of ${event.server}`];
     case "tool_answered": return [`Tool ${event.name} ${event.is_error ? "failed" : "answered"} after ${event.elapsed_ms} ms`, event.is_error ? "bad" : ""];
     case "opted_out": return [`Asked not to be called again (${event.channel})`, "warn"];
     case "recording_stored": return [`Recording ${event.status}`];
