@@ -250,6 +250,42 @@ async fn an_operator_takes_a_call_over_and_hands_it_back() {
 }
 
 #[tokio::test]
+async fn of_two_operators_at_once_one_gets_the_call() {
+    let live = Live::start(&[]).await;
+    let path = format!("/api/v1/calls/{}/take-over", live.call);
+    for _ in 0..5 {
+        let api = &live.server.api;
+        let (one, two, three) = tokio::join!(api.socket(&path), api.socket(&path), api.socket(&path));
+        let mut won = Vec::new();
+        for asked in [one, two, three] {
+            match asked {
+                Ok(socket) => won.push(socket),
+                Err(status) => assert_eq!(status, 409),
+            }
+        }
+        assert_eq!(won.len(), 1);
+        // The next round is for whoever comes once it was handed back.
+        won[0].close(None).await.unwrap();
+        drop(won);
+        let free = async {
+            loop {
+                match api.socket(&path).await {
+                    Ok(mut socket) => break socket.close(None).await.unwrap(),
+                    Err(status) => assert_eq!(status, 409),
+                }
+            }
+        };
+        soon("the call to be free", free).await;
+        let handed_back = async { while api.socket(&path).await.is_err() {} };
+        soon("the call to be free again", handed_back).await;
+    }
+    let events = live.server.api.get(&format!("/console/data/calls/{}", live.call)).await.body;
+    let of =
+        |kind: &str| events["events"].as_array().unwrap().iter().filter(|entry| entry["event"]["type"] == kind).count();
+    assert!(of("taken_over") >= 10 && of("taken_over") - of("handed_back") <= 1, "{events}");
+}
+
+#[tokio::test]
 async fn a_recording_begins_after_its_notice_was_heard() {
     let vendors = Vendors::start().await;
     let server =
