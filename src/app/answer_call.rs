@@ -260,7 +260,7 @@ impl App {
 
     /// The document for the call's agent: our media stream, or the way to the agent's vendor.
     pub(super) async fn plan_document(self: &Arc<Self>, call: &Arc<LiveCall>, disclosure: Option<String>) -> String {
-        if call.record().agent.vendor == AgentVendor::Retell {
+        if self.hands_over(&call.record().agent) {
             let recording = self.first_recording(call);
             return self.hand_over_document(call, disclosure, recording.as_ref()).await;
         }

@@ -22,6 +22,7 @@ mod limits;
 mod list_facts;
 mod listen;
 mod live_calls;
+mod llm_tools;
 mod media_stream;
 mod opt_out_listener;
 mod outbound_stop;
@@ -35,6 +36,7 @@ mod record_consent;
 mod record_opt_out;
 mod recover;
 mod replay;
+mod retell_llm;
 mod retention;
 mod run_tool;
 mod say;
@@ -55,6 +57,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::agents::chat::ChatClient;
 use crate::agents::elevenlabs::ElevenLabsClient;
 use crate::agents::own::OwnAgents;
 use crate::agents::retell::RetellClient;
@@ -117,6 +120,8 @@ pub struct App {
     pub retell: RetellClient,
     /// The MCP servers whose tools agents may call.
     pub attached_tools: AttachedTools,
+    /// Answers on Retell's custom-LLM socket, where one is set up.
+    pub chat: Option<ChatClient>,
     /// What a vendor tells of handed-over calls is written down one at a time, so that no line is written twice.
     pub vendor_lines: Mutex<()>,
     pub agent_health: AgentHealth,

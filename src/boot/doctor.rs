@@ -17,7 +17,7 @@ use crate::protocol::agent::elevenlabs_readiness::{Severity, readiness};
 use crate::surfaces::cli::DoctorArgs;
 use crate::surfaces::cli::out::{Paint, line};
 
-use super::{public_url, world};
+use super::{public_url, retell, world};
 
 /// How far this machine's clock may be from the carrier's.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
@@ -40,6 +40,7 @@ pub(super) async fn run(args: &DoctorArgs, settings: &Effective, paint: Paint) -
     if !args.offline {
         findings.extend(look_at_twilio(&config.carrier.twilio).await);
         findings.extend(look_at_elevenlabs(config).await);
+        findings.extend(retell::look(config).await);
         findings.extend(public_url::look(config).await);
     }
     let mut wrong = 0;
@@ -61,6 +62,9 @@ pub(super) async fn run(args: &DoctorArgs, settings: &Effective, paint: Paint) -
     line(format!("  {}", paint.bold(format!("{base}/webhooks/status-callback"))));
     line("Paste at ElevenLabs as post-call webhook:");
     line(format!("  {}", paint.bold(format!("{base}/webhooks/elevenlabs"))));
+    for text in retell::addresses(config) {
+        line(text);
+    }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -244,12 +248,9 @@ fn look_at_clock(ours: Timestamp, theirs: Timestamp) -> Finding {
 
 async fn look_at_elevenlabs(config: &Config) -> Vec<Finding> {
     let settings = &config.agents.elevenlabs;
-    let (agents, others): (Vec<_>, Vec<_>) =
-        config.agents.all().into_iter().partition(|agent| agent.vendor == AgentVendor::ElevenLabs);
-    let mut findings: Vec<_> = others
-        .iter()
-        .map(|agent| Finding::Wrong(format!("{agent}: this version bridges ElevenLabs agents only")))
-        .collect();
+    let agents = config.agents.all().into_iter().filter(|agent| agent.vendor == AgentVendor::ElevenLabs);
+    let agents: Vec<_> = agents.collect();
+    let mut findings = Vec::new();
     if agents.is_empty() {
         return findings;
     }

@@ -14,7 +14,7 @@ use crate::domain::decision::{LineType, Voice};
 use crate::domain::{Purpose, Secret};
 use crate::emulators::elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfig};
-use crate::emulators::{BotEmulator, RetellEmulator, RetellEmulatorConfig};
+use crate::emulators::{BotEmulator, ChatEmulator, RetellEmulator, RetellEmulatorConfig};
 use crate::store::Intent;
 use crate::surfaces::cli::calls::EXIT_DENIED;
 use crate::surfaces::cli::out::{Paint, line, notice};
@@ -162,6 +162,9 @@ pub(super) async fn emulate(command: EmulateCommand) -> anyhow::Result<ExitCode>
                 ..RetellEmulatorConfig::default()
             };
             RetellEmulator::start(config, &tracker, shutdown.clone()).await?
+        }
+        EmulateCommand::Chat(args) => {
+            ChatEmulator::start(args.listen, Secret::new(args.auth_token), &tracker, shutdown.clone()).await?
         }
         EmulateCommand::Bot(args) => BotEmulator::start(args.listen, &tracker, shutdown.clone()).await?,
     };

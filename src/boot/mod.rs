@@ -9,6 +9,7 @@ mod open_store;
 mod outbound;
 mod public_url;
 mod records;
+mod retell;
 mod rules;
 mod serve;
 mod world;

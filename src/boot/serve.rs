@@ -75,6 +75,7 @@ impl Server {
         app.tracker.spawn(Arc::clone(&app).prune_daily());
         app.tracker.spawn(Arc::clone(&app).watch_calls());
         app.tracker.spawn(Arc::clone(&app).keep_up_with_tools());
+        app.tracker.spawn(Arc::clone(&app).ask_vendor_about_the_last_day());
         let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         let stop = app.shutdown.clone();
         let listener = without_delay(listener);

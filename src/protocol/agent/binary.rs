@@ -124,6 +124,11 @@ impl Binary {
         })
     }
 
+    /// The agent's turn: the one that it spoke last, or speaks.
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
+    }
+
     pub(super) fn decode_audio(&mut self, audio: &[u8]) -> AgentEvent {
         let mulaw = match &mut self.from_agent {
             None => audio,
@@ -241,7 +246,7 @@ mod tests {
             assert!(dialect.decode(bad.as_bytes()).is_err(), "{bad}");
         }
         let (frame, start) = said(&mut dialect, &AgentCommand::Initiate(Initiation::default()));
-        let start: serde_json::Value = serde_json::from_slice(&start).unwrap();
+        let start: Value = serde_json::from_slice(&start).unwrap();
         assert_eq!(frame, Frame::Text);
         assert_eq!((&start["type"], &start["format"]), (&json!("start"), &json!("ulaw_8000")));
         assert_eq!(said(&mut dialect, &AgentCommand::Activity).1, b"");
