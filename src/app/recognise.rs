@@ -140,7 +140,6 @@ mod tests {
             email: None,
             state: Some("NY".to_owned()),
             time_zone: None,
-            protected_line: ProtectedLine::None,
             source: None,
             status: LeadStatus::Qualified,
             tags: vec!["warm".to_owned(), "house".to_owned()],
