@@ -8,8 +8,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::protocol::agent::Dialect;
+use crate::protocol::agent::chat::ChatFault;
 use crate::protocol::agent::elevenlabs_rest::ErrorBody;
 
+pub mod chat;
 pub mod elevenlabs;
 pub mod own;
 pub mod retell;
@@ -55,6 +57,10 @@ pub enum AgentError {
     NoRetellKey,
     #[error("Retell answered with status {status}{}: {excerpt}", retell_hint(*status))]
     Retell { status: u16, excerpt: String },
+    #[error("the chat endpoint answered with status {status}{}: {excerpt}", chat_hint(*status))]
+    Chat { status: u16, excerpt: String },
+    #[error("{0}")]
+    ChatStream(#[from] ChatFault),
     #[error("cannot reach {host}: {reason}")]
     Unreachable { host: String, reason: String },
     #[error("{host} did not answer within {} ms", after.as_millis())]
@@ -89,6 +95,16 @@ fn retell_hint(status: u16) -> &'static str {
         402 => " (the account has no valid payment)",
         404 | 422 => " (is the agent id right, and of this account?)",
         _ => status_hint(status),
+    }
+}
+
+fn chat_hint(status: u16) -> &'static str {
+    match status {
+        401 | 403 => " (check agents.retell.llm.api_key)",
+        404 => " (check agents.retell.llm.base_url, which ends before /chat/completions, and the model)",
+        429 => " (too many requests, or the account's credits are used up)",
+        500.. => " (trouble at the endpoint's side)",
+        _ => "",
     }
 }
 

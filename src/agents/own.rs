@@ -74,7 +74,7 @@ impl OwnAgents {
                 let said = socket.send(Message::text(TwilioStream::PREFACE)).await;
                 said.map_err(|error| AgentError::Unreachable { host: host.clone(), reason: error.to_string() })?;
             }
-            Ok(socket)
+            Ok::<_, AgentError>(socket)
         });
         let late = |_| AgentError::Timeout { host: host.clone(), after: CONNECT_LIMIT };
         let socket = opened.await.map_err(late)??;

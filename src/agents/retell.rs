@@ -1,16 +1,23 @@
-//! Retell's REST API, as far as a call that is handed over needs it: register it, ask about it, stop it.
+//! Retell's REST API as far as calls need it: register one, ask about it, stop it; and the audio WebSocket that Retell retired.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::SinkExt as _;
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use url::Url;
 
-use crate::domain::Secret;
+use crate::domain::{AccountSid, ConversationId, Secret, StreamSid};
+use crate::protocol::agent::Dialect;
 use crate::protocol::agent::elevenlabs_rest::excerpt;
-use crate::protocol::agent::retell::{Registration, RetellCall, parse_call};
+use crate::protocol::agent::retell::{AudioProtocol, Registration, RetellCall, parse_call};
+use crate::protocol::agent::retell_web::RetellWeb;
+use crate::protocol::agent::twilio_stream::TwilioStream;
 
-use super::AgentError;
+use super::{AgentError, AgentSocket, DialledSocket, socket};
 
 /// For one request. A caller hears nothing while a call is registered.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -24,6 +31,7 @@ pub struct RetellClient {
     http: reqwest::Client,
     api: Url,
     has_key: bool,
+    tls: Arc<rustls::ClientConfig>,
 }
 
 impl RetellClient {
@@ -47,23 +55,73 @@ impl RetellClient {
             .no_proxy()
             .build()
             .map_err(|error| AgentError::Unreachable { host: host_of(&api), reason: error.to_string() })?;
-        Ok(Self { http, api, has_key: key.is_some() })
+        let tls = socket::tls().map_err(|reason| AgentError::Unreachable { host: host_of(&api), reason })?;
+        Ok(Self { http, api, has_key: key.is_some(), tls })
     }
 
     /// Announces a call to Retell. Returns its id there, which is good for a SIP call within five minutes.
     pub async fn register(&self, registration: &Registration<'_>) -> Result<String, AgentError> {
         let answer = self.request(Method::POST, &["v2", "register-phone-call"], Some(&registration.body())).await?;
-        let call_id = self.parse(&answer)?.call_id;
-        // It becomes part of a SIP address.
+        self.call_id(&answer)
+    }
+
+    fn call_id(&self, answer: &[u8]) -> Result<String, AgentError> {
+        let call_id = self.parse(answer)?.call_id;
+        // It becomes part of an address.
         if call_id.is_empty() || !call_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
             return Err(self.unexpected("its call_id is none"));
         }
         Ok(call_id)
     }
 
-    pub async fn fetch_call(&self, call_id: &str) -> Result<RetellCall, AgentError> {
+    /// The call as Retell knows it, and the whole of the answer.
+    pub async fn fetch_call(&self, call_id: &str) -> Result<(RetellCall, Value), AgentError> {
         let answer = self.request(Method::GET, &["v2", "get-call", call_id], None).await?;
-        self.parse(&answer)
+        Ok((self.parse(&answer)?, serde_json::from_slice(&answer).unwrap_or_default()))
+    }
+
+    /// Whether the account has this agent.
+    pub async fn fetch_agent(&self, agent_id: &str) -> Result<Value, AgentError> {
+        let answer = self.request(Method::GET, &["get-agent", agent_id], None).await?;
+        serde_json::from_slice(&answer).map_err(|_| self.unexpected("it is no agent"))
+    }
+
+    /// The way in that Retell retired at the end of 2024: registers the call the old way and opens its audio WebSocket.
+    pub async fn open_audio(
+        &self,
+        registration: &Registration<'_>,
+        protocol: AudioProtocol,
+        account_sid: &AccountSid,
+    ) -> Result<AgentSocket<DialledSocket>, AgentError> {
+        let answer = self.request(Method::POST, &["register-call"], Some(&registration.audio_body(protocol))).await?;
+        let call_id = self.call_id(&answer)?;
+        let mut url = self.api.clone();
+        let scheme = if self.api.scheme() == "https" { "wss" } else { "ws" };
+        url.set_scheme(scheme).map_err(|()| AgentError::ApiUrl(self.api.to_string()))?;
+        url.path_segments_mut().expect("such URLs have a path").pop_if_empty().extend(["audio-websocket", &call_id]);
+        if protocol == AudioProtocol::Web {
+            url.set_query(Some("enable_update=true"));
+        }
+        let request = url.as_str().into_client_request().map_err(|_| AgentError::ApiUrl(self.api.to_string()))?;
+        let late = |_| AgentError::Timeout { host: host_of(&self.api), after: LIMIT };
+        let opened = tokio::time::timeout(LIMIT, async {
+            let mut socket = socket::open(request, &self.tls).await?;
+            if protocol == AudioProtocol::Twilio {
+                let said = socket.send(Message::text(TwilioStream::PREFACE)).await;
+                let host = host_of(&self.api);
+                said.map_err(|error| AgentError::Unreachable { host, reason: error.to_string() })?;
+            }
+            Ok::<_, AgentError>(socket)
+        });
+        let socket = opened.await.map_err(late)??;
+        let dialect = match protocol {
+            // Our stream to Retell goes by the id that Retell gave, so that the record knows the conversation by it.
+            AudioProtocol::Twilio => {
+                Dialect::TwilioStream(TwilioStream::new(account_sid.clone(), StreamSid::new(call_id)))
+            }
+            AudioProtocol::Web => Dialect::RetellWeb(RetellWeb::new(ConversationId::new(call_id))),
+        };
+        Ok(AgentSocket { socket, dialect })
     }
 
     /// Ends the agent's side of a call.

@@ -33,7 +33,7 @@ impl App {
         }
     }
 
-    async fn write_end(&self, call: &LiveCall, disposition: Disposition, detail: String) {
+    async fn write_end(self: &Arc<Self>, call: &LiveCall, disposition: Disposition, detail: String) {
         // The stream's own last events come before the end of its call, and may hold the reason for it.
         if tokio::time::timeout(STREAM_LIMIT, call.stream_closed()).await.is_err() {
             tracing::warn!(call.id = %call.id, "a stream did not end with its call");
@@ -49,6 +49,7 @@ impl App {
         call.release_slot();
         drop(call.take_warm_agent());
         self.live.remove(call);
+        self.ask_vendor_later(&record);
         let answered_s = record.answered_at.map(|at| self.clock.now().duration_since(at).as_secs_f64());
         self.metrics.call_ended(record.direction, disposition, answered_s);
         tracing::info!(call.id = %call.id, disposition = disposition.as_str(), detail, "call ended");

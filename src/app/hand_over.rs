@@ -6,28 +6,62 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::event::{Actor, Door};
-use crate::domain::{AgentVendor, Call, CallEvent, CallId, CallStatus, ConversationId, Disposition};
-use crate::protocol::agent::retell::{Registration, RetellCall, Webhook};
-use crate::protocol::twilio::rest::RecordingRequest;
-use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
-use crate::store::{StoreError, StoredConversation};
+use jiff::SignedDuration;
 
+use crate::agents::{AgentError, AgentSocket, DialledSocket};
+use crate::config::{RetellMode, RetellProtocol};
+use crate::domain::event::{Actor, Door, JournalEntry};
+use crate::domain::{
+    AccountSid, AgentRef, AgentVendor, Call, CallEvent, CallId, CallState, CallStatus, ConversationId, Disposition,
+};
+use crate::protocol::agent::retell::{AudioProtocol, Line, Registration, RetellCall, Webhook};
+use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
+use crate::store::{CallFilter, StoreError, StoredConversation};
+
+use super::answer_call::FirstRecording;
 use super::live_calls::LiveCall;
-use super::recognise;
+use super::recognise::{self, Variables};
 use super::{App, JournalFull};
+
+/// Where the audio passes through us its turns have numbers of their own; lines that the vendor tells of later are none of those.
+const TURNS_OF_LINES: u64 = 1 << 32;
+
+/// How far back a start looks for calls whose end may have been missed, and how many it reads at once.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
+const PAGE: u32 = 100;
 
 /// When the vendor is asked for what its webhooks may not have brought, seconds after the end, each after the one before.
 const ASK_AFTER_S: [u64; 4] = [2, 8, 50, 240];
 
 impl App {
+    /// Whether a call for this agent is handed over to its vendor.
+    pub(super) fn hands_over(&self, agent: &AgentRef) -> bool {
+        agent.vendor == AgentVendor::Retell && self.config.agents.retell.mode == RetellMode::HandOver
+    }
+
+    /// The audio WebSocket that Retell retired.
+    pub(super) async fn open_retell_audio(
+        &self,
+        agent: &AgentRef,
+        record: &Call,
+    ) -> Result<AgentSocket<DialledSocket>, AgentError> {
+        let protocol = match self.config.agents.retell.protocol {
+            RetellProtocol::Twilio => AudioProtocol::Twilio,
+            RetellProtocol::Web => AudioProtocol::Web,
+        };
+        let account_sid = AccountSid::new(self.config.carrier.twilio.account_sid.as_str());
+        let variables = self.handed_variables(record).await;
+        self.retell.open_audio(&registration(record, &agent.id, &variables), protocol, &account_sid).await
+    }
+
     /// The document that hands the call over to its agent, or to the next one that can be had.
     pub(super) async fn hand_over_document(
         self: &Arc<Self>,
         call: &Arc<LiveCall>,
         disclosure: Option<String>,
-        recording: Option<&RecordingRequest>,
+        recording: Option<&FirstRecording>,
     ) -> String {
+        let told = recording.map(FirstRecording::told);
         let record = call.record();
         let agents = self.agents_of(&record.agent, record.to.as_str());
         for (place, agent) in agents.iter().enumerate() {
@@ -36,7 +70,7 @@ impl App {
             {
                 break;
             }
-            if agent.vendor != AgentVendor::Retell {
+            if !self.hands_over(agent) {
                 self.warm_agent(call);
                 return self.stream_document(call, disclosure);
             }
@@ -44,8 +78,9 @@ impl App {
                 Ok(vendor_id) => {
                     let sip_uri = format!("sip:{vendor_id}@{};transport=tcp", self.config.agents.retell.sip_domain);
                     return render(&HandOver {
-                        disclosure: disclosure.as_deref().map(Say::plainly),
-                        recording,
+                        disclosure: told.or(disclosure.as_deref()).map(Say::plainly),
+                        recording: recording.map(|recording| &recording.request),
+                        recorded_notice: recording.and_then(FirstRecording::told_again).map(Say::plainly),
                         action_url: &self.urls.hand_over(call.id),
                         time_limit: self.time_left(call),
                         sip_uri: &sip_uri,
@@ -61,18 +96,17 @@ impl App {
         self.apology_document()
     }
 
-    async fn register(&self, call: &LiveCall, record: &Call, agent_id: &str) -> Result<String, String> {
+    /// What the agent is told of the call and of who is on it.
+    async fn handed_variables(&self, record: &Call) -> Variables {
         let mut variables = recognise::unknown_variables(record);
         variables.extend(self.known_variables(record).await.unwrap_or_default());
         variables.extend(record.dynamic_variables.clone());
-        let registration = Registration {
-            agent_id,
-            direction: record.direction,
-            from: record.from.as_str(),
-            to: record.to.as_str(),
-            call_id: call.id,
-            dynamic_variables: &variables,
-        };
+        variables
+    }
+
+    async fn register(&self, call: &LiveCall, record: &Call, agent_id: &str) -> Result<String, String> {
+        let variables = self.handed_variables(record).await;
+        let registration = registration(record, agent_id, &variables);
         let vendor_id = self.retell.register(&registration).await.map_err(|error| error.to_string())?;
         let conversation_id = ConversationId::new(vendor_id.as_str());
         let handed_over = CallEvent::HandedOver { conversation_id };
@@ -104,7 +138,6 @@ impl App {
         if let Some(document) = self.planned_document(&call.next_document()) {
             return document;
         }
-        self.ask_vendor_later(call);
         if status == Some(CallStatus::Completed) {
             self.request_end(call, &Actor::new(Door::Agent, call.record().agent.to_string()), Disposition::Completed);
             return render(&HangUp);
@@ -153,22 +186,18 @@ impl App {
         payload: serde_json::Value,
         is_live: bool,
     ) -> Result<(), StoreError> {
-        let _turn = self.vendor_lines.lock().await;
-        let _ = self.journal.catch_up().await;
-        let entries = self.store.events_of(call_id).await?;
-        let was_said = |event: &CallEvent| matches!(event, CallEvent::CallerSaid { .. } | CallEvent::AgentSaid { .. });
-        let known = entries.iter().filter(|entry| was_said(&entry.event)).count();
-        let analysed = entries.iter().any(|entry| matches!(entry.event, CallEvent::ConversationAnalysed { .. }));
         let settled = told.lines.len() - usize::from(is_live && !told.lines.is_empty());
-        for (turn, line) in (1..).zip(told.lines).take(settled).skip(known) {
-            let text = line.text;
-            let said =
-                if line.by_caller { CallEvent::CallerSaid { text } } else { CallEvent::AgentSaid { turn, text } };
-            self.write(call_id, said).await;
-        }
+        self.write_lines(call_id, &told.call_id, told.lines, settled).await?;
         if is_live {
             return Ok(());
         }
+        let _turn = self.vendor_lines.lock().await;
+        let _ = self.journal.catch_up().await;
+        let entries = self.store.events_of(call_id).await?;
+        let is_of_it = |id: &ConversationId| id.as_str() == told.call_id;
+        let analysed = entries.iter().any(|entry| {
+            matches!(&entry.event, CallEvent::ConversationAnalysed { conversation_id, .. } if is_of_it(conversation_id))
+        });
         let conversation_id = ConversationId::new(told.call_id);
         if let (false, Some(summary)) = (analysed, told.summary) {
             let successful =
@@ -187,36 +216,144 @@ impl App {
             .await
     }
 
+    /// Writes down the first `settled` lines of a conversation as far as the journal does not hold them. Whatever tells of them
+    /// (webhook, socket, answer to a question), each is written once.
+    pub(super) async fn write_lines(
+        &self,
+        call_id: CallId,
+        vendor_id: &str,
+        lines: Vec<Line>,
+        settled: usize,
+    ) -> Result<(), StoreError> {
+        let _turn = self.vendor_lines.lock().await;
+        let _ = self.journal.catch_up().await;
+        let entries = self.store.events_of(call_id).await?;
+        let Some((known, first_turn)) = lines_of_newest(&entries, vendor_id) else { return Ok(()) };
+        for (turn, line) in (first_turn..).zip(lines).take(settled).skip(known) {
+            let text = line.text;
+            let said =
+                if line.by_caller { CallEvent::CallerSaid { text } } else { CallEvent::AgentSaid { turn, text } };
+            self.write(call_id, said).await;
+        }
+        Ok(())
+    }
+
     async fn write(&self, call_id: CallId, event: CallEvent) {
         if let Err(error @ JournalFull) = self.journal.record_durably(call_id, event).await {
             tracing::error!(%call_id, %error, "what an agent's vendor told could not be written down");
         }
     }
 
-    /// Asks the vendor about the call until it knows its end: a webhook may be lost, or none be set up.
-    fn ask_vendor_later(self: &Arc<Self>, call: &LiveCall) {
-        let Some(vendor_id) = call.record().conversation_id else { return };
-        let (app, call_id) = (Arc::clone(self), call.id);
+    /// A call that was at Retell is over: asks about it until Retell knows its end and its analysis. A webhook may be lost, or none be
+    /// set up.
+    pub(super) fn ask_vendor_later(self: &Arc<Self>, record: &Call) {
+        let Some(vendor_id) = record.conversation_id.clone().filter(|_| record.agent.vendor == AgentVendor::Retell)
+        else {
+            return;
+        };
+        let (app, call_id) = (Arc::clone(self), record.id);
         self.tracker.spawn(async move {
             for wait_s in ASK_AFTER_S {
                 tokio::select! {
                     () = app.shutdown.cancelled() => return,
                     () = tokio::time::sleep(Duration::from_secs(wait_s)) => {}
                 }
-                match app.retell.fetch_call(vendor_id.as_str()).await {
-                    Ok(told) if told.is_over => {
-                        let is_analysed = told.summary.is_some();
-                        if let Err(error) = app.take_from_vendor(call_id, told, serde_json::Value::Null, false).await {
-                            tracing::error!(%call_id, %error, "what Retell knows of a call could not be stored");
-                        }
-                        if is_analysed {
-                            return;
-                        }
-                    }
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(%call_id, %error, "Retell could not be asked about a call"),
+                if app.ask_vendor(call_id, &vendor_id).await {
+                    return;
                 }
             }
         });
+    }
+
+    /// After a restart: calls at Retell that ended within the last day, perhaps while nobody was there to take their webhooks.
+    pub async fn ask_vendor_about_the_last_day(self: Arc<Self>) {
+        if self.config.agents.retell.api_key.expose().is_empty() {
+            return;
+        }
+        let since = self.clock.now().checked_sub(LOOK_BACK).ok();
+        let filter = CallFilter { state: Some(CallState::Ended), since, ..CallFilter::default() };
+        let mut after = None;
+        loop {
+            let listing = match self.store.list_calls(filter.clone(), after, PAGE).await {
+                Ok(listing) => listing,
+                Err(error) => return tracing::error!(%error, "the calls of the last day could not be read"),
+            };
+            for record in listing.items {
+                let is_open = record.agent.vendor == AgentVendor::Retell && record.summary.is_none();
+                let Some(vendor_id) = record.conversation_id.filter(|_| is_open) else { continue };
+                tokio::select! {
+                    () = self.shutdown.cancelled() => return,
+                    _ = self.ask_vendor(record.id, &vendor_id) => {}
+                }
+            }
+            after = listing.next;
+            if after.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// True once there is nothing more to be asked.
+    async fn ask_vendor(&self, call_id: CallId, vendor_id: &ConversationId) -> bool {
+        match self.retell.fetch_call(vendor_id.as_str()).await {
+            Ok((told, payload)) if told.is_over => {
+                let is_analysed = told.summary.is_some();
+                if let Err(error) = self.take_from_vendor(call_id, told, payload, false).await {
+                    tracing::error!(%call_id, %error, "what Retell knows of a call could not be stored");
+                }
+                is_analysed
+            }
+            Ok(_) => false,
+            Err(error) => {
+                tracing::warn!(%call_id, %error, "Retell could not be asked about a call");
+                false
+            }
+        }
+    }
+}
+
+fn registration<'a>(record: &'a Call, agent_id: &'a str, dynamic_variables: &'a Variables) -> Registration<'a> {
+    Registration {
+        agent_id,
+        direction: record.direction,
+        from: record.from.as_str(),
+        to: record.to.as_str(),
+        call_id: record.id,
+        dynamic_variables,
+    }
+}
+
+/// How many lines of the call's newest conversation the journal holds, and the number of its first turn; none where this one is not the newest: what is late of one that
+/// went before would be taken for the newest one's.
+fn lines_of_newest(entries: &[JournalEntry], vendor_id: &str) -> Option<(usize, u64)> {
+    let mut newest = None;
+    for entry in entries {
+        match (&entry.event, &mut newest) {
+            (CallEvent::HandedOver { conversation_id }, newest) => *newest = Some((conversation_id, 0, 1)),
+            (CallEvent::AgentConnected { conversation_id, .. }, newest) => {
+                *newest = Some((conversation_id, 0, TURNS_OF_LINES));
+            }
+            (CallEvent::CallerSaid { .. } | CallEvent::AgentSaid { .. }, Some((_, lines, _))) => *lines += 1,
+            _ => {}
+        }
+    }
+    newest.filter(|(id, ..)| id.as_str() == vendor_id).map(|(_, lines, first_turn)| (lines, first_turn))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_conversation_of_a_call_has_its_own_count() {
+        let said = || CallEvent::CallerSaid { text: "x".to_owned() };
+        let begun = |id: &str| CallEvent::HandedOver { conversation_id: ConversationId::new(id) };
+        let call_id = CallId::from_uuid(uuid::Uuid::from_u128(1));
+        let entry = |event| JournalEntry { seq: 1, call_id, at: jiff::Timestamp::UNIX_EPOCH, event };
+        let entries: Vec<_> = [begun("a"), said(), said(), begun("b"), said()].map(entry).into();
+        assert_eq!(lines_of_newest(&entries, "b"), Some((1, 1)));
+        assert_eq!(lines_of_newest(&entries, "a"), None);
+        assert_eq!(lines_of_newest(&entries[..3], "a"), Some((2, 1)));
+        assert_eq!(lines_of_newest(&[], "a"), None);
     }
 }

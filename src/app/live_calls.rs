@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::carrier::Slot;
 use crate::domain::event::Actor;
 use crate::domain::{AttemptId, Call, CallEvent, CallId, CallSid, CallStatus, Disposition};
-use crate::relay::Tap;
+use crate::relay::{Reading, Tap};
 use crate::session::Command;
 
+use super::retell_llm::LlmLine;
 use super::warm_agent::WarmAgent;
 
 /// All calls that have not ended.
@@ -58,6 +59,8 @@ pub struct LiveCall {
     pub(super) voice: tokio::sync::Mutex<()>,
     /// Held while the carrier is told, or asks, where the call goes.
     pub(super) redirecting: tokio::sync::Mutex<()>,
+    /// Where Retell asks us for words.
+    pub(super) llm: LlmLine,
     /// What the next stream's agent is to be told.
     notes: Mutex<Vec<String>>,
     utterances: AtomicU32,
@@ -119,6 +122,13 @@ impl LiveCalls {
         self.by_id(id)
     }
 
+    /// The call whose agent's vendor knows it by this id.
+    pub(super) fn by_conversation(&self, vendor_id: &str) -> Option<Arc<LiveCall>> {
+        let is_it =
+            |call: &LiveCall| lock(&call.record).conversation_id.as_ref().is_some_and(|id| id.as_str() == vendor_id);
+        self.by_id.iter().find(|entry| is_it(entry.value())).map(|entry| Arc::clone(entry.value()))
+    }
+
     /// Makes the call known under Twilio's id. The first one stays; says whether this is the call of that sid.
     pub fn bind(&self, sid: &CallSid, call: &LiveCall) -> bool {
         let owner = *self.by_sid.entry(sid.clone()).or_insert(call.id).value();
@@ -169,6 +179,7 @@ impl LiveCall {
             tap: Arc::default(),
             voice: tokio::sync::Mutex::default(),
             redirecting: tokio::sync::Mutex::default(),
+            llm: LlmLine::default(),
             notes: Mutex::default(),
             utterances: AtomicU32::new(0),
             operator: Mutex::default(),
@@ -339,6 +350,11 @@ impl LiveCall {
 
     pub(super) fn release_operator(&self) {
         *lock(&self.operator) = None;
+    }
+
+    /// How loud it is on the call and how fast it is carried; see [`Tap::look`].
+    pub fn look(&self) -> Option<Reading> {
+        self.tap.look()
     }
 
     pub fn commands(&self) -> Option<mpsc::Sender<Command>> {

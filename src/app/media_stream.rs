@@ -105,7 +105,7 @@ impl App {
             terms,
             tap: Arc::clone(&call.tap),
             warmed: call.take_warm_agent().map(super::warm_agent::WarmAgent::dialing),
-            dial: Box::new(move |place| app.dial_agent(agents[place.min(agents.len() - 1)].clone())),
+            dial: Box::new(move |place| app.dial_agent(agents[place.min(agents.len() - 1)].clone(), &call)),
         })
     }
 

@@ -22,6 +22,7 @@ mod limits;
 mod list_facts;
 mod listen;
 mod live_calls;
+mod llm_tools;
 mod media_stream;
 mod opt_out_listener;
 mod outbound_stop;
@@ -35,6 +36,7 @@ mod record_consent;
 mod record_opt_out;
 mod recover;
 mod replay;
+mod retell_llm;
 mod retention;
 mod run_tool;
 mod say;
@@ -55,6 +57,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::agents::chat::ChatClient;
 use crate::agents::elevenlabs::ElevenLabsClient;
 use crate::agents::own::OwnAgents;
 use crate::agents::retell::RetellClient;
@@ -77,7 +80,7 @@ pub use ids::fingerprint;
 pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
 pub use keys::{EnvironmentKey, KnownKey, WeakKey, create_key};
-pub use leads::{LeadError, LeadPatch, read_number};
+pub use leads::{LeadError, LeadPatch, ProtectedLines, read_number};
 pub use limits::LimitReached;
 pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};
@@ -117,6 +120,8 @@ pub struct App {
     pub retell: RetellClient,
     /// The MCP servers whose tools agents may call.
     pub attached_tools: AttachedTools,
+    /// Answers on Retell's custom-LLM socket, where one is set up.
+    pub chat: Option<ChatClient>,
     /// What a vendor tells of handed-over calls is written down one at a time, so that no line is written twice.
     pub vendor_lines: Mutex<()>,
     pub agent_health: AgentHealth,

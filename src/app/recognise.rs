@@ -34,7 +34,7 @@ pub(super) const RECOGNITION_LIMIT: Duration = Duration::from_millis(150);
 const SUMMARY_MAX: usize = 500;
 const REMEMBERED_MAX: usize = 2_000;
 
-type Variables = BTreeMap<String, Value>;
+pub(super) type Variables = BTreeMap<String, Value>;
 
 impl App {
     /// Looks the other party of a call up, off the stream's path, and tells the stream.
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::domain::event::{Actor, Created, Door};
-    use crate::domain::lead::LeadStatus;
+    use crate::domain::lead::{LeadStatus, ProtectedLine};
     use crate::domain::{AgentRef, CallId, Direction, Lead, LeadId, Party};
     use crate::store::Memory;
 
@@ -140,10 +140,12 @@ mod tests {
             email: None,
             state: Some("NY".to_owned()),
             time_zone: None,
+            protected_line: ProtectedLine::None,
             source: None,
             status: LeadStatus::Qualified,
             tags: vec!["warm".to_owned(), "house".to_owned()],
             custom: Variables::from([("beds".to_owned(), 3.into())]),
+            protected_line: ProtectedLine::default(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         };

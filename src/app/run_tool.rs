@@ -34,15 +34,19 @@ type ToolAnswer = Result<String, String>;
 impl App {
     /// Runs a tool and hands its answer back to the stream.
     pub(super) async fn run_tool(self: &Arc<Self>, call: &Arc<LiveCall>, tool: ToolCall) {
-        let limit = Duration::from_secs(self.config.calls.tool_limit_s);
-        let answer = match tokio::time::timeout(limit, self.tool_answer(call, &tool)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("the tool {} took longer than {} s", tool.name, limit.as_secs())),
-        };
+        let answer = self.tool_answer_in_time(call, &tool).await;
         if let Some(lane) = call.commands() {
             let is_error = answer.is_err();
             let (Ok(result) | Err(result)) = answer;
             let _ = lane.send(Command::ToolFinished { id: tool.id, result, is_error }).await;
+        }
+    }
+
+    pub(super) async fn tool_answer_in_time(self: &Arc<Self>, call: &Arc<LiveCall>, tool: &ToolCall) -> ToolAnswer {
+        let limit = Duration::from_secs(self.config.calls.tool_limit_s);
+        match tokio::time::timeout(limit, self.tool_answer(call, tool)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("the tool {} took longer than {} s", tool.name, limit.as_secs())),
         }
     }
 

@@ -269,7 +269,9 @@ impl App {
             let callback = self.config.seller.complete().map(|(_, number)| number);
             let purpose = call.record().purpose.unwrap_or(Purpose::Informational);
             let recorded = self.config.carrier.twilio.record;
-            text = format!("{} {text}", self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), recorded));
+            let now = self.clock.now();
+            let opening = self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), recorded, now);
+            text = format!("{opening} {text}");
         }
         render(&Briefing { say: Say::plainly(&text), answer_url: &self.urls.briefing_answer(call.id) })
     }

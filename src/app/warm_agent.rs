@@ -20,12 +20,12 @@ impl App {
     /// Starts to open a socket for the call's next stream. One that is there already is replaced.
     pub(super) fn warm_agent(self: &Arc<Self>, call: &LiveCall) {
         // A call that is handed over needs no socket.
-        if call.record().agent.vendor == AgentVendor::Retell {
+        if self.hands_over(&call.record().agent) {
             return;
         }
         let (ready, socket) = oneshot::channel();
         call.set_warm_agent(WarmAgent(socket));
-        let dialing = self.dial_agent(call.record().agent);
+        let dialing = self.dial_agent(call.record().agent, call);
         let (over, shutdown) = (call.over.clone(), self.shutdown.clone());
         self.tracker.spawn(async move {
             tokio::select! {
@@ -40,13 +40,16 @@ impl App {
     }
 
     /// Opens a socket to an agent.
-    pub(super) fn dial_agent(self: &Arc<Self>, agent: AgentRef) -> Dialing<DialledSocket> {
-        let app = Arc::clone(self);
+    pub(super) fn dial_agent(self: &Arc<Self>, agent: AgentRef, call: &LiveCall) -> Dialing<DialledSocket> {
+        let (app, record) = (Arc::clone(self), call.record());
         async move {
             match agent.vendor {
                 AgentVendor::ElevenLabs => app.agents.connect(&agent.id).await.map_err(|error| failure(&error)),
                 AgentVendor::TwilioStream | AgentVendor::Binary => {
                     app.own_agents.connect(&agent.id).await.map_err(|error| failure(&error))
+                }
+                AgentVendor::Retell if !app.hands_over(&agent) => {
+                    app.open_retell_audio(&agent, &record).await.map_err(|error| failure(&error))
                 }
                 AgentVendor::Retell => Err(DialFailure {
                     reason:
@@ -78,10 +81,12 @@ impl WarmAgent {
 fn is_retryable(error: &AgentError) -> bool {
     match error {
         AgentError::Unreachable { .. } | AgentError::Timeout { .. } => true,
-        AgentError::Refused { status, .. } | AgentError::SignedUrl { status, .. } | AgentError::Api { status, .. } => {
-            *status == 429 || *status >= 500
-        }
-        AgentError::Retell { .. }
+        AgentError::Refused { status, .. }
+        | AgentError::Retell { status, .. }
+        | AgentError::SignedUrl { status, .. }
+        | AgentError::Api { status, .. } => *status == 429 || *status >= 500,
+        AgentError::Chat { .. }
+        | AgentError::ChatStream(_)
         | AgentError::NoRetellKey
         | AgentError::ApiUrl(_)
         | AgentError::NotConfigured(_)

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
@@ -15,10 +17,13 @@ use crate::protocol::agent::elevenlabs_readiness::{Severity, readiness};
 use crate::surfaces::cli::DoctorArgs;
 use crate::surfaces::cli::out::{Paint, line};
 
-use super::{public_url, world};
+use super::{public_url, retell, world};
 
 /// How far this machine's clock may be from the carrier's.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// From this age on, in days, a list of litigators should be renewed. No law says how old it may be, as it is for the registry's.
+const LITIGATORS_OLD: i64 = 31;
 
 /// One line of the report.
 pub(super) enum Finding {
@@ -35,6 +40,7 @@ pub(super) async fn run(args: &DoctorArgs, settings: &Effective, paint: Paint) -
     if !args.offline {
         findings.extend(look_at_twilio(&config.carrier.twilio).await);
         findings.extend(look_at_elevenlabs(config).await);
+        findings.extend(retell::look(config).await);
         findings.extend(public_url::look(config).await);
     }
     let mut wrong = 0;
@@ -56,6 +62,9 @@ pub(super) async fn run(args: &DoctorArgs, settings: &Effective, paint: Paint) -
     line(format!("  {}", paint.bold(format!("{base}/webhooks/status-callback"))));
     line("Paste at ElevenLabs as post-call webhook:");
     line(format!("  {}", paint.bold(format!("{base}/webhooks/elevenlabs"))));
+    for text in retell::addresses(config) {
+        line(text);
+    }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -118,7 +127,15 @@ async fn look_at_store(config: &Config) -> Vec<Finding> {
         Err(error) => Finding::Wrong(format!("the decision ledger: {error}")),
     });
     findings.push(match store.litigator_list().await {
-        Ok(Some(list)) => Finding::Fine(format!("a litigator list of {} is there", list.as_of)),
+        Ok(Some(list)) => {
+            let days = age_in_days(list.as_of);
+            let text = format!("the litigator list is of {}, {days} days old", list.as_of);
+            if days > LITIGATORS_OLD {
+                Finding::Note(format!("{text}: import a current one (clearline dnc import --list litigator)"))
+            } else {
+                Finding::Fine(text)
+            }
+        }
         Ok(None) => Finding::Note(
             "no litigator list was imported: the gate denies calls for which it is needed (FACT_UNKNOWN)".to_owned(),
         ),
@@ -138,12 +155,11 @@ fn look_at_lists(config: &Config) -> Vec<Finding> {
     let snapshot = lists.current();
     let mut findings: Vec<_> = snapshot.verify().into_iter().map(Finding::Wrong).collect();
     let Ok(entries) = snapshot.entries() else { return findings };
-    let today = WallClock::real().now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let max_days = i64::from(gate.tables().list_age.says.max_days);
     let mut is_national_there = false;
     for (list, entry) in entries {
         is_national_there |= list == ListName::National;
-        let days = today.duration_since(entry.as_of).as_hours() / 24;
+        let days = age_in_days(entry.as_of);
         let text = format!("the do-not-call list {list} is of {}, {days} days old", entry.as_of);
         findings.push(if days > max_days {
             Finding::Wrong(format!("{text}, and {max_days} are allowed: import a current list (clearline dnc import)"))
@@ -158,6 +174,10 @@ fn look_at_lists(config: &Config) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+fn age_in_days(as_of: Date) -> i64 {
+    WallClock::real().now().to_zoned(TimeZone::UTC).date().duration_since(as_of).as_hours() / 24
 }
 
 async fn look_at_twilio(settings: &TwilioConfig) -> Vec<Finding> {
@@ -228,12 +248,9 @@ fn look_at_clock(ours: Timestamp, theirs: Timestamp) -> Finding {
 
 async fn look_at_elevenlabs(config: &Config) -> Vec<Finding> {
     let settings = &config.agents.elevenlabs;
-    let (agents, others): (Vec<_>, Vec<_>) =
-        config.agents.all().into_iter().partition(|agent| agent.vendor == AgentVendor::ElevenLabs);
-    let mut findings: Vec<_> = others
-        .iter()
-        .map(|agent| Finding::Wrong(format!("{agent}: this version bridges ElevenLabs agents only")))
-        .collect();
+    let agents = config.agents.all().into_iter().filter(|agent| agent.vendor == AgentVendor::ElevenLabs);
+    let agents: Vec<_> = agents.collect();
+    let mut findings = Vec::new();
     if agents.is_empty() {
         return findings;
     }

@@ -14,7 +14,7 @@ use crate::domain::decision::{LineType, Voice};
 use crate::domain::{Purpose, Secret};
 use crate::emulators::elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfig};
-use crate::emulators::{BotEmulator, RetellEmulator, RetellEmulatorConfig};
+use crate::emulators::{BotEmulator, ChatEmulator, RetellEmulator, RetellEmulatorConfig};
 use crate::store::Intent;
 use crate::surfaces::cli::calls::EXIT_DENIED;
 use crate::surfaces::cli::out::{Paint, line, notice};
@@ -104,7 +104,11 @@ pub(super) async fn keys(config: &Config, command: KeysCommand, paint: Paint) ->
             for key in open.store.list_keys().await? {
                 let state = key.revoked_at.map_or_else(String::new, |at| format!("revoked {at}"));
                 let access = [&[key.role], key.scopes.as_slice()].concat().join("+");
-                line(format!("{}  {access:10} {:20} made {}  {state}", key.id, key.name, key.created_at));
+                let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+                line(format!(
+                    "{}  {access:10} {:20} made {}  last used {used}  {state}",
+                    key.id, key.name, key.created_at
+                ));
             }
         }
         KeysCommand::Revoke { id } => {
@@ -158,6 +162,9 @@ pub(super) async fn emulate(command: EmulateCommand) -> anyhow::Result<ExitCode>
                 ..RetellEmulatorConfig::default()
             };
             RetellEmulator::start(config, &tracker, shutdown.clone()).await?
+        }
+        EmulateCommand::Chat(args) => {
+            ChatEmulator::start(args.listen, Secret::new(args.auth_token), &tracker, shutdown.clone()).await?
         }
         EmulateCommand::Bot(args) => BotEmulator::start(args.listen, &tracker, shutdown.clone()).await?,
     };

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::agents::chat::ChatClient;
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
 use crate::agents::own::{OpenDialect, OwnAgent, OwnAgents};
 use crate::agents::retell::RetellClient;
@@ -50,6 +51,7 @@ pub(super) async fn build(
     let own_agents = own_agents(&config)?;
     let retell = RetellClient::new(&config.agents.retell.api_url, set(&config.agents.retell.api_key).as_ref())?;
     let attached_tools = AttachedTools::new(&config.tools)?;
+    let chat = open_chat(&config)?;
     let pacer =
         Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
@@ -79,6 +81,7 @@ pub(super) async fn build(
         own_agents,
         retell,
         attached_tools,
+        chat,
         vendor_lines: Mutex::new(()),
         agent_health: AgentHealth::default(),
         metrics,
@@ -86,6 +89,16 @@ pub(super) async fn build(
         drain: CancellationToken::new(),
         shutdown: CancellationToken::new(),
     }))
+}
+
+/// The chat endpoint for Retell's custom-LLM socket. None where that is closed.
+fn open_chat(config: &Config) -> anyhow::Result<Option<ChatClient>> {
+    let settings = &config.agents.retell.llm;
+    if settings.secret.expose().is_empty() {
+        return Ok(None);
+    }
+    let patience = Duration::from_millis(settings.patience_ms);
+    Ok(Some(ChatClient::new(&settings.base_url, set(&settings.api_key).as_ref(), patience)?))
 }
 
 /// The agents of the operator's own. The settings were checked: a wrong one would not have come this far.

@@ -13,7 +13,8 @@ pub use layers::{ConfigError, Effective, Layer, Origin};
 pub use sections::{
     AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConfirmDials, ConfirmFallback, ConsoleConfig,
     ElevenLabsConfig, LimitsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig,
-    ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig, is_loopback,
+    RetellLlmConfig, RetellMode, RetellProtocol, ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig,
+    TwilioConfig, is_loopback,
 };
 pub use tools::{AllowedTool, McpToolsConfig, ToolsConfig};
 pub use transfers::{HouseNumber, TransfersConfig};

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::sections::{Config, MachineDetection, RING_TIMEOUT_S, ScrubConfig, TwilioConfig};
+use super::sections::{Config, MachineDetection, RING_TIMEOUT_S, RetellLlmConfig, ScrubConfig, TwilioConfig};
 use crate::domain::E164;
 
 type Problems = Vec<(&'static str, String)>;
@@ -12,6 +12,7 @@ impl Config {
         let mut problems = self.number_problems();
         problems.extend(self.url_problems());
         problems.extend(self.agents.problems());
+        problems.extend(self.agents.retell.llm.problems());
         problems.extend(self.carrier.twilio.problems());
         if let Some(bad) = self.transfers.bad_target() {
             problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
@@ -44,6 +45,7 @@ impl Config {
             ("carrier.twilio.api_url", &self.carrier.twilio.api_url, false),
             ("agents.elevenlabs.api_url", &self.agents.elevenlabs.api_url, false),
             ("agents.retell.api_url", &self.agents.retell.api_url, false),
+            ("agents.retell.llm.base_url", &self.agents.retell.llm.base_url, false),
             ("mcp.oauth.issuer", &self.mcp.oauth.issuer, true),
             ("mcp.oauth.jwks_url", &self.mcp.oauth.jwks_url, true),
             ("compliance.scrub.api_url", &self.compliance.scrub.api_url, false),
@@ -109,6 +111,29 @@ fn ring_timeout_problem(range: RangeInclusive<u32>) -> String {
         range.start(),
         range.end()
     )
+}
+
+impl RetellLlmConfig {
+    fn problems(&self) -> Problems {
+        let secret = self.secret.expose();
+        if secret.is_empty() {
+            return Vec::new();
+        }
+        let mut problems = Vec::new();
+        // It is all that keeps strangers out, and part of an address.
+        let is_fine = secret.len() >= 24 && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !is_fine {
+            let text = "must have 24 characters or more: letters, digits, - and _ (`openssl rand -hex 24` makes one)";
+            problems.push(("agents.retell.llm.secret", text.to_owned()));
+        }
+        if self.model.is_empty() {
+            problems.push(("agents.retell.llm.model", "must name the model that answers".to_owned()));
+        }
+        if !(500..=30_000).contains(&self.patience_ms) {
+            problems.push(("agents.retell.llm.patience_ms", "must be 500 to 30000".to_owned()));
+        }
+        problems
+    }
 }
 
 impl ScrubConfig {

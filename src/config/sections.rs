@@ -135,6 +135,41 @@ pub struct RetellConfig {
     pub api_url: String,
     pub api_key: Secret,
     pub sip_domain: String,
+    pub mode: RetellMode,
+    pub protocol: RetellProtocol,
+    pub llm: RetellLlmConfig,
+}
+
+/// How a call reaches Retell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetellMode {
+    /// By SIP, through the carrier.
+    HandOver,
+    /// By the audio WebSocket that Retell retired at the end of 2024.
+    AudioWebsocket,
+}
+
+/// What is spoken on that WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetellProtocol {
+    Twilio,
+    Web,
+}
+
+/// The chat endpoint that answers on Retell's custom-LLM socket.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetellLlmConfig {
+    pub secret: Secret,
+    pub base_url: String,
+    pub api_key: Secret,
+    pub model: String,
+    pub prompt: String,
+    pub greeting: String,
+    pub sorry: String,
+    pub patience_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

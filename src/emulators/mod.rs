@@ -5,6 +5,7 @@
 //! (playback, scripts, voice activity, documents) is pure; the servers around it are thin.
 
 pub mod bot;
+pub mod chat;
 pub mod clock;
 pub mod elevenlabs;
 pub mod log;
@@ -19,6 +20,7 @@ pub(crate) mod upgrade;
 mod vad;
 
 pub use bot::BotEmulator;
+pub use chat::ChatEmulator;
 pub use clock::Clock;
 pub use elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 pub use log::{Entry, EventLog};

@@ -1,5 +1,6 @@
 //! The console's door: who gets in, what a browser may be made to do, who may act, and what is written down.
 
+use futures_util::StreamExt as _;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
@@ -165,6 +166,8 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
     assert!(String::from_utf8(known.stdout).unwrap().contains("INTERNAL_DNC"));
     assert_eq!(operator.post(&end, &json!({})).await, 202);
     server.api.ended(&call).await;
+    let asked = server.api.event_of(&call, "hang_up_requested").await;
+    assert_eq!(asked["by"]["door"], "console", "{asked}");
 
     let log = operator.json("/console/data/audit").await;
     let entries = log["entries"].as_array().unwrap();
@@ -178,6 +181,195 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
     assert_eq!(told("/stop", "refused"), ["console"]);
     assert_eq!(told("sign in", "done").len(), 2);
     assert!(entries.iter().any(|entry| entry["call_id"] == call.as_str() && entry["code"] == "missing-scope"));
+}
+
+#[tokio::test]
+async fn the_evidence_for_a_call_is_one_download_for_those_who_may_see_numbers() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let refused = server.api.post("/api/v1/calls", &json!({"to": SELLER})).await;
+    assert_eq!(refused.status, 403);
+    let call = server.api.get("/api/v1/calls").await.body["calls"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/console/data/calls/{call}/evidence");
+    assert_eq!(signed_in(&server, "viewer").await.get(&path).await.status(), 403);
+
+    let operator = signed_in(&server, "operator").await;
+    let answer = operator.get(&path).await;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["content-type"]),
+        (200, &"application/zip".parse().unwrap())
+    );
+    let bytes = answer.bytes().await.unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let read = |archive: &mut zip::ZipArchive<_>, name: &str| {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut archive.by_name(name).unwrap(), &mut text).unwrap();
+        text
+    };
+    let evidence: Value = serde_json::from_str(&read(&mut archive, "evidence.json")).unwrap();
+    assert_eq!(
+        (&evidence["scope"]["call_id"], &evidence["decisions"][0]["call"]["to"]),
+        (&json!(call), &json!(SELLER))
+    );
+    assert!(read(&mut archive, "evidence.html").contains("</html>"));
+    assert!(
+        archive.file_names().any(|name| name.is_ok_and(|name| name.starts_with("rules/"))),
+        "{:?}",
+        archive.file_names().collect::<Vec<_>>()
+    );
+
+    let log = operator.json("/console/data/audit").await;
+    let taken = log["entries"].as_array().unwrap().iter().find(|entry| entry["action"] == "take the evidence").unwrap();
+    assert_eq!((&taken["outcome"], &taken["call_id"]), (&json!("read_numbers"), &json!(call)));
+
+    let inbound = server.api.call_of(&vendors.ring("silent").await).await;
+    let none = operator.get(&format!("/console/data/calls/{inbound}/evidence")).await;
+    assert_eq!(none.status(), 404);
+    assert!(none.text().await.unwrap().contains("never asked"));
+}
+
+#[tokio::test]
+async fn a_key_has_its_limits_in_the_browser_too() {
+    let vendors = Vendors::start().await;
+    let settings = [("LIMITS__DIALS_PER_MINUTE", "1"), ("COMPLIANCE__PURPOSES", "telemarketing,emergency")];
+    let server = Server::start(&vendors, &settings).await;
+    let mut browser = Browser::new(&server);
+    let key = server.settings().create_key_with("agent", &["calls:emergency"]).0;
+    assert_eq!(browser.sign_in("key", &key).await.status(), 303);
+    let call = json!({"to": SELLER, "purpose": "emergency"});
+    assert_eq!(browser.post("/api/v1/calls", &call).await, 202);
+    assert_eq!(browser.post("/api/v1/calls", &json!({"to": "+12125550114", "purpose": "emergency"})).await, 429);
+    assert_eq!(vendors.dials(), 1);
+}
+
+#[tokio::test]
+async fn a_cookie_that_was_planted_never_becomes_a_session() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let key = server.settings().create_key("operator").0;
+    let planted = "clearline_session=chosen-by-somebody-else";
+    let mut browser = Browser { cookie: planted.to_owned(), ..Browser::new(&server) };
+    let request = browser.http.post(format!("{}/console/sign-in", server.base)).header("origin", &server.base);
+    let request = request.header(COOKIE, planted).form(&[("key", key.as_str())]);
+    let answer = soon("the door", request.send()).await.unwrap();
+    let given = answer.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    assert_ne!(given, planted);
+    assert_eq!(browser.get("/console/data/live").await.status(), 401, "the planted one opens nothing");
+    browser.cookie = given;
+    assert_eq!(browser.get("/console/data/live").await.status(), 200);
+    // Each sign-in has a session of its own.
+    let again = browser.sign_in("key", &key).await;
+    assert!(again.status().is_redirection());
+    let mut third = Browser::new(&server);
+    third.sign_in("key", &key).await;
+    assert_ne!((&third.cookie, &third.csrf), (&browser.cookie, &browser.csrf));
+}
+
+/// The journal's events as a browser's feed gets them, until `enough` says so: each with its place.
+async fn feed(browser: &Browser, last: Option<&str>, mut enough: impl FnMut(&str, &Value) -> bool) -> Vec<i64> {
+    let request = browser.http.get(format!("{}/api/v1/events", browser.base)).header(COOKIE, &browser.cookie);
+    let request = last.into_iter().fold(request, |request, last| request.header("last-event-id", last));
+    let mut answer = soon("the feed", request.send()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let read = async {
+        let (mut text, mut seen) = (String::new(), Vec::new());
+        loop {
+            text.push_str(std::str::from_utf8(&answer.chunk().await.unwrap().expect("the feed goes on")).unwrap());
+            while let Some(end) = text.find("\n\n") {
+                let block: String = text.drain(..end + 2).collect();
+                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim();
+                let entry: Value = serde_json::from_str(field("data:")).unwrap_or_default();
+                seen.extend(field("id:").parse::<i64>());
+                if enough(field("event:"), &entry) {
+                    return seen;
+                }
+            }
+        }
+    };
+    soon("events", read).await
+}
+
+#[tokio::test]
+async fn a_feed_that_was_cut_goes_on_after_the_last_event_seen() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let browser = signed_in(&server, "viewer").await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    let kind = |entry: &Value| entry["event"]["type"].as_str().unwrap_or_default().to_owned();
+    let mut seen = feed(&browser, Some("0"), |_, entry| kind(entry) == "stream_started").await;
+    // Cut; the call goes on and ends.
+    server.api.conversing(&call, 1).await;
+    vendors.end_at_carrier(&sid).await;
+    server.api.ended(&call).await;
+    let last = seen.last().unwrap().to_string();
+    seen.extend(feed(&browser, Some(&last), |_, entry| kind(entry) == "ended").await);
+    let kept = browser.json(&format!("/console/data/calls/{call}")).await;
+    let kept: Vec<_> = kept["events"].as_array().unwrap().iter().map(|entry| entry["seq"].as_i64().unwrap()).collect();
+    assert_eq!(seen, kept[..seen.len()], "each once, in order");
+    assert!(kept.len() - seen.len() <= 2, "late facts at most: {seen:?} of {kept:?}");
+
+    // Of another journal: the browser is told to begin anew. What is no place at all is as good as none.
+    feed(&browser, Some("999999"), |event, _| event == "reset").await;
+    let rings = async {
+        loop {
+            vendors.ring("silent").await;
+        }
+    };
+    let seen = tokio::select! {
+        seen = feed(&browser, Some("nonsense"), |event, _| event == "call_event") => seen,
+        () = rings => unreachable!("it rings for ever"),
+    };
+    assert!(seen.iter().all(|seq| seq > kept.last().unwrap()), "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_is_open_ends_with_the_key_behind_it() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let call = server.api.call_of(&vendors.ring("silent").await).await;
+    server.api.conversing(&call, 1).await;
+    let (key, id) = server.settings().create_key("operator");
+    let mut browser = Browser::new(&server);
+    browser.sign_in("key", &key).await;
+    let request = browser.http.get(format!("{}/api/v1/events", browser.base)).header(COOKIE, &browser.cookie);
+    let mut feed = soon("the feed", request.send()).await.unwrap();
+    let own = server.api.with_key(&key);
+    let mut listener = own.socket(&format!("/api/v1/calls/{call}/listen")).await.unwrap();
+    let mut operator = own.socket(&format!("/api/v1/calls/{call}/take-over")).await.unwrap();
+    assert_eq!(server.api.event_of(&call, "taken_over").await["by"]["name"], "tests");
+
+    assert!(server.settings().run(&["keys", "revoke", &id]).status.success());
+    soon("the end of the feed", async { while feed.chunk().await.is_ok_and(|piece| piece.is_some()) {} }).await;
+    for socket in [&mut listener, &mut operator] {
+        soon("the end of a socket", async { while socket.next().await.is_some_and(|message| message.is_ok()) {} })
+            .await;
+    }
+    server.api.event_of(&call, "handed_back").await;
+}
+
+#[tokio::test]
+async fn both_sides_are_measured_while_somebody_looks() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let call = server.api.call_of(&vendors.ring("pattern").await).await;
+    let viewer = signed_in(&server, "viewer").await;
+    let path = format!("/console/data/meters?ids=nonsense,{call}");
+    let heard = async {
+        loop {
+            let reading = viewer.json(&path).await["meters"][&call].clone();
+            if reading["caller"].as_f64() > Some(0.0) && reading["agent"].as_f64() > Some(0.0) {
+                break reading;
+            }
+        }
+    };
+    let reading = soon("both sides", heard).await;
+    assert!(reading["relay_p99_us"].as_u64() >= reading["relay_p50_us"].as_u64(), "{reading}");
+    assert!(reading["caller"].as_f64() <= Some(1.0) && reading["agent"].as_f64() <= Some(1.0), "{reading}");
+    server.api.post(&format!("/api/v1/calls/{call}/end"), &json!({})).await;
+    server.api.ended(&call).await;
+    assert_eq!(viewer.json(&path).await["meters"], json!({}));
+    assert_eq!(viewer.get("/console/data/meters").await.status(), 400);
 }
 
 #[tokio::test]

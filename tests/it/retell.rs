@@ -11,25 +11,30 @@ use super::{APOLOGY, soon};
 
 const KEY: &str = "emulated-retell-key";
 
-struct World {
-    retell: Running,
-    vendors: Vendors,
-    server: Server,
-    http: reqwest::Client,
-    shutdown: CancellationToken,
+pub(super) struct World {
+    pub retell: Running,
+    pub vendors: Vendors,
+    pub server: Server,
+    pub http: reqwest::Client,
+    pub shutdown: CancellationToken,
 }
 
 impl World {
     /// The vendor's side behaves like this when it is called by SIP.
     async fn start(agents: &str, vendors_side: &str) -> Self {
+        Self::start_with(agents, vendors_side, &[]).await
+    }
+
+    /// The same with settings of one's own.
+    pub(super) async fn start_with(agents: &str, vendors_side: &str, own: &[(&str, &str)]) -> Self {
         let shutdown = CancellationToken::new();
         let retell = RetellEmulatorConfig::default();
         let retell = RetellEmulator::start(retell, &TaskTracker::new(), shutdown.clone()).await.unwrap();
         let vendors = Vendors::start().await;
         vendors.seat("sip:sip.retellai.com", vendors_side).await;
         let url = retell.base_url();
-        let settings =
-            [("AGENTS__DEFAULT", agents), ("AGENTS__RETELL__API_URL", &url), ("AGENTS__RETELL__API_KEY", KEY)];
+        let common = [("AGENTS__DEFAULT", agents), ("AGENTS__RETELL__API_URL", &url), ("AGENTS__RETELL__API_KEY", KEY)];
+        let settings = [&common, own].concat();
         let server = Server::start(&vendors, &settings).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let world = Self { retell, vendors, server, http, shutdown };
@@ -37,14 +42,35 @@ impl World {
         world
     }
 
-    async fn tell(&self, what: &str, body: &Value) {
+    pub(super) async fn tell(&self, what: &str, body: &Value) {
         let url = format!("{}/_emulator/{what}", self.retell.base_url());
         let answer = self.http.post(url).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{what}: {}", answer.status());
     }
 
+    /// The texts of a call's transcript.
+    async fn lines(&self, call: &str) -> Vec<String> {
+        let transcript = self.server.api.get(&format!("/api/v1/calls/{call}/transcript")).await.body;
+        transcript["lines"].as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How many events of this kind the journal holds of a call by now, which a call after it marks.
+    async fn events(&self, call: &str, kind: &str) -> usize {
+        let sid = self.vendors.ring("silent").await;
+        let now = self.server.api.call_of(&sid).await;
+        let mut count = 0;
+        let until_now = |entry: &Value| {
+            count += usize::from(entry["call_id"] == call && entry["event"]["type"] == kind);
+            entry["call_id"] == now.as_str()
+        };
+        self.server.api.event("the call after it", until_now).await;
+        self.vendors.end_at_carrier(&sid).await;
+        self.server.api.ended(&now).await;
+        count
+    }
+
     /// Retell's id of the call that was registered.
-    async fn registered(&self) -> String {
+    pub(super) async fn registered(&self) -> String {
         let registered = self.retell.log().wait_for(|entry| entry.event == "registered");
         soon("a registration", registered).await.about.unwrap()
     }
@@ -135,5 +161,84 @@ async fn an_unsigned_webhook_is_refused() {
         let url = format!("{}/webhooks/retell", world.server.base);
         let request = world.http.post(url).header("x-retell-signature", signature).body(body);
         assert_eq!(request.send().await.unwrap().status(), 401, "{signature}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_webhook_told_is_asked_for_after_the_call_and_written_once() {
+    let world = World::start("retell:agent_1", "say Hello from the vendor.\nsilent for 1s\nhang up").await;
+    let sid = world.vendors.ring("silent").await;
+    let retell_id = world.registered().await;
+    let call = world.server.api.call_of(&sid).await;
+    world.vendors.call_ended(&sid).await;
+    let told = json!({"events": ["call_ended", "call_analyzed"], "transcript": [["agent", "Hello."], ["user", "Hi."]], "silently": true});
+    world.tell(&format!("calls/{retell_id}/tell"), &told).await;
+    world.server.api.ended(&call).await;
+    let analysed = world.server.api.event_of(&call, "conversation_analysed").await;
+    assert_eq!(analysed["conversation_id"], retell_id);
+    // The webhooks come after all.
+    let late = json!({"events": ["call_ended", "call_analyzed"], "transcript": [["agent", "Hello."], ["user", "Hi."]]});
+    world.tell(&format!("calls/{retell_id}/tell"), &late).await;
+    assert_eq!(world.lines(&call).await, ["Hello.", "Hi."]);
+    let count = world.events(&call, "conversation_analysed").await;
+    assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn what_happened_while_the_server_was_down_is_asked_for_at_its_start() {
+    let mut world = World::start("retell:agent_1", "say Hello from the vendor.\nsilent for 1s\nhang up").await;
+    let sid = world.vendors.ring("silent").await;
+    let retell_id = world.registered().await;
+    let call = world.server.api.call_of(&sid).await;
+    world.vendors.call_ended(&sid).await;
+    world.server.api.ended(&call).await;
+    world.server.kill();
+    let told = json!({"events": ["call_ended", "call_analyzed"], "transcript": [["agent", "Hello."], ["user", "Please stop calling me."]], "silently": true});
+    world.tell(&format!("calls/{retell_id}/tell"), &told).await;
+    world.server.start_again().await;
+    world.server.api.event_of(&call, "conversation_analysed").await;
+    assert_eq!(world.lines(&call).await, ["Hello.", "Please stop calling me."]);
+}
+
+#[tokio::test]
+async fn the_retired_audio_socket_carries_a_call_in_both_of_its_protocols() {
+    for protocol in ["twilio", "web"] {
+        let own = [("AGENTS__RETELL__MODE", "audio-websocket"), ("AGENTS__RETELL__PROTOCOL", protocol)];
+        let world = World::start_with("retell:agent_1", "busy", &own).await;
+        let sid = world.vendors.ring("barge in after 200ms of agent speech: Wait a moment please.\nsilent").await;
+        let retell_id = world.registered().await;
+        let call = world.server.api.call_of(&sid).await;
+        soon("the interruption", world.retell.log().wait_for(|entry| entry.event == "interrupted")).await;
+        let connected = world.server.api.event_of(&call, "agent_connected").await;
+        assert_eq!(connected["conversation_id"], retell_id, "{protocol}");
+        world.server.api.event_of(&call, "barge_in").await;
+        world.server.api.event_of(&call, "turn_heard").await;
+        world.vendors.end_at_carrier(&sid).await;
+        let ended = world.server.api.ended(&call).await;
+        assert_eq!((&ended["disposition"], &ended["counters"]["malformed_messages"]), (&json!("completed"), &json!(0)));
+        soon("the end at Retell", world.retell.log().wait_for(|entry| entry.event == "closed")).await;
+        if protocol == "web" {
+            assert_eq!(world.events(&call, "agent_said").await, 1, "the words so far were told");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_retired_audio_socket_that_fails_is_replaced() {
+    for (protocol, agent) in
+        [("twilio", "agent_refuse"), ("web", "agent_refuse"), ("web", "agent_garbage"), ("web", "agent_drop")]
+    {
+        let own = [("AGENTS__RETELL__MODE", "audio-websocket"), ("AGENTS__RETELL__PROTOCOL", protocol)];
+        let world = World::start_with(&format!("retell:{agent} | elevenlabs:agent_echo"), "busy", &own).await;
+        let sid = world.vendors.ring("silent").await;
+        world.vendors.agent_answered().await;
+        let call = world.server.api.call_of(&sid).await;
+        world.vendors.end_at_carrier(&sid).await;
+        let ended = world.server.api.ended(&call).await;
+        assert_eq!(
+            (&ended["disposition"], &ended["agent"]),
+            (&json!("completed"), &json!("elevenlabs:agent_echo")),
+            "{agent}"
+        );
     }
 }

@@ -12,7 +12,7 @@
 //! | `refuse` | answers the upgrade with 401 |
 //! | `call-NAME` | calls the tool NAME at once (`binary` only), and answers when it has the result |
 
-mod wire;
+pub(super) mod wire;
 
 use std::sync::Arc;
 
@@ -39,6 +39,9 @@ use super::vad::{Activity, VoiceActivity};
 
 const GREETING: &str = "Hello, this is your own bot.";
 const ANSWER: &str = "I see. Go on.";
+
+/// What a bot that tells of words heard: it listens and does not understand.
+const CALLERS_WORDS: &str = "(something the caller said)";
 
 /// The caller has finished after this pause.
 const FINISHED_AFTER_MS: u32 = 600;
@@ -94,9 +97,7 @@ async fn converse(
     emulation.tracker.spawn(async move {
         match socket.await {
             Ok(socket) => {
-                Bot { personality, behaviour, log, socket, stream_sid: String::new(), marks: 0, unheard: 0 }
-                    .run()
-                    .await;
+                Bot::new(personality, behaviour, log, socket).run().await;
             }
             Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
         }
@@ -105,7 +106,7 @@ async fn converse(
 }
 
 /// One conversation.
-struct Bot {
+pub(super) struct Bot {
     personality: Personality,
     behaviour: String,
     log: EventLog,
@@ -114,11 +115,23 @@ struct Bot {
     marks: u32,
     /// Marks that have not come back: something of ours still plays.
     unheard: u32,
+    /// Where there are no marks: audio of ours that cannot have been played yet, by the caller's, which never stops.
+    unplayed: usize,
+    /// What was said, by the caller or not.
+    lines: Vec<(bool, String)>,
 }
 
 impl Bot {
-    async fn run(mut self) {
+    pub(super) fn new(personality: Personality, behaviour: String, log: EventLog, socket: ServerSocket) -> Self {
+        let (stream_sid, lines) = (String::new(), Vec::new());
+        Self { personality, behaviour, log, socket, stream_sid, marks: 0, unheard: 0, unplayed: 0, lines }
+    }
+
+    pub(super) async fn run(mut self) {
         let mut caller = VoiceActivity::new(FINISHED_AFTER_MS);
+        if self.personality == Personality::RetellWeb && self.begin().await.is_none() {
+            return self.log.record("closed", None, Value::Null);
+        }
         while let Some(Ok(message)) = self.socket.next().await {
             if matches!(message, Message::Close(_)) {
                 break;
@@ -192,15 +205,20 @@ impl Bot {
         if self.behaviour != "talk" {
             return Some(());
         }
+        self.unplayed = self.unplayed.saturating_sub(audio.len());
         for activity in caller.hear(audio) {
             match activity {
-                Activity::Started if self.unheard > 0 => {
+                Activity::Started if self.unheard > 0 || self.unplayed > 0 => {
+                    self.unplayed = 0;
                     self.log.record("interrupted", Some(&self.stream_sid), Value::Null);
                     let message = self.personality.clear(&self.stream_sid);
                     self.socket.send(message).await.ok()?;
                 }
                 Activity::Started => {}
-                Activity::Ended => self.say(ANSWER).await?,
+                Activity::Ended => {
+                    self.lines.push((true, CALLERS_WORDS.to_owned()));
+                    self.say(ANSWER).await?;
+                }
             }
         }
         Some(())
@@ -208,13 +226,23 @@ impl Bot {
 
     /// Says a sentence at once, as bots do, and a mark after it.
     async fn say(&mut self, text: &str) -> Option<()> {
-        for piece in speech::say(text, Voice::Agent).chunks(1_600) {
+        self.lines.push((false, text.to_owned()));
+        if let Some(words) = self.personality.words(&self.lines) {
+            self.socket.feed(words).await.ok()?;
+        }
+        let speech = speech::say(text, Voice::Agent);
+        if self.personality == Personality::RetellWeb {
+            self.unplayed += speech.len();
+        }
+        for piece in speech.chunks(1_600) {
             let message = self.personality.audio(&self.stream_sid, piece);
             self.socket.feed(message).await.ok()?;
         }
         self.marks += 1;
-        self.unheard += 1;
-        let mark = self.personality.mark(&self.stream_sid, &format!("said-{}", self.marks));
-        self.socket.send(mark).await.ok()
+        if let Some(mark) = self.personality.mark(&self.stream_sid, &format!("said-{}", self.marks)) {
+            self.unheard += 1;
+            self.socket.feed(mark).await.ok()?;
+        }
+        self.socket.flush().await.ok()
     }
 }

@@ -7,11 +7,13 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// Which protocol a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Personality {
+pub(in crate::emulators) enum Personality {
     /// Twilio Media Streams, as a server of them.
     TwilioStream,
     /// Raw µ-law, with JSON words beside it.
     Binary,
+    /// The `web` protocol of Retell's old audio WebSocket: raw µ-law, no start and no marks.
+    RetellWeb,
 }
 
 /// Something that came.
@@ -26,7 +28,8 @@ pub(super) enum Heard {
 impl Personality {
     pub(super) fn hear(self, message: &Message) -> Heard {
         match (self, message) {
-            (Self::Binary, Message::Binary(audio)) => Heard::Audio(audio.to_vec()),
+            (Self::Binary | Self::RetellWeb, Message::Binary(audio)) => Heard::Audio(audio.to_vec()),
+            (Self::RetellWeb, Message::Text(text)) => Heard::Word(text.to_string(), Value::Null),
             (_, Message::Text(text)) => {
                 let Ok(message) = serde_json::from_str::<Value>(text) else { return Heard::Nonsense };
                 let field = if self == Self::TwilioStream { "event" } else { "type" };
@@ -49,21 +52,33 @@ impl Personality {
                 json!({"event": "media", "streamSid": stream_sid, "media": {"payload": STANDARD.encode(mulaw)}})
                     .to_string(),
             ),
-            Self::Binary => Message::binary(mulaw.to_vec()),
+            Self::Binary | Self::RetellWeb => Message::binary(mulaw.to_vec()),
         }
     }
 
-    pub(super) fn mark(self, stream_sid: &str, name: &str) -> Message {
-        Message::text(match self {
-            Self::TwilioStream => json!({"event": "mark", "streamSid": stream_sid, "mark": {"name": name}}).to_string(),
-            Self::Binary => json!({"type": "mark", "name": name}).to_string(),
-        })
+    /// None where the protocol has no marks.
+    pub(super) fn mark(self, stream_sid: &str, name: &str) -> Option<Message> {
+        let mark = match self {
+            Self::TwilioStream => json!({"event": "mark", "streamSid": stream_sid, "mark": {"name": name}}),
+            Self::Binary => json!({"type": "mark", "name": name}),
+            Self::RetellWeb => return None,
+        };
+        Some(Message::text(mark.to_string()))
+    }
+
+    /// The words so far, of the caller or not; none where the protocol does not tell them.
+    pub(super) fn words(self, lines: &[(bool, String)]) -> Option<Message> {
+        let line = |(by_caller, text): &(bool, String)| json!({"role": if *by_caller { "user" } else { "agent" }, "content": text, "words": []});
+        let lines: Vec<_> = lines.iter().map(line).collect();
+        let words = json!({"event_type": "update", "transcript": lines});
+        (self == Self::RetellWeb).then(|| Message::text(words.to_string()))
     }
 
     pub(super) fn clear(self, stream_sid: &str) -> Message {
         Message::text(match self {
             Self::TwilioStream => json!({"event": "clear", "streamSid": stream_sid}).to_string(),
             Self::Binary => json!({"type": "clear"}).to_string(),
+            Self::RetellWeb => "clear".to_owned(),
         })
     }
 }

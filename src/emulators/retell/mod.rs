@@ -2,7 +2,10 @@
 //! call that is told to happen. The SIP side is the carrier's: seat a phone at `sip:SIP_DOMAIN` in the Twilio emulator.
 //!
 //! `POST /_emulator/calls/{call_id}/tell {"events": ["call_ended"], "transcript": [["agent", "Hello"], ["user", "Hi"]]}` sends webhooks
-//! in the given order; `POST /_emulator/faults {"refuse_register": n}` refuses registrations with 402.
+//! in the given order, or with `"silently": true` none; `POST /_emulator/faults {"refuse_register": n}` refuses registrations with 402.
+
+mod audio;
+mod llm;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,6 +22,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -60,9 +64,14 @@ struct Emulation {
     webhook_url: Mutex<Option<String>>,
     calls: Mutex<BTreeMap<String, Value>>,
     refuse_register: Mutex<u32>,
+    /// Fields of agents that are not as the usual one.
+    agents: Mutex<BTreeMap<String, Value>>,
+    /// Calls with an open LLM socket.
+    llm: Mutex<BTreeMap<String, mpsc::Sender<llm::Act>>>,
     client: reqwest::Client,
     clock: Clock,
     log: EventLog,
+    tracker: TaskTracker,
 }
 
 type Shared = State<Arc<Emulation>>;
@@ -82,17 +91,27 @@ impl RetellEmulator {
             webhook_url: Mutex::new(config.webhook_url),
             calls: Mutex::default(),
             refuse_register: Mutex::default(),
+            agents: Mutex::default(),
+            llm: Mutex::default(),
             client,
             clock: config.clock,
             log: log.clone(),
+            tracker: tracker.clone(),
         });
         let api = Router::new()
             .route("/v2/register-phone-call", post(register))
+            .route("/register-call", post(audio::register))
+            .route("/get-agent/{agent_id}", get(fetch_agent))
             .route("/v2/get-call/{call_id}", get(fetch))
             .route("/v2/stop-call/{call_id}", post(stop))
             .layer(middleware::from_fn_with_state(Arc::clone(&emulation), require_key));
         let control = Router::new()
+            // Whoever knows the call's id may open it, as at Retell.
+            .route("/audio-websocket/{call_id}", get(audio::converse))
             .route("/_emulator/calls/{call_id}/tell", post(tell))
+            .route("/_emulator/agents/{agent_id}", post(set_agent))
+            .route("/_emulator/calls/{call_id}/llm", post(llm::dial))
+            .route("/_emulator/calls/{call_id}/llm/act", post(llm::act))
             .route("/_emulator/faults", post(set_faults))
             .route("/_emulator/webhook", post(set_webhook));
         Ok(server::serve(listener, api.merge(control).with_state(emulation), (addr, log), tracker, shutdown))
@@ -116,13 +135,19 @@ async fn register(State(emulation): Shared, Json(wish): Json<Value>) -> Response
             return refusal(StatusCode::PAYMENT_REQUIRED, "No valid payment method");
         }
     }
+    new_call(&emulation, &wish, &[])
+}
+
+/// Registers a call with the usual fields of the wish, and these.
+fn new_call(emulation: &Emulation, wish: &Value, more: &[&str]) -> Response {
     let Some(agent_id) = wish["agent_id"].as_str() else {
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, "agent_id is required");
     };
     let call_id = format!("call_{}", Uuid::new_v4().simple());
     let mut call = json!({"call_type": "phone_call", "call_id": call_id, "call_status": "registered", "agent_id": agent_id,
         "agent_version": 0, "transcript_object": []});
-    for field in ["direction", "from_number", "to_number", "metadata", "retell_llm_dynamic_variables"] {
+    let usual = ["direction", "from_number", "to_number", "metadata", "retell_llm_dynamic_variables"];
+    for field in usual.iter().chain(more).copied() {
         if let Some(value) = wish.get(field) {
             call[field] = value.clone();
         }
@@ -130,6 +155,27 @@ async fn register(State(emulation): Shared, Json(wish): Json<Value>) -> Response
     locked(&emulation.calls).insert(call_id.clone(), call.clone());
     emulation.log.record("registered", Some(&call_id), json!({"agent_id": agent_id, "metadata": call["metadata"]}));
     (StatusCode::CREATED, Json(call)).into_response()
+}
+
+/// Agents named `agent_of_nobody…` are not there; all others are.
+async fn fetch_agent(State(emulation): Shared, Path(agent_id): Path<String>) -> Response {
+    if agent_id.starts_with("agent_of_nobody") {
+        return refusal(StatusCode::NOT_FOUND, "Agent not found");
+    }
+    let mut agent = json!({"agent_id": agent_id, "agent_name": "Emulated", "version": 0, "is_published": true,
+        "voice_id": "11labs-Adrian", "language": "en-US", "webhook_url": locked(&emulation.webhook_url).clone(),
+        "response_engine": {"type": "retell-llm", "llm_id": "llm_1"}});
+    if let Some(Value::Object(own)) = locked(&emulation.agents).get(&agent_id).cloned() {
+        for (field, value) in own {
+            agent[field] = value;
+        }
+    }
+    Json(agent).into_response()
+}
+
+async fn set_agent(State(emulation): Shared, Path(agent_id): Path<String>, Json(own): Json<Value>) -> StatusCode {
+    locked(&emulation.agents).insert(agent_id, own);
+    StatusCode::NO_CONTENT
 }
 
 async fn fetch(State(emulation): Shared, Path(call_id): Path<String>) -> Response {
@@ -153,6 +199,9 @@ struct Telling {
     events: Vec<String>,
     #[serde(default)]
     transcript: Vec<(String, String)>,
+    /// It happens, and no webhook tells of it.
+    #[serde(default)]
+    silently: bool,
 }
 
 /// A call happens as it is told: its resource changes, and its webhooks are sent one after the other.
@@ -180,6 +229,9 @@ async fn tell(State(emulation): Shared, Path(call_id): Path<String>, Json(tellin
             }
             call.clone()
         };
+        if telling.silently {
+            continue;
+        }
         let status = emulation.post_webhook(&json!({"event": event, "call": call})).await;
         emulation.log.record("webhook", Some(&call_id), json!({"event_sent": event, "status": status}));
     }

@@ -124,6 +124,11 @@ impl Binary {
         })
     }
 
+    /// The agent's turn: the one that it spoke last, or speaks.
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
+    }
+
     pub(super) fn decode_audio(&mut self, audio: &[u8]) -> AgentEvent {
         let mulaw = match &mut self.from_agent {
             None => audio,

@@ -9,9 +9,11 @@ use crate::domain::agent_link::{AgentCommand, AgentEvent};
 
 use binary::Binary;
 use elevenlabs::ElevenLabs;
+use retell_web::RetellWeb;
 use twilio_stream::TwilioStream;
 
 pub mod binary;
+pub mod chat;
 pub mod elevenlabs;
 mod elevenlabs_audio;
 pub mod elevenlabs_conversation;
@@ -20,6 +22,9 @@ pub mod elevenlabs_rest;
 pub mod elevenlabs_webhook;
 mod elevenlabs_wire;
 pub mod retell;
+pub mod retell_llm;
+pub mod retell_turns;
+pub mod retell_web;
 pub mod twilio_stream;
 
 /// One conversation's codec.
@@ -28,6 +33,7 @@ pub enum Dialect {
     ElevenLabs(ElevenLabs),
     TwilioStream(TwilioStream),
     Binary(Binary),
+    RetellWeb(RetellWeb),
 }
 
 /// What kind of WebSocket message a command became.
@@ -62,6 +68,7 @@ impl Dialect {
             Self::ElevenLabs(dialect) => dialect.decode(text),
             Self::TwilioStream(dialect) => dialect.decode(text),
             Self::Binary(dialect) => dialect.decode(&text),
+            Self::RetellWeb(dialect) => dialect.decode(&text),
         }
     }
 
@@ -72,6 +79,7 @@ impl Dialect {
                 Err(DialectError::Malformed("a binary message, where all are texts".to_owned()))
             }
             Self::Binary(dialect) => Ok(dialect.decode_audio(data)),
+            Self::RetellWeb(dialect) => Ok(dialect.decode_audio(data)),
         }
     }
 
@@ -81,6 +89,7 @@ impl Dialect {
             Self::ElevenLabs(_) => None,
             Self::TwilioStream(dialect) => Some(dialect.ready()),
             Self::Binary(dialect) => Some(dialect.ready()),
+            Self::RetellWeb(dialect) => Some(dialect.ready()),
         }
     }
 
@@ -102,6 +111,7 @@ impl Dialect {
             Self::ElevenLabs(dialect) => dialect.encode(command, out),
             Self::TwilioStream(dialect) => dialect.encode(command, out),
             Self::Binary(dialect) => return dialect.encode(command, out),
+            Self::RetellWeb(dialect) => return dialect.encode(command, out),
         }
         Frame::Text
     }

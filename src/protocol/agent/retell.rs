@@ -92,6 +92,29 @@ impl Registration<'_> {
     }
 }
 
+/// What is spoken on the audio WebSocket that Retell retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudioProtocol {
+    /// Twilio's Media Streams.
+    Twilio,
+    /// Retell's own.
+    Web,
+}
+
+impl Registration<'_> {
+    /// The body of the old `POST /register-call`, which went with the audio WebSocket: µ-law at 8 kHz on either protocol.
+    pub fn audio_body(&self, protocol: AudioProtocol) -> Value {
+        let mut body = self.body();
+        body["audio_websocket_protocol"] = match protocol {
+            AudioProtocol::Twilio => "twilio".into(),
+            AudioProtocol::Web => "web".into(),
+        };
+        body["audio_encoding"] = "mulaw".into();
+        body["sample_rate"] = 8000.into();
+        body
+    }
+}
+
 /// A call as Retell tells of it, by webhook or on being asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetellCall {
@@ -164,9 +187,21 @@ struct WireCall {
 }
 
 #[derive(Deserialize)]
-struct WireLine {
+pub(super) struct WireLine {
     role: Option<String>,
     content: Option<String>,
+}
+
+impl WireLine {
+    /// What one of the two said; none for other roles and for nothing.
+    pub(super) fn line(self) -> Option<Line> {
+        let by_caller = match self.role?.as_str() {
+            "user" => true,
+            "agent" => false,
+            _ => return None,
+        };
+        Some(Line { by_caller, text: self.content.filter(|text| !text.is_empty())? })
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -178,21 +213,13 @@ struct WireAnalysis {
 impl From<WireCall> for RetellCall {
     fn from(wire: WireCall) -> Self {
         let ours = wire.metadata.as_ref().and_then(|metadata| metadata["clearline_call_id"].as_str()?.parse().ok());
-        let line = |line: WireLine| {
-            let by_caller = match line.role?.as_str() {
-                "user" => true,
-                "agent" => false,
-                _ => return None,
-            };
-            Some(Line { by_caller, text: line.content.filter(|text| !text.is_empty())? })
-        };
         let analysis = wire.call_analysis.unwrap_or_default();
         Self {
             call_id: wire.call_id,
             ours,
             is_over: matches!(wire.call_status.as_deref(), Some("ended" | "error" | "not_connected")),
             disconnection_reason: wire.disconnection_reason,
-            lines: wire.transcript_object.unwrap_or_default().into_iter().filter_map(line).collect(),
+            lines: wire.transcript_object.unwrap_or_default().into_iter().filter_map(WireLine::line).collect(),
             summary: analysis.call_summary.filter(|summary| !summary.is_empty()),
             successful: analysis.call_successful,
         }

@@ -376,6 +376,8 @@ pub enum EmulateCommand {
     Retell(EmulateRetellArgs),
     /// A bot of one's own that speaks Twilio Media Streams, or raw audio
     Bot(EmulateBotArgs),
+    /// A chat endpoint that speaks `OpenAI`'s API
+    Chat(EmulateChatArgs),
 }
 
 #[derive(Debug, Args)]
@@ -404,6 +406,14 @@ pub struct EmulateRetellArgs {
     /// Where webhooks go
     #[arg(long, default_value = "http://127.0.0.1:3333/webhooks/retell")]
     pub webhook_url: String,
+}
+
+#[derive(Debug, Args)]
+pub struct EmulateChatArgs {
+    #[arg(long, default_value = "127.0.0.1:4050")]
+    pub listen: std::net::SocketAddr,
+    #[arg(long, default_value = "emulated-chat-key")]
+    pub auth_token: String,
 }
 
 #[derive(Debug, Args)]

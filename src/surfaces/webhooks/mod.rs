@@ -5,6 +5,7 @@ mod callbacks;
 mod deliveries;
 mod media;
 mod retell;
+mod retell_llm;
 mod signed;
 mod transfers;
 mod voice;
@@ -48,6 +49,7 @@ pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let agents = Router::new()
         .route("/webhooks/elevenlabs", post(agent_events::elevenlabs))
         .layer(Extension(agent_events::Places::default()))
-        .route("/webhooks/retell", post(retell::event).layer(DefaultBodyLimit::max(retell::BODY_LIMIT)));
+        .route("/webhooks/retell", post(retell::event).layer(DefaultBodyLimit::max(retell::BODY_LIMIT)))
+        .route("/agents/retell/llm/{secret}/{call_id}", get(retell_llm::converse));
     carrier.merge(agents).route("/media", get(media::media))
 }

@@ -41,6 +41,8 @@ pub(super) fn failure(error: &AgentError) -> Failure {
             failed("agent_vendor_refused", "Nothing was done. Read the message.").details(output::compact(fields))
         }
         AgentError::Retell { .. }
+        | AgentError::Chat { .. }
+        | AgentError::ChatStream(_)
         | AgentError::Refused { .. }
         | AgentError::SignedUrl { .. }
         | AgentError::ForeignHost { .. }
