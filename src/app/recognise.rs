@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::domain::Call;
+use crate::domain::{Call, Disposition};
 use crate::session::Command;
 use crate::store::StoreError;
 
@@ -92,7 +92,7 @@ fn variables(known: &Known) -> Variables {
         ("lead_custom", custom.unwrap_or_default().into()),
         ("calls_before", known.calls.len().into()),
         ("last_call_at", last.map(|call| call.created_at.to_string()).unwrap_or_default().into()),
-        ("last_call_disposition", of_lead(last.and_then(|call| call.disposition).map(|why| why.as_str()))),
+        ("last_call_disposition", of_lead(last.and_then(|call| call.disposition).map(Disposition::as_str))),
         ("last_call_summary", cut(summary, SUMMARY_MAX).into()),
         ("remembered", cut(&remembered.join("\n"), REMEMBERED_MAX).into()),
     ];
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::domain::event::{Actor, Created, Door};
     use crate::domain::lead::{LeadStatus, ProtectedLine};
-    use crate::domain::{AgentRef, CallId, Direction, Disposition, Lead, LeadId, Party};
+    use crate::domain::{AgentRef, CallId, Direction, Lead, LeadId, Party};
     use crate::store::Memory;
 
     fn call(number: u128) -> Call {

@@ -250,7 +250,7 @@ async fn a_server_that_is_dead_deaf_or_something_else_is_an_error_for_the_agent_
         ("another token", &crm, "wrong", "cannot be reached"),
     ] {
         let own = [("TOOLS__MCP__CRM__TOKEN", token), UNLOOKED];
-        let world = World::start("find_customer", url, &own[..1 + usize::from(what == "deaf")]).await;
+        let world = World::start("find_customer", url, &own[..=usize::from(what == "deaf")]).await;
         let (is_error, text) = world.result().await;
         assert!(is_error && text.contains(said), "{what}: {text}");
         assert!(!text.contains("127.0.0.1"), "{what}: {text}");

@@ -58,6 +58,8 @@ enum Fault {
     Unauthorised,
     /// Its account is used up: ElevenLabs closes with 1008, other servers answer the upgrade with 429.
     Quota,
+    /// It takes the socket and never the conversation.
+    Unready,
     /// It hears the caller, and pings, and does not answer.
     Silent,
     /// Its process hangs: not even a pong.
@@ -87,8 +89,7 @@ async fn a_caller_waits_two_seconds_at_the_median() {
     let mut waits = Vec::new();
     for vendor in [Vendor::ElevenLabs, Vendor::TwilioStream, Vendor::Binary] {
         for fault in FAULTS {
-            // Twilio's protocol has neither words nor tools.
-            if vendor == Vendor::TwilioStream && matches!(fault, Fault::Silent | Fault::SlowTool) {
+            if !vendor.can(fault) {
                 continue;
             }
             let met = call(vendor, fault, 2).await;
@@ -104,6 +105,7 @@ async fn a_caller_waits_two_seconds_at_the_median() {
     ElevenLabs Refuse: lost after 2 (cannot reach it), silence 1.2 s, voice after 1.9 s, completed
     ElevenLabs Unauthorised: lost after 1 (refused with status 401), silence 0.9 s, voice after 1.6 s, completed
     ElevenLabs Quota: lost after 1 (the agent closed the socket with 1008: This request exceeds your quota limit.), silence 0.9 s, voice after 1.6 s, completed
+    ElevenLabs Unready: lost after 1 (the agent was not ready within 2 s), silence 2.6 s, voice after 3.3 s, completed
     ElevenLabs Silent: lost after 1 (the agent did not answer the caller within 6 s), silence 6.6 s, voice after 7.3 s, completed
     ElevenLabs Hangs: lost after 1 (the agent did not answer the caller within 6 s), silence 6.6 s, voice after 7.3 s, completed
     ElevenLabs MidSentence: lost after 1 (the agent closed the socket with 1011: oops), silence 0.9 s, voice after 0.9 s, completed
@@ -132,7 +134,7 @@ async fn without_a_stand_in_the_caller_is_told_as_soon_as_the_agent_is_lost() {
     for vendor in [Vendor::ElevenLabs, Vendor::TwilioStream, Vendor::Binary] {
         for fault in FAULTS {
             // An agent that merely does not answer keeps the call where nobody could do better.
-            if matches!(fault, Fault::Silent | Fault::SlowTool) {
+            if !vendor.can(fault) || matches!(fault, Fault::Silent | Fault::SlowTool) {
                 continue;
             }
             let met = call(vendor, fault, 1).await;
@@ -144,6 +146,7 @@ async fn without_a_stand_in_the_caller_is_told_as_soon_as_the_agent_is_lost() {
     ElevenLabs Refuse: lost after 2 (cannot reach it), silence 0.6 s, voice after 0.6 s, agent_failed
     ElevenLabs Unauthorised: lost after 1 (refused with status 401), silence 0.3 s, voice after 0.3 s, agent_failed
     ElevenLabs Quota: lost after 1 (the agent closed the socket with 1008: This request exceeds your quota limit.), silence 0.3 s, voice after 0.3 s, agent_failed
+    ElevenLabs Unready: lost after 1 (the agent was not ready within 10 s), silence 10.0 s, voice after 10.0 s, agent_failed
     ElevenLabs Hangs: lost after 1 (the agent's socket broke: it stopped reading), silence 15.3 s, voice after 15.3 s, agent_failed
     ElevenLabs MidSentence: lost after 1 (the agent closed the socket with 1011: oops), silence 0.9 s, voice after 0.9 s, agent_failed
     ElevenLabs Garbage: lost after 1 (the agent says nothing that makes sense), silence 0.9 s, voice after 0.9 s, agent_failed
@@ -162,10 +165,11 @@ async fn without_a_stand_in_the_caller_is_told_as_soon_as_the_agent_is_lost() {
     ");
 }
 
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     Fault::Refuse,
     Fault::Unauthorised,
     Fault::Quota,
+    Fault::Unready,
     Fault::Silent,
     Fault::Hangs,
     Fault::MidSentence,
@@ -375,6 +379,9 @@ impl Agent {
     }
 
     fn begin(&mut self) {
+        if self.fault == Some(Fault::Unready) {
+            return;
+        }
         if self.vendor == Vendor::ElevenLabs {
             self.plan(Duration::ZERO, vec![Message::text(ready().to_string())]);
         }
@@ -394,7 +401,7 @@ impl Agent {
         let greeting = self.vendor.audio(FIRST, 1_000);
         let said = caller_said(self.vendor);
         self.plan(THINKING, vec![greeting]);
-        let after_greeting = THINKING + Duration::from_millis(2_000);
+        let after_greeting = THINKING + Duration::from_secs(2);
         match fault {
             Fault::Silent => {
                 self.plan(after_greeting, vec![said]);
@@ -407,7 +414,7 @@ impl Agent {
                 let nonsense = std::iter::repeat_n(Message::text("%%%"), 8);
                 self.plan(after_greeting, std::iter::once(said).chain(nonsense).collect());
             }
-            Fault::Refuse | Fault::Unauthorised | Fault::Quota => {}
+            Fault::Refuse | Fault::Unauthorised | Fault::Quota | Fault::Unready => {}
         }
         if fault == Fault::Hangs {
             self.plan(after_greeting, Vec::new());
@@ -420,6 +427,15 @@ impl Agent {
 }
 
 impl Vendor {
+    /// Twilio's protocol has neither words nor tools; and only ElevenLabs' agents say themselves that they take a conversation.
+    fn can(self, fault: Fault) -> bool {
+        match fault {
+            Fault::Unready => self == Self::ElevenLabs,
+            Fault::Silent | Fault::SlowTool => self != Self::TwilioStream,
+            _ => true,
+        }
+    }
+
     fn dialect(self) -> Dialect {
         match self {
             Self::ElevenLabs => Dialect::elevenlabs(),
