@@ -19,6 +19,7 @@ pub mod issuer;
 pub mod lists;
 pub mod scrub;
 pub mod store;
+pub mod tools;
 
 // 3. The data plane, the hot path.
 pub mod relay;

@@ -14,21 +14,47 @@ const CALLS: u32 = 5;
 pub(super) const NAME_MAX: usize = 60;
 pub(super) const TEXT_MAX: usize = 500;
 
+/// What is known of somebody.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Known {
+    pub(super) lead: Option<Lead>,
+    /// Earlier calls, the last one first.
+    pub(super) calls: Vec<Call>,
+    pub(super) memories: Vec<Memory>,
+}
+
+impl Known {
+    pub(super) fn is_anybody(&self) -> bool {
+        self.lead.is_some() || !self.calls.is_empty()
+    }
+}
+
 impl App {
-    /// What is known of the other party. Numbers and e-mail addresses are not in it: the agent has no use for them.
-    pub(super) async fn look_up_caller(&self, record: &Call) -> Result<Value, StoreError> {
-        let Some(number) = other_party(record) else { return Ok(json!({"known": false})) };
-        let lead = match record.lead_id {
-            Some(id) => self.store.lead(id).await?,
-            None => self.lead_of(number).await?,
+    /// What is known of the other party.
+    pub(super) async fn known_of(&self, record: &Call) -> Result<Known, StoreError> {
+        let Some(number) = other_party(record) else { return Ok(Known::default()) };
+        let lead = async {
+            match record.lead_id {
+                Some(id) => self.store.lead(id).await,
+                None => self.lead_of(number).await,
+            }
         };
         let filter = CallFilter { number: Some(number.clone()), ..CallFilter::default() };
-        let calls = self.store.list_calls(filter, None, CALLS + 1).await?.items;
-        let before: Vec<_> = calls.iter().filter(|call| call.id != record.id).take(CALLS as usize).map(brief).collect();
-        let remembered = memories(&self.store.memories(number).await?);
+        let calls = self.store.list_calls(filter, None, CALLS + 1);
+        let (lead, calls, memories) = tokio::try_join!(lead, calls, self.store.memories(number))?;
+        let before = calls.items.into_iter().filter(|call| call.id != record.id).take(CALLS as usize);
+        Ok(Known { lead, calls: before.collect(), memories })
+    }
+
+    /// The same for the agent. Numbers and e-mail addresses are not in it: the agent has no use for them.
+    pub(super) async fn look_up_caller(&self, record: &Call) -> Result<Value, StoreError> {
+        if other_party(record).is_none() {
+            return Ok(json!({"known": false}));
+        }
+        let known = self.known_of(record).await?;
         Ok(json!({
-            "known": lead.is_some() || !before.is_empty(),
-            "lead": lead.map(|lead| json!({
+            "known": known.is_anybody(),
+            "lead": known.lead.map(|lead| json!({
                 "first_name": lead.first_name,
                 "last_name": lead.last_name,
                 "state": lead.state,
@@ -36,8 +62,8 @@ impl App {
                 "tags": lead.tags,
                 "custom": lead.custom,
             })),
-            "calls_before": before,
-            "remembered": remembered,
+            "calls_before": known.calls.iter().map(brief).collect::<Vec<_>>(),
+            "remembered": memories(&known.memories),
         }))
     }
 

@@ -282,7 +282,7 @@ impl App {
         }
         let decision = match record.decision_id {
             Some(id) => self.store.decision(id).await.unwrap_or_else(|error| {
-                tracing::error!(call.id = %call.id, %error, "a decision could not be read, the common disclosure is used");
+                tracing::error!(call.id = %call.id, %error, "a decision could not be read, what any state asks for is said");
                 None
             }),
             None => None,
@@ -290,6 +290,7 @@ impl App {
         let callback = self.config.seller.complete().map(|(_, number)| number);
         let purpose = record.purpose.unwrap_or(Purpose::Telemarketing);
         let decision = decision.map(|recorded| recorded.decision);
-        Some(self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), self.config.carrier.twilio.record))
+        let recorded = self.config.carrier.twilio.record;
+        Some(self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), recorded, self.clock.now()))
     }
 }

@@ -85,7 +85,7 @@ impl App {
         };
         let purpose = record.purpose.unwrap_or(Purpose::Telemarketing);
         let recorded = self.config.carrier.twilio.record;
-        match self.gate.voicemail(decision.as_ref(), purpose, &self.config.seller, recorded, text) {
+        match self.gate.voicemail(decision.as_ref(), purpose, &self.config.seller, recorded, text, self.clock.now()) {
             Ok(text) => {
                 let _ = self.journal.record(call.id, CallEvent::MessageLeft { text: text.clone() });
                 call.plan_next(Next::Message(text));

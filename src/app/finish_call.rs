@@ -81,31 +81,18 @@ impl App {
 
     /// A stream of the call ended. Decides what the carrier will be told next and watches that the end really comes.
     pub(super) fn stream_ended(self: &Arc<Self>, call: &Arc<LiveCall>, cause: StreamEnd) {
-        match cause {
-            StreamEnd::AgentFailed => {
-                self.request_end(call, &Actor::new(Door::System, "agent watchdog"), Disposition::AgentFailed);
-                call.plan_next(Next::Apologise);
-            }
-            StreamEnd::JournalFull | StreamEnd::CarrierFault => {
-                self.request_end(call, &Actor::new(Door::System, "stream"), Disposition::Failed);
-                call.plan_next(Next::HangUp);
-            }
-            StreamEnd::Silence => {
-                self.request_end(call, &Actor::new(Door::System, "silence watchdog"), Disposition::Failed);
-                call.plan_next(Next::HangUp);
-            }
-            StreamEnd::MaxDuration | StreamEnd::AgentEnded => {
-                self.request_end(call, &Actor::new(Door::System, "stream"), Disposition::Completed);
-                call.plan_next(Next::HangUp);
-            }
-            StreamEnd::HungUp => {
-                if call.next_document() == Next::Reconnect {
-                    call.plan_next(Next::HangUp);
-                }
-            }
-            // The far side hung up, or we replaced the document: the carrier will say.
-            StreamEnd::CarrierStop | StreamEnd::CarrierClosed | StreamEnd::ServerLost => {}
+        if let Some(disposition) = cause.disposition() {
+            let by = match cause {
+                StreamEnd::AgentFailed => "agent watchdog",
+                StreamEnd::Silence => "silence watchdog",
+                _ => "stream",
+            };
+            self.request_end(call, &Actor::new(Door::System, by), disposition);
+            call.plan_next(if cause == StreamEnd::AgentFailed { Next::Apologise } else { Next::HangUp });
+        } else if cause == StreamEnd::HungUp && call.next_document() == Next::Reconnect {
+            call.plan_next(Next::HangUp);
         }
+        // Else the far side hung up, or we replaced the document: the carrier will say.
         let (app, call) = (Arc::clone(self), Arc::clone(call));
         self.tracker.spawn(async move { app.confirm_end(&call).await });
     }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 
-use crate::compliance::disclosure::{self, Disclosures, Language, Opening, VoicemailError};
+use crate::compliance::disclosure::{self, Language, Opening, VoicemailError};
 use crate::compliance::evidence;
 use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Relationship, RelationshipKind};
 use crate::compliance::opt_out::OptOutPhrases;
@@ -34,7 +36,6 @@ const NOT_ON_RECORD: &str = "No answer of the Reassigned Numbers Database that s
 pub struct Gate {
     tables: Arc<RuleTables>,
     profile: Arc<Profile>,
-    disclosures: Arc<Disclosures>,
     phrases: Arc<OptOutPhrases>,
     /// The texts of the tables are in the store before the first decision under them. A gate decides for one store.
     rules_are_kept: Arc<OnceCell<()>>,
@@ -108,7 +109,6 @@ impl Gate {
         Ok(Self {
             tables: Arc::new(tables),
             profile: Arc::new(profile),
-            disclosures: Arc::new(Disclosures::shipped().context("the disclosures of this program are not valid")?),
             phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
             rules_are_kept: Arc::default(),
             seller: seller.name.as_str().into(),
@@ -134,10 +134,6 @@ impl Gate {
         &self.tables
     }
 
-    pub fn disclosures(&self) -> &Disclosures {
-        &self.disclosures
-    }
-
     /// The do-not-call lists on disk.
     pub fn lists(&self) -> Option<&Lists> {
         self.lists.as_deref()
@@ -154,8 +150,9 @@ impl Gate {
         purpose: Purpose,
         callback: Option<&E164>,
         recorded: bool,
+        now: Timestamp,
     ) -> String {
-        let states = states_of(decision);
+        let states = decision.map(states_of);
         let opening = Opening {
             purpose,
             language: Language::English,
@@ -164,9 +161,10 @@ impl Gate {
             // Keys pressed while the carrier speaks do not reach us, so the sentence offers the voice.
             opt_out_key: None,
             recorded,
-            states: &states,
+            on: self.date_there(decision, now),
+            states: states.as_deref(),
         };
-        self.disclosures.compose(&opening, &self.tables).text()
+        disclosure::compose(&opening, &self.tables).text()
     }
 
     /// The message for a called party's machine, or why none may be left.
@@ -177,9 +175,10 @@ impl Gate {
         seller: &SellerConfig,
         recorded: bool,
         message: &str,
+        now: Timestamp,
     ) -> Result<String, VoicemailError> {
         let callback = seller.complete().map(|(_, number)| number);
-        let states = states_of(decision);
+        let states = decision.map(states_of);
         let opening = Opening {
             purpose,
             language: Language::English,
@@ -187,14 +186,21 @@ impl Gate {
             callback: callback.as_ref(),
             opt_out_key: None,
             recorded,
-            states: &states,
+            on: self.date_there(decision, now),
+            states: states.as_deref(),
         };
-        self.disclosures.voicemail(&opening, seller.opt_out_number.parse().ok().as_ref(), message, &self.tables)
+        disclosure::voicemail(&opening, seller.opt_out_number.parse().ok().as_ref(), message, &self.tables)
+    }
+
+    /// The date in the first of the zones that the decision considered.
+    fn date_there(&self, decision: Option<&Decision>, now: Timestamp) -> Date {
+        let zone = decision.and_then(|decision| self.tables.zone(&decision.places.first()?.zone));
+        now.to_zoned(zone.map_or(TimeZone::UTC, |zone| zone.tz)).date()
     }
 
     /// What is said when a recording begins in mid-call.
     pub fn recording_notice(&self) -> &str {
-        self.disclosures.recording_notice(Language::English).unwrap_or("This call is recorded.")
+        disclosure::recording_notice(Language::English, &self.tables).unwrap_or("This call is recorded.")
     }
 
     /// The laws by which everybody on a call with this number must know of its recording: one for each place it may be in, empty
@@ -291,6 +297,7 @@ impl Gate {
             }
             facts.known_zone.clone_from(&lead.time_zone);
         }
+        facts.protected_line = stored.protected_by.is_some();
         facts.consents = stored
             .consents
             .iter()
@@ -336,15 +343,15 @@ impl Gate {
     }
 }
 
-fn states_of(decision: Option<&Decision>) -> Vec<StateCode> {
-    decision.into_iter().flat_map(|d| &d.places).filter_map(|place| place.state.parse().ok()).collect()
+fn states_of(decision: &Decision) -> Vec<StateCode> {
+    decision.places.iter().filter_map(|place| place.state.parse().ok()).collect()
 }
 
 impl App {
     /// Tells the metrics how old the do-not-call lists are.
     pub fn look_at_lists(&self) {
         let Some(lists) = self.gate.lists() else { return };
-        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         let snapshot = lists.current();
         let ages = snapshot.entries().ok().map(|entries| {
             entries.map(|(list, entry)| (list.to_string(), today.duration_since(entry.as_of).as_hours() / 24))

@@ -20,6 +20,7 @@ use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
 use crate::store::{CallFilter, StoreError, StoredConversation};
 
 use super::live_calls::LiveCall;
+use super::recognise::Variables;
 use super::{App, JournalFull};
 
 /// Where the audio passes through us its turns have numbers of their own; lines that the vendor tells of later are none of those.
@@ -38,6 +39,11 @@ impl App {
         agent.vendor == AgentVendor::Retell && self.config.agents.retell.mode == RetellMode::HandOver
     }
 
+    /// Whether the call is on, at the vendor that it was handed over to.
+    pub(super) fn is_at_vendor(&self, record: &Call) -> bool {
+        self.hands_over(&record.agent) && record.conversation_id.is_some() && record.state == CallState::InProgress
+    }
+
     /// The audio WebSocket that Retell retired.
     pub(super) async fn open_retell_audio(
         &self,
@@ -49,7 +55,8 @@ impl App {
             RetellProtocol::Web => AudioProtocol::Web,
         };
         let account_sid = AccountSid::new(self.config.carrier.twilio.account_sid.as_str());
-        self.retell.open_audio(&registration(record, &agent.id), protocol, &account_sid).await
+        let registration = registration(record, &agent.id, &record.dynamic_variables);
+        self.retell.open_audio(&registration, protocol, &account_sid).await
     }
 
     /// The document that hands the call over to its agent, or to the next one that can be had.
@@ -93,8 +100,9 @@ impl App {
     }
 
     async fn register(&self, call: &LiveCall, record: &Call, agent_id: &str) -> Result<String, String> {
-        let vendor_id =
-            self.retell.register(&registration(record, agent_id)).await.map_err(|error| error.to_string())?;
+        let variables = self.all_variables(record).await;
+        let registration = registration(record, agent_id, &variables);
+        let vendor_id = self.retell.register(&registration).await.map_err(|error| error.to_string())?;
         let conversation_id = ConversationId::new(vendor_id.as_str());
         let handed_over = CallEvent::HandedOver { conversation_id };
         self.journal.record_durably(call.id, handed_over).await.map_err(|error| error.to_string())?;
@@ -124,6 +132,10 @@ impl App {
         }
         if let Some(document) = self.planned_document(&call.next_document()) {
             return document;
+        }
+        if call.record().transfer.is_some() {
+            // The call is on its way to somebody else: the carrier follows that document, not this one.
+            return render(&HangUp);
         }
         if status == Some(CallStatus::Completed) {
             self.request_end(call, &Actor::new(Door::Agent, call.record().agent.to_string()), Disposition::Completed);
@@ -299,14 +311,14 @@ impl App {
     }
 }
 
-fn registration<'a>(record: &'a Call, agent_id: &'a str) -> Registration<'a> {
+fn registration<'a>(record: &'a Call, agent_id: &'a str, dynamic_variables: &'a Variables) -> Registration<'a> {
     Registration {
         agent_id,
         direction: record.direction,
         from: record.from.as_str(),
         to: record.to.as_str(),
         call_id: record.id,
-        dynamic_variables: &record.dynamic_variables,
+        dynamic_variables,
     }
 }
 

@@ -69,6 +69,9 @@ pub(super) fn inputs(
         let place = [lead.state.as_deref(), lead.time_zone.as_deref()].into_iter().flatten().collect::<Vec<_>>();
         add("known_state", format!("address in {}", place.join(", ")), &lead.id.to_string(), lead.updated_at);
     }
+    if let Some(lead) = &stored.protected_by {
+        add("protected_line", format!("{:?}", lead.protected_line), &lead.id.to_string(), lead.updated_at);
+    }
     for attempt in &stored.attempts {
         add("attempts", "the number was dialled".to_owned(), "dial attempts", *attempt);
     }

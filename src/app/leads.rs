@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::compliance::place::StateCode;
 use crate::compliance::tables::RuleTables;
-use crate::domain::lead::{Lead, LeadStatus};
+use crate::domain::lead::{Lead, LeadStatus, ProtectedLine};
 use crate::domain::{E164, LeadId};
 use crate::store::StoreError;
 
@@ -33,6 +33,8 @@ pub struct LeadPatch {
     pub state: Option<String>,
     /// IANA name, of a verified address.
     pub time_zone: Option<String>,
+    /// `none` takes the mark away.
+    pub protected_line: Option<ProtectedLine>,
     pub source: Option<String>,
     pub status: Option<LeadStatus>,
     pub tags: Option<Vec<String>>,
@@ -103,6 +105,7 @@ impl LeadPatch {
             email: None,
             state: None,
             time_zone: None,
+            protected_line: ProtectedLine::None,
             source: None,
             status: LeadStatus::New,
             tags: Vec::new(),
@@ -130,6 +133,7 @@ impl LeadPatch {
         set(&mut lead.email, self.email.map(Some));
         set(&mut lead.state, self.state.map(Some));
         set(&mut lead.time_zone, self.time_zone.map(Some));
+        set(&mut lead.protected_line, self.protected_line);
         set(&mut lead.source, self.source.map(Some));
         set(&mut lead.status, self.status);
         set(&mut lead.tags, self.tags);
@@ -145,17 +149,34 @@ impl LeadPatch {
     }
 }
 
+/// Whether somebody may say that a line is no longer protected: people who answer for it may, a caller who wants to ring it may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtectedLines {
+    MayBeCleared,
+    Stay,
+}
+
 impl App {
     /// Writes what is said about a lead: over the one that there is, or as a new one. Says whether it is new.
-    pub async fn upsert_lead(&self, patch: LeadPatch) -> Result<(Lead, bool), LeadError> {
+    pub async fn upsert_lead(&self, patch: LeadPatch, protected: ProtectedLines) -> Result<(Lead, bool), LeadError> {
         let mut problems = patch.problems(self.gate.tables());
         let id = patch.lead_id();
-        let is_known = self.store.lead(id).await?.is_some();
+        let known = self.store.lead(id).await?;
         match (&patch.id, &patch.number) {
-            _ if is_known => {}
+            _ if known.is_some() => {}
             (Some(id), _) => return Err(LeadError::NoSuchLead(*id)),
             (None, Some(_)) => {}
             (None, None) => problems.push(("number", "a new lead has a number, like +12125550113".to_owned())),
+        }
+        let marked = known.filter(|lead| !lead.protected_line.is_none() && protected == ProtectedLines::Stay);
+        if let Some(marked) = marked {
+            if patch.protected_line == Some(ProtectedLine::None) {
+                problems.push(("protected_line", "taking it away needs the scope calls:control".to_owned()));
+            }
+            if patch.number.as_ref().is_some_and(|number| *number != marked.number) {
+                problems
+                    .push(("number", "it is a protected line: changing it needs the scope calls:control".to_owned()));
+            }
         }
         if !problems.is_empty() {
             return Err(LeadError::Invalid(problems));

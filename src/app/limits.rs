@@ -1,5 +1,5 @@
 //! What one API key may use: dials a minute, calls at once, money a day. Counted from the store, so that a restart forgets nothing,
-//! and over all doors that take keys.
+//! and over all doors that take keys: a browser that was signed in with a key is that key.
 
 use tokio::sync::MutexGuard;
 
@@ -28,7 +28,7 @@ impl App {
     ) -> Result<Result<Option<MutexGuard<'_, ()>>, LimitReached>, StoreError> {
         let limits = &self.config.limits;
         let any = limits.dials_per_minute > 0 || limits.concurrent_calls > 0 || limits.spend_per_day > 0.0;
-        if !any || !matches!(actor.door, Door::Api | Door::Mcp) {
+        if !any || !matches!(actor.door, Door::Api | Door::Mcp | Door::Console) {
             return Ok(Ok(None));
         }
         let turn = self.limited.lock().await;

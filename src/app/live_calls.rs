@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::carrier::Slot;
 use crate::domain::event::Actor;
 use crate::domain::{AttemptId, Call, CallEvent, CallId, CallSid, CallStatus, Disposition};
-use crate::relay::Tap;
+use crate::relay::{Reading, Tap};
 use crate::session::Command;
 
 use super::retell_llm::LlmLine;
@@ -350,6 +350,11 @@ impl LiveCall {
 
     pub(super) fn release_operator(&self) {
         *lock(&self.operator) = None;
+    }
+
+    /// How loud it is on the call and how fast it is carried; see [`Tap::look`].
+    pub fn look(&self) -> Option<Reading> {
+        self.tap.look()
     }
 
     pub fn commands(&self) -> Option<mpsc::Sender<Command>> {

@@ -16,6 +16,7 @@ use crate::session::{Command, SessionConfig, Steer, Terms};
 
 use super::App;
 use super::live_calls::LiveCall;
+use super::recognise::{self, RECOGNITION_LIMIT};
 use super::steer_call::chunk;
 
 /// Commands that may wait for a stream.
@@ -48,7 +49,7 @@ impl App {
             requests,
         };
         let app = Arc::clone(self);
-        self.tracker.spawn(async move { app.serve_requests(asked).await });
+        self.tracker.spawn_on(async move { app.serve_requests(asked).await }, &self.main_runtime);
         self.metrics.open_streams.inc();
         let summary = relay::run(socket, self.session_config(), hooks, inbox).await;
         self.metrics.open_streams.dec();
@@ -83,13 +84,20 @@ impl App {
         if call.is_over() {
             return refuse("the call is over");
         }
-        if let Some(by) = call.operator() {
-            // The stream broke while an operator had the call: they have the new one too. The lane is empty.
-            let _ = commands.try_send(Command::Steer { by, what: Steer::TakeOver });
+        let record = call.record();
+        // The stream before broke while an operator had the call, had muted the agent or held the call: this one begins so.
+        let steps = [
+            (call.operator(), Steer::TakeOver),
+            (record.muted_by.clone(), Steer::Mute),
+            (record.held_by.clone(), Steer::Hold { tone: chunk(&tones::hold()) }),
+        ];
+        for (by, what) in steps {
+            // The lane is empty.
+            let _ = by.map(|by| commands.try_send(Command::Steer { by, what }));
         }
+        self.recognise(&call, commands.clone());
         call.open_stream(commands);
         let app = Arc::clone(self);
-        let record = call.record();
         let agents = self.agents_of(&record.agent, record.to.as_str());
         let terms = Terms { agents: agents.clone(), ..self.terms(&call, start) };
         Ok(Admission {
@@ -104,17 +112,23 @@ impl App {
     fn terms(&self, call: &LiveCall, start: &StreamStart) -> Terms {
         let record = call.record();
         let hold_back = self.hold_back(call, &record);
-        let mut variables = record.dynamic_variables;
+        let mut variables = recognise::unknown_variables(&record);
+        variables.extend(record.dynamic_variables);
         // ElevenLabs fills its own caller variables only for calls it carries itself, so these are ours.
         variables.insert("caller_number".to_owned(), record.from.as_str().into());
         variables.insert("called_number".to_owned(), record.to.as_str().into());
         variables.insert("call_sid".to_owned(), start.call_sid.as_str().into());
         variables.insert("call_id".to_owned(), call.id.to_string().into());
         Terms {
-            initiation: Initiation { dynamic_variables: variables, ..Initiation::default() },
+            initiation: Initiation {
+                dynamic_variables: variables,
+                tools: self.tool_definitions().into(),
+                ..Initiation::default()
+            },
             max_duration: self.time_left(call),
             warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),
             hold_back,
+            recognition: Some(RECOGNITION_LIMIT),
             notes: call.take_notes(),
             comfort: Some(COMFORT.clone()),
             agents: Vec::new(),

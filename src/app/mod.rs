@@ -22,13 +22,13 @@ mod limits;
 mod list_facts;
 mod listen;
 mod live_calls;
-mod llm_tools;
 mod media_stream;
 mod opt_out_listener;
 mod outbound_stop;
 mod place_call;
 mod post_call;
 mod privacy;
+mod recognise;
 mod reconcile;
 mod record_call;
 mod record_consent;
@@ -51,6 +51,7 @@ mod withdraw_queued;
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -65,6 +66,7 @@ use crate::protocol::twilio::signature::SignatureKeys;
 use crate::relay::MediaThreads;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
+use crate::tools::AttachedTools;
 
 pub use agent_health::AgentHealth;
 pub use answer_call::AnswerOrder;
@@ -77,7 +79,7 @@ pub use ids::fingerprint;
 pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
 pub use keys::{EnvironmentKey, KnownKey, WeakKey, create_key};
-pub use leads::{LeadError, LeadPatch, read_number};
+pub use leads::{LeadError, LeadPatch, ProtectedLines, read_number};
 pub use limits::LimitReached;
 pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};
@@ -117,6 +119,8 @@ pub struct App {
     pub retell: RetellClient,
     /// Answers on Retell's custom-LLM socket, where one is set up.
     pub chat: Option<ChatClient>,
+    /// The MCP servers whose tools agents may call.
+    pub attached_tools: AttachedTools,
     /// What a vendor tells of handed-over calls is written down one at a time, so that no line is written twice.
     pub vendor_lines: Mutex<()>,
     pub agent_health: AgentHealth,
@@ -124,6 +128,8 @@ pub struct App {
     pub signature_keys: SignatureKeys,
     pub environment_key: Option<EnvironmentKey>,
     pub media_threads: MediaThreads,
+    /// Where everything runs that is no stream: what a stream asks for must not be done on its own thread.
+    pub main_runtime: Handle,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

@@ -9,23 +9,24 @@
 //! | `look_up_caller` | | who they are: lead, earlier calls, what was remembered |
 //! | `remember`, `recall` | `name`, `text` | keeps texts for the next call with them |
 //! | `take_note` | `text` | keeps a note in this call's journal |
+//!
+//! What an agent calls by another name is a tool of an attached MCP server, if the settings allow it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::domain::agent_link::ToolCall;
+use crate::domain::agent_link::{ToolCall, ToolDefinition};
 use crate::domain::consent::OptOutChannel;
 use crate::domain::event::{Actor, Door};
-use crate::domain::{Disposition, Keys};
+use crate::domain::{CallEvent, Disposition, Keys};
 use crate::session::Command;
+use crate::tools::hosted;
 
 use super::agent_tools::{NAME_MAX, TEXT_MAX};
 use super::live_calls::LiveCall;
 use super::{App, TransferCall, TransferTo, Transferring};
-
-const TOOLS: &str = "hang_up, record_opt_out, transfer_call, send_keys, look_up_caller, remember, recall, take_note";
 
 /// What a tool answered: a text for the agent, or why it could not do it.
 type ToolAnswer = Result<String, String>;
@@ -82,8 +83,37 @@ impl App {
             "recall" => Ok(known(call, self.recall(&call.record()).await)?.to_string()),
             // The journal holds the call of the tool with its arguments, which is the note.
             "take_note" => text(tool, "text", usize::MAX).map(|_| "Noted.".to_owned()),
-            other => Err(format!("There is no tool named {other}. There are: {TOOLS}.")),
+            _ => self.attached_answer(call, tool).await,
         }
+    }
+
+    /// Of a tool that is none of ours.
+    async fn attached_answer(&self, call: &LiveCall, tool: &ToolCall) -> ToolAnswer {
+        let Some(attached) = self.attached_tools.find(&tool.name) else {
+            let mut names: Vec<&str> = hosted::names().collect();
+            names.extend(self.attached_tools.names());
+            return Err(format!("There is no tool named {}. There are: {}.", tool.name, names.join(", ")));
+        };
+        let sent = CallEvent::ToolSent {
+            tool_call_id: tool.id.clone(),
+            server: attached.server().to_owned(),
+            tool: attached.tool().to_owned(),
+        };
+        // What leaves the house is written down first.
+        if self.journal.record(call.id, sent).is_err() {
+            return Err("That is not possible at the moment.".to_owned());
+        }
+        attached.call(&tool.arguments).await.map_err(|failure| failure.to_string())
+    }
+
+    /// What models are told of the tools that their agents may call.
+    pub fn tool_definitions(&self) -> Vec<ToolDefinition> {
+        hosted::definitions().chain(self.attached_tools.definitions()).collect()
+    }
+
+    /// Keeps up with the attached servers until the server stops.
+    pub async fn keep_up_with_tools(self: Arc<Self>) {
+        self.attached_tools.keep_up(self.shutdown.clone()).await;
     }
 
     async fn transfer_for_agent(self: &Arc<Self>, call: &Arc<LiveCall>, by: Actor, tool: &ToolCall) -> ToolAnswer {

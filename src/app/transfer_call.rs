@@ -115,7 +115,8 @@ impl App {
         let briefing = request.briefing.as_deref().map(|text| checked_text(text, BRIEFING_MAX)).transpose()?;
         let from: E164 = self.config.carrier.twilio.from.parse().map_err(|_| TransferError::NoCarrier)?;
         let (Some(_), Some(sid)) = (&self.carrier, call.sid()) else { return Err(TransferError::NoCarrier) };
-        if call.commands().is_none() || call.is_over() {
+        let is_on = call.commands().is_some() || self.is_at_vendor(&call.record());
+        if !is_on || call.is_over() {
             return Err(ControlError::NotConversing.into());
         }
         let _one_at_a_time = call.redirecting.lock().await;
@@ -269,7 +270,9 @@ impl App {
             let callback = self.config.seller.complete().map(|(_, number)| number);
             let purpose = call.record().purpose.unwrap_or(Purpose::Informational);
             let recorded = self.config.carrier.twilio.record;
-            text = format!("{} {text}", self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), recorded));
+            let now = self.clock.now();
+            let opening = self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), recorded, now);
+            text = format!("{opening} {text}");
         }
         render(&Briefing { say: Say::plainly(&text), answer_url: &self.urls.briefing_answer(call.id) })
     }

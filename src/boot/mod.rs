@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
+use rustls_platform_verifier::ConfigVerifierExt as _;
 
 use crate::config::{Config, Effective, Layer};
 use crate::domain::Secret;
@@ -45,6 +46,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Bench(command) = &cli.command {
         return crate::bench::run(command, outside.paint);
     }
+    if matches!(cli.command, Command::Serve(_) | Command::Demo(_) | Command::Emulate(_) | Command::Doctor(_)) {
+        check_authorities()?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -53,6 +57,16 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // A task that hangs in a blocking call must not hold up the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     result
+}
+
+/// What speaks to vendors trusts whom the system trusts. A system that trusts nobody, as small container images do, is told so here:
+/// a client's own words for it help nobody.
+fn check_authorities() -> anyhow::Result<()> {
+    let known = rustls::ClientConfig::with_platform_verifier();
+    known.map(drop).context(
+        "this system has no certificates of authorities, so that no vendor could be trusted: install the package \
+         ca-certificates, or name a file of them in SSL_CERT_FILE",
+    )
 }
 
 fn look_outside(cli: &Cli) -> anyhow::Result<Outside> {

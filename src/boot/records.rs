@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
 use crate::domain::lead::{Lead, LeadStatus};
 use crate::domain::{E164, LeadId};
-use crate::store::{LeadFilter, ReassignedAnswer, Reassignment, Store};
+use crate::store::{ImportedBy, LeadFilter, LetIn, ReassignedAnswer, Reassignment, Store};
 use crate::surfaces::api::record_views;
 use crate::surfaces::api::views::Numbers;
 use crate::surfaces::cli::out::{Paint, line};
@@ -42,9 +42,10 @@ pub(super) async fn leads(config: &Config, command: LeadsCommand, paint: Paint) 
 async fn import_lead_file(store: &Store, config: &Config, args: &ImportArgs, paint: Paint) -> anyhow::Result<ExitCode> {
     let gate = world::open_gate(config)?;
     let (file, name) = open_file(args)?;
-    let now = WallClock::real().now();
+    let (by, now) = (operator(), WallClock::real().now());
+    let by = ImportedBy { source: &name, by: &by, now };
     let bad = |row: &BadRow| tell_bad_row(row, args.json, paint);
-    let report = import_leads(store, gate.tables(), (file, &name), mode(args), &operator(), now, bad).await?;
+    let report = import_leads(store, gate.tables(), file, mode(args), by, bad, tell_let_in).await?;
     Ok(tell_report(report, args.json, paint))
 }
 
@@ -66,6 +67,13 @@ fn tell_bad_row(row: &BadRow, json: bool, paint: Paint) {
     }
 }
 
+/// A file of one batch is in or is not, and needs no word on the way.
+fn tell_let_in(so_far: LetIn) {
+    if so_far.done < so_far.rows {
+        eprintln!("{so_far}");
+    }
+}
+
 /// The exit code is 1 if a row was left out.
 fn tell_report(report: ImportReport, json: bool, paint: Paint) -> ExitCode {
     if json {
@@ -77,8 +85,14 @@ fn tell_report(report: ImportReport, json: bool, paint: Paint) -> ExitCode {
             "{rows} rows; {did} {} new, {} changed, {} there already; {bad} left out",
             imported.new, imported.changed, imported.unchanged
         )));
+        if imported.overtaken > 0 {
+            line(format!(
+                "{} were changed or erased by others meanwhile and left as they are: import the file again",
+                imported.overtaken
+            ));
+        }
     }
-    if report.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.bad == 0 && report.imported.overtaken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn list_leads(store: &Store, args: &LeadListArgs) -> anyhow::Result<ExitCode> {
@@ -151,8 +165,10 @@ async fn run_consent(
         ConsentCommand::Import(args) => {
             anyhow::ensure!(!seller.is_empty(), "set seller.name first: a consent names the seller that may call");
             let (file, name) = open_file(&args)?;
+            let by = operator();
+            let by = ImportedBy { source: &name, by: &by, now };
             let bad = |row: &BadRow| tell_bad_row(row, args.json, paint);
-            let report = import_consents(store, seller, (file, &name), mode(&args), &operator(), now, bad).await?;
+            let report = import_consents(store, seller, file, mode(&args), by, bad, tell_let_in).await?;
             return Ok(tell_report(report, args.json, paint));
         }
         ConsentCommand::Revoke { number: text, words } => {

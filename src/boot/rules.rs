@@ -23,11 +23,9 @@ pub(super) fn print(config: &Config, args: &CheckArgs, paint: Paint) -> anyhow::
         Some(code) => vec![code],
         None => gate.tables().states().map(|state| state.code).collect(),
     };
-    let country = country_rules(gate.tables(), gate.disclosures(), date);
-    let states: Vec<_> = codes
-        .into_iter()
-        .filter_map(|code| Some((code, state_rules(gate.tables(), gate.disclosures(), code, date)?)))
-        .collect();
+    let country = country_rules(gate.tables(), date);
+    let states: Vec<_> =
+        codes.into_iter().filter_map(|code| Some((code, state_rules(gate.tables(), code, date)?))).collect();
     if args.json {
         let states: serde_json::Map<_, _> = states
             .iter()

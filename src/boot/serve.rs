@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
+use axum::serve::{ListenerExt as _, TapIo};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::app::{App, EnvironmentKey, WallClock, create_sign_in_link};
 use crate::config::Config;
@@ -75,13 +75,10 @@ impl Server {
         app.tracker.spawn(Arc::clone(&app).prune_daily());
         app.tracker.spawn(Arc::clone(&app).watch_calls());
         app.tracker.spawn(Arc::clone(&app).ask_vendor_about_the_last_day());
+        app.tracker.spawn(Arc::clone(&app).keep_up_with_tools());
         let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         let stop = app.shutdown.clone();
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY could not be set");
-            }
-        });
+        let listener = without_delay(listener);
         app.tracker.spawn(async move {
             if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
                 tracing::error!(%error, "the listener broke");
@@ -125,6 +122,15 @@ impl Server {
     }
 }
 
+/// Small answers go out at once: with Nagle's algorithm each event of a stream would wait some 40 ms for the peer's acknowledgement.
+fn without_delay(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
+    listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+    })
+}
+
 pub(super) async fn run(config: Config, api_key: Option<&Secret>) -> anyhow::Result<ExitCode> {
     let key = api_key.map(EnvironmentKey::new).transpose()?;
     let limit = Duration::from_secs(config.server.drain_limit_s);
@@ -160,4 +166,21 @@ pub(super) async fn wait_for_signal() -> anyhow::Result<()> {
         result = tokio::signal::ctrl_c() => result?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::serve::Listener as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_sockets_do_not_wait_for_acknowledgements() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut listener = without_delay(listener);
+        let (accepted, dialled) = tokio::join!(listener.accept(), TcpStream::connect(address));
+        assert!(accepted.0.nodelay().unwrap());
+        drop(dialled);
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +24,7 @@ use crate::relay::MediaThreads;
 use crate::scrub::{self, ScrubClient, Vendor};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
+use crate::tools::AttachedTools;
 
 pub(super) async fn build(
     config: Config,
@@ -49,6 +51,7 @@ pub(super) async fn build(
     let own_agents = own_agents(&config)?;
     let retell = RetellClient::new(&config.agents.retell.api_url, set(&config.agents.retell.api_key).as_ref())?;
     let chat = open_chat(&config)?;
+    let attached_tools = AttachedTools::new(&config.tools)?;
     let pacer =
         Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
@@ -61,6 +64,7 @@ pub(super) async fn build(
         environment_key,
         media_threads: MediaThreads::start(media_threads)
             .context("the threads for the calls' audio could not start")?,
+        main_runtime: Handle::current(),
         media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
         config,
         clock,
@@ -77,6 +81,7 @@ pub(super) async fn build(
         own_agents,
         retell,
         chat,
+        attached_tools,
         vendor_lines: Mutex::new(()),
         agent_health: AgentHealth::default(),
         metrics,

@@ -2,23 +2,17 @@
 //! seller. Composed from `disclosures.toml` for the purpose of the call and every state that the called party may be
 //! in.
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::number::Number;
 use super::place::StateCode;
 use super::tables::area_codes::NumberKind;
-use super::tables::row::{Row, Scope, take_rows};
-use super::tables::{RuleTables, TableError};
+use super::tables::disclosures::DisclosureRow;
+pub use super::tables::disclosures::Part;
+use super::tables::row::{Row, Scope};
+use super::tables::{RuleTables, StateRules};
 use crate::domain::{E164, Purpose};
-
-const FILE: &str = "disclosures.toml";
-const SHIPPED: &str = include_str!("../../config/compliance/disclosures.toml");
-
-/// The rows of `disclosures.toml`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disclosures {
-    rows: Vec<Row<DisclosureRow>>,
-}
 
 /// What the composer must know of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +26,10 @@ pub struct Opening<'a> {
     /// The key that opts out, where the carrier listens for keys.
     pub opt_out_key: Option<char>,
     pub recorded: bool,
-    /// Every state that the called party may be in (`Decision::places`).
-    pub states: &'a [StateCode],
+    /// The date of the call: rows have their times.
+    pub on: Date,
+    /// Every state that the called party may be in (`Decision::places`). None: nobody knows, and what any state asks for is said.
+    pub states: Option<&'a [StateCode]>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
@@ -64,69 +60,19 @@ pub struct Sentence {
     pub citation: String,
 }
 
-/// The parts of an opening, in the order in which they are spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    Identity,
-    OptOut,
-    State,
-    Recording,
-    Callback,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DisclosureRow {
-    #[serde(default)]
-    purposes: Option<Vec<Purpose>>,
-    part: Part,
-    en: String,
-    es: String,
-}
-
-impl Disclosures {
-    /// The table as it ships.
-    pub fn shipped() -> Result<Self, TableError> {
-        Self::parse(FILE, SHIPPED)
-    }
-
-    /// Reads a table of the same form.
-    pub fn parse(file: &str, text: &str) -> Result<Self, TableError> {
-        let mut document: toml::Table = text.parse().map_err(|error: toml::de::Error| TableError::Syntax {
-            file: file.to_owned(),
-            reason: error.to_string(),
-        })?;
-        let rows = take_rows(file, &mut document, "disclosure")?;
-        match document.keys().next() {
-            None => Ok(Self { rows }),
-            Some(table) => {
-                let (table, known) = (table.clone(), "disclosure".to_owned());
-                Err(TableError::UnknownTable { file: file.to_owned(), table, known })
-            }
-        }
-    }
-
-    /// The rows of one state, or of the whole country.
-    pub(super) fn rows_of(&self, place: Option<StateCode>) -> impl Iterator<Item = &Row<DisclosureRow>> {
-        let place = place.map_or(Scope::Country, Scope::State);
-        self.rows.iter().filter(move |row| row.place == place)
-    }
-
-    /// What this call must say first.
-    pub fn compose(&self, opening: &Opening<'_>, tables: &RuleTables) -> Disclosure {
-        let mut rows: Vec<&Row<DisclosureRow>> = self.rows.iter().filter(|row| applies(row, opening)).collect();
-        let has_key = opening.opt_out_key.is_some();
-        rows.retain(|row| row.says.part != Part::OptOut || row.says.en.contains("{key}") == has_key);
-        rows.sort_by_key(|row| row.says.part);
-        let sentences = rows.into_iter().map(|row| Sentence {
-            row: row.id.clone(),
-            part: row.says.part,
-            text: fill(&row.says, opening),
-            citation: row.citation.clone(),
-        });
-        Disclosure { sentences: sentences.collect(), all_party_recording: all_party_laws(opening, tables) }
-    }
+/// What a call must say first.
+pub fn compose(opening: &Opening<'_>, tables: &RuleTables) -> Disclosure {
+    let mut rows: Vec<&Row<DisclosureRow>> = tables.disclosures.iter().filter(|row| applies(row, opening)).collect();
+    let has_key = opening.opt_out_key.is_some();
+    rows.retain(|row| row.says.part != Part::OptOut || row.says.en.contains("{key}") == has_key);
+    rows.sort_by_key(|row| row.says.part);
+    let sentences = rows.into_iter().map(|row| Sentence {
+        row: row.id.clone(),
+        part: row.says.part,
+        text: fill(&row.says, opening),
+        citation: row.citation.clone(),
+    });
+    Disclosure { sentences: sentences.collect(), all_party_recording: all_party_laws(opening, tables) }
 }
 
 impl DisclosureRow {
@@ -152,47 +98,43 @@ pub enum VoicemailError {
     NoCallback,
 }
 
-impl Disclosures {
-    /// What a machine is told: who calls, and that it is an AI, first; then `message`; then how to reach the seller, and where it is
-    /// a sales call the toll-free number that takes opt-outs. `toll_free` counts only if it is one.
-    pub fn voicemail(
-        &self,
-        opening: &Opening<'_>,
-        toll_free: Option<&E164>,
-        message: &str,
-        tables: &RuleTables,
-    ) -> Result<String, VoicemailError> {
-        if opening.callback.is_none() {
-            return Err(VoicemailError::NoCallback);
-        }
-        let is_toll_free =
-            |number: &&E164| Number::classify(number.as_str(), tables).kind() == Some(NumberKind::TollFree);
-        let opt_out = match (opening.purpose, toll_free.filter(is_toll_free)) {
-            (Purpose::Telemarketing, None) => return Err(VoicemailError::NoTollFreeOptOut),
-            (_, None) => None,
-            (_, Some(number)) => Some(match opening.language {
-                Language::English => format!("To stop these calls, call us free of charge at {}.", spoken(number)),
-                Language::Spanish => format!("Para no recibir más llamadas, llame gratis al {}.", spoken(number)),
-            }),
-        };
-        // A machine cannot say or press anything.
-        let composed = self.compose(&Opening { opt_out_key: None, ..opening.clone() }, tables).sentences;
-        let of = |after: bool| {
-            let wanted = composed.iter().filter(move |sentence| (sentence.part == Part::Callback) == after);
-            wanted.filter(|sentence| sentence.part != Part::OptOut).map(|sentence| sentence.text.as_str())
-        };
-        let parts = of(false).chain(std::iter::once(message)).chain(of(true)).chain(opt_out.as_deref());
-        Ok(parts.collect::<Vec<_>>().join(" "))
+/// What a machine is told: who calls, and that it is an AI, first; then `message`; then how to reach the seller, and where it is
+/// a sales call the toll-free number that takes opt-outs. `toll_free` counts only if it is one.
+pub fn voicemail(
+    opening: &Opening<'_>,
+    toll_free: Option<&E164>,
+    message: &str,
+    tables: &RuleTables,
+) -> Result<String, VoicemailError> {
+    if opening.callback.is_none() {
+        return Err(VoicemailError::NoCallback);
     }
+    let is_toll_free = |number: &&E164| Number::classify(number.as_str(), tables).kind() == Some(NumberKind::TollFree);
+    let opt_out = match (opening.purpose, toll_free.filter(is_toll_free)) {
+        (Purpose::Telemarketing, None) => return Err(VoicemailError::NoTollFreeOptOut),
+        (_, None) => None,
+        (_, Some(number)) => Some(match opening.language {
+            Language::English => format!("To stop these calls, call us free of charge at {}.", spoken(number)),
+            Language::Spanish => format!("Para no recibir más llamadas, llame gratis al {}.", spoken(number)),
+        }),
+    };
+    // A machine cannot say or press anything.
+    let composed = compose(&Opening { opt_out_key: None, ..opening.clone() }, tables).sentences;
+    let of = |after: bool| {
+        let wanted = composed.iter().filter(move |sentence| (sentence.part == Part::Callback) == after);
+        wanted.filter(|sentence| sentence.part != Part::OptOut).map(|sentence| sentence.text.as_str())
+    };
+    let parts = of(false).chain(std::iter::once(message)).chain(of(true)).chain(opt_out.as_deref());
+    Ok(parts.collect::<Vec<_>>().join(" "))
+}
 
-    /// What is said when a recording begins.
-    pub fn recording_notice(&self, language: Language) -> Option<&str> {
-        let row = self.rows.iter().find(|row| row.says.part == Part::Recording)?;
-        Some(match language {
-            Language::English => &row.says.en,
-            Language::Spanish => &row.says.es,
-        })
-    }
+/// What is said when a recording begins.
+pub fn recording_notice(language: Language, tables: &RuleTables) -> Option<&str> {
+    let row = tables.disclosures.iter().find(|row| row.says.part == Part::Recording)?;
+    Some(match language {
+        Language::English => &row.says.en,
+        Language::Spanish => &row.says.es,
+    })
 }
 
 /// The laws by which every party must know of a recording of a call with this number; empty where one party is enough. None where
@@ -215,10 +157,11 @@ impl Disclosure {
 fn applies(row: &Row<DisclosureRow>, opening: &Opening<'_>) -> bool {
     let here = match row.place {
         Scope::Country => true,
-        Scope::State(code) => opening.states.contains(&code),
+        Scope::State(code) => opening.states.is_none_or(|states| states.contains(&code)),
     };
     let says = &row.says;
-    here && says.purposes.as_ref().is_none_or(|purposes| purposes.contains(&opening.purpose))
+    here && row.is_in_force_on(opening.on)
+        && says.purposes.as_ref().is_none_or(|purposes| purposes.contains(&opening.purpose))
         && (opening.recorded || says.part != Part::Recording)
         && (opening.callback.is_some() || !says.en.contains("{callback}"))
 }
@@ -246,20 +189,28 @@ fn spoken(number: &E164) -> String {
 }
 
 fn all_party_laws(opening: &Opening<'_>, tables: &RuleTables) -> Vec<String> {
-    let states = opening.states.iter().filter(|_| opening.recorded).filter_map(|code| tables.state(*code));
+    let is_one = |state: &&StateRules| opening.states.is_none_or(|states| states.contains(&state.code));
+    let states = tables.states().filter(|_| opening.recorded).filter(is_one);
     let places = states.map(|state| &state.jurisdiction.says).filter(|place| place.recording.asks_every_party());
     places.map(|place| format!("{}: {}", place.name, place.recording_citation)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use jiff::civil::date;
 
-    fn compose(change: impl FnOnce(&mut Opening<'_>)) -> Disclosure {
+    use super::*;
+    use crate::compliance::tables::TableError;
+
+    fn compose_default(change: impl FnOnce(&mut Opening<'_>)) -> Disclosure {
         compose_in(&["NY"], change)
     }
 
     fn compose_in(states: &[&str], change: impl FnOnce(&mut Opening<'_>)) -> Disclosure {
+        compose_under(&RuleTables::shipped().unwrap(), states, change)
+    }
+
+    fn compose_under(tables: &RuleTables, states: &[&str], change: impl FnOnce(&mut Opening<'_>)) -> Disclosure {
         let callback: E164 = "+12125550113".parse().unwrap();
         let states: Vec<StateCode> = states.iter().map(|code| code.parse().unwrap()).collect();
         let mut opening = Opening {
@@ -269,10 +220,11 @@ mod tests {
             callback: Some(&callback),
             opt_out_key: Some('9'),
             recorded: true,
-            states: &states,
+            on: date(2026, 12, 1),
+            states: Some(&states),
         };
         change(&mut opening);
-        Disclosures::shipped().unwrap().compose(&opening, &RuleTables::shipped().unwrap())
+        compose(&opening, tables)
     }
 
     #[test]
@@ -287,11 +239,10 @@ mod tests {
             callback: Some(&callback),
             opt_out_key: Some('9'),
             recorded: false,
-            states: &states,
+            on: date(2026, 12, 1),
+            states: Some(&states),
         };
-        let say = |opening: &Opening<'_>, number| {
-            Disclosures::shipped().unwrap().voicemail(opening, number, "Your quote is ready.", &tables)
-        };
+        let say = |opening: &Opening<'_>, number| voicemail(opening, number, "Your quote is ready.", &tables);
         assert_eq!(
             say(&opening, Some(&toll_free)).unwrap(),
             "Hello, this is an AI assistant with a sales call from Acme Solar. This call uses an artificial voice. Your quote is ready. \
@@ -309,7 +260,7 @@ mod tests {
     #[test]
     fn an_opening_says_who_and_what_then_at_once_how_to_opt_out() {
         assert_eq!(
-            compose(|_| ()).text(),
+            compose_default(|_| ()).text(),
             "Hello, this is an AI assistant with a sales call from Acme Solar, Inc. To stop these calls, press 9 or say: stop calling. This call is recorded and transcribed. \
              You can reach us at 2 1 2, 5 5 5, 0 1 1 3."
         );
@@ -320,7 +271,7 @@ mod tests {
         for purpose in [Purpose::Telemarketing, Purpose::Informational, Purpose::Healthcare, Purpose::Emergency] {
             for (language, ai) in [(Language::English, "AI assistant"), (Language::Spanish, "inteligencia artificial")]
             {
-                let disclosure = compose(|opening| {
+                let disclosure = compose_default(|opening| {
                     opening.purpose = purpose;
                     opening.language = language;
                 });
@@ -350,7 +301,7 @@ mod tests {
 
     #[test]
     fn without_keys_or_callback_number_nothing_dangles() {
-        let text = compose(|opening| {
+        let text = compose_default(|opening| {
             opening.opt_out_key = None;
             opening.callback = None;
         })
@@ -364,7 +315,79 @@ mod tests {
 
     #[test]
     fn a_sellers_name_fills_nothing_in() {
-        let text = compose(|opening| opening.seller = "{callback} & {key}").text();
+        let text = compose_default(|opening| opening.seller = "{callback} & {key}").text();
         assert!(text.contains("{callback} & {key}"));
+    }
+
+    fn own(rows: &[(&str, &str, &str)]) -> String {
+        let row = |(id, place, more): &(&str, &str, &str)| {
+            format!(
+                "[[disclosure]]\nid = \"{id}\"\nplace = \"{place}\"\n{more}\ncitation = \"house\"\nconfidence = \"high\"\nsource_date = \
+                 2026-11-21\n"
+            )
+        };
+        rows.iter().map(row).collect()
+    }
+
+    #[test]
+    fn where_nobody_knows_the_place_what_any_state_asks_for_is_said() {
+        let disclosure = compose_default(|opening| opening.states = None);
+        assert!(disclosure.text().contains("artificial voice"));
+        let laws = disclosure.all_party_recording;
+        assert!(
+            ["California", "Washington"].iter().all(|name| laws.iter().any(|law| law.starts_with(name))),
+            "{laws:?}"
+        );
+        assert!(!compose_default(|opening| opening.states = Some(&[])).text().contains("artificial voice"));
+    }
+
+    #[test]
+    fn the_operators_sentences_are_said_in_their_place_and_time() {
+        let text = own(&[
+            ("own.tx", "TX", "part = \"state\"\nen = \"Our Texas number is 1.\"\nes = \"Uno.\""),
+            ("own.soon", "US", "part = \"state\"\nen = \"From next year.\"\nes = \"Dos.\"\nfrom = 2027-01-01"),
+        ]);
+        let tables = RuleTables::with_operator_file(&text).unwrap();
+        assert!(tables.loosened.is_empty());
+        let text = |state: &str, on| compose_under(&tables, &[state], |opening| opening.on = on).text();
+        let then = date(2026, 12, 1);
+        assert!(text("TX", then).contains("stop calling. Our Texas number is 1. This call is recorded"));
+        assert!(!text("NY", then).contains("Texas") && !text("NY", then).contains("next year"));
+        assert!(text("NY", date(2027, 1, 1)).contains("From next year."));
+    }
+
+    #[test]
+    fn other_words_for_a_shipped_sentence_need_an_acknowledgement() {
+        let words = |en: &str, more: &str| {
+            let says =
+                format!("part = \"recording\"\nen = \"{en}\"\nes = \"Esta llamada se graba y se transcribe.\"\n{more}");
+            RuleTables::with_operator_file(&own(&[("US.recording", "US", &says)]))
+        };
+        let more = words("This call is recorded and transcribed. Ask us to stop at any time.", "").unwrap();
+        assert!(more.loosened.is_empty() && more.replaced.contains("US.recording"));
+        assert!(compose_under(&more, &["NY"], |_| ()).text().contains("Ask us to stop"));
+        for laxer in ["", "purposes = [\"telemarketing\"]", "until = 2027-01-01"] {
+            let text =
+                if laxer.is_empty() { "This call is recorded." } else { "This call is recorded and transcribed." };
+            assert!(matches!(words(text, laxer), Err(TableError::Loosened { .. })), "{laxer}");
+            let with_reason = format!("{laxer}\nacknowledge_loosening = \"counsel said so\"");
+            let loosened = words(text, &with_reason).unwrap().loosened;
+            assert!(loosened[0].contains("US.recording") && loosened[0].contains("counsel said so"), "{loosened:?}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_that_cannot_be_spoken_stops_the_start() {
+        for (says, reason) in [
+            ("part = \"state\"\nen = \"Hello {name}.\"\nes = \"Hola.\"", "blank"),
+            ("part = \"state\"\nen = \"Hello.\"\nes = \" \"", "says nothing"),
+            ("part = \"greeting\"\nen = \"Hello.\"\nes = \"Hola.\"", "unknown variant"),
+            ("part = \"state\"\nen = \"Hello.\"", "es"),
+        ] {
+            let error = RuleTables::with_operator_file(&own(&[("own.odd", "US", says)])).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains("own.odd"), "{error}");
+        }
+        let nowhere = own(&[("own.odd", "ZZ", "part = \"state\"\nen = \"Hello.\"\nes = \"Hola.\"")]);
+        assert!(RuleTables::with_operator_file(&nowhere).unwrap_err().to_string().contains("own.odd"));
     }
 }

@@ -4,14 +4,14 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::disclosure::{DisclosureRow, Disclosures};
 use super::facts::RelationshipKind;
 use super::place::StateCode;
 use super::tables::caps::{CapKind, CapLift, FrequencyCap};
+use super::tables::disclosures::DisclosureRow;
 use super::tables::hours::{AutomatedVoice, Device, Hours};
 use super::tables::jurisdictions::{DncList, Jurisdiction};
 use super::tables::permission::{BanLift, ConsentNeed, Needs, Prohibition, RelationshipTerm};
-use super::tables::row::{Confidence, Row};
+use super::tables::row::{Confidence, Row, Scope};
 use super::tables::sources::OPERATOR_FILE;
 use super::tables::week::{DayHours, Week};
 use super::tables::{PlaceRules, RuleTables, StateRules};
@@ -51,7 +51,7 @@ pub enum Origin {
 }
 
 /// The country's rows in force on a local date: they bind every number.
-pub fn country_rules(tables: &RuleTables, disclosures: &Disclosures, date: Date) -> Vec<EffectiveRow> {
+pub fn country_rules(tables: &RuleTables, date: Date) -> Vec<EffectiveRow> {
     let mut listing = Listing { tables, date, rows: Vec::new() };
     for row in &tables.consent {
         listing.add("consent", row, |need| describe_need(*need));
@@ -66,19 +66,12 @@ pub fn country_rules(tables: &RuleTables, disclosures: &Disclosures, date: Date)
     for row in &tables.country.holidays {
         listing.add("holiday", row, |holiday| format!("{} (where a state closes on holidays)", holiday.name));
     }
-    for row in disclosures.rows_of(None) {
-        listing.add("disclosure", row, DisclosureRow::describe);
-    }
+    listing.add_disclosures(Scope::Country);
     listing.rows
 }
 
 /// A state's own rows in force on a local date. None for letters that are no place.
-pub fn state_rules(
-    tables: &RuleTables,
-    disclosures: &Disclosures,
-    code: StateCode,
-    date: Date,
-) -> Option<Vec<EffectiveRow>> {
+pub fn state_rules(tables: &RuleTables, code: StateCode, date: Date) -> Option<Vec<EffectiveRow>> {
     let state = tables.state(code)?;
     let mut listing = Listing { tables, date, rows: Vec::new() };
     listing.add("jurisdiction", &state.jurisdiction, |place| describe_place(place, state));
@@ -86,9 +79,7 @@ pub fn state_rules(
     for row in &state.rules.holidays {
         listing.add("holiday", row, |holiday| holiday.name.clone());
     }
-    for row in disclosures.rows_of(Some(code)) {
-        listing.add("disclosure", row, DisclosureRow::describe);
-    }
+    listing.add_disclosures(Scope::State(code));
     Some(listing.rows)
 }
 
@@ -129,6 +120,12 @@ impl Listing<'_> {
             loosened: row.acknowledge_loosening.clone(),
             note: row.note.clone(),
         });
+    }
+
+    fn add_disclosures(&mut self, place: Scope) {
+        for row in self.tables.disclosures.iter().filter(|row| row.place == place) {
+            self.add("disclosure", row, DisclosureRow::describe);
+        }
     }
 
     fn add_place(&mut self, rules: &PlaceRules) {
@@ -285,9 +282,8 @@ mod tests {
     use super::*;
 
     fn rows(tables: &RuleTables, code: &str, date: Date) -> Vec<EffectiveRow> {
-        let disclosures = Disclosures::shipped().unwrap();
-        let mut rows = country_rules(tables, &disclosures, date);
-        rows.extend(state_rules(tables, &disclosures, code.parse().unwrap(), date).unwrap());
+        let mut rows = country_rules(tables, date);
+        rows.extend(state_rules(tables, code.parse().unwrap(), date).unwrap());
         rows
     }
 
@@ -300,8 +296,7 @@ mod tests {
         assert!(before.contains(&"PA.hours.until_2026-10-18".to_owned()) && !before.contains(&"PA.hours".to_owned()));
         assert!(after.contains(&"PA.hours".to_owned()) && !after.contains(&"PA.hours.until_2026-10-18".to_owned()));
         assert!(after.contains(&"PA.flag_day".to_owned()) && after.contains(&"US.christmas".to_owned()));
-        let disclosures = Disclosures::shipped().unwrap();
-        assert!(state_rules(&tables, &disclosures, "ZZ".parse().unwrap(), date(2026, 12, 1)).is_none());
+        assert!(state_rules(&tables, "ZZ".parse().unwrap(), date(2026, 12, 1)).is_none());
     }
 
     #[test]
@@ -351,6 +346,15 @@ mod tests {
             citation = "house"
             confidence = "high"
             source_date = 2026-11-21
+            [[disclosure]]
+            id = "own.greeting"
+            place = "RI"
+            part = "state"
+            en = "We are licensed in Rhode Island."
+            es = "Tenemos licencia en Rhode Island."
+            citation = "house"
+            confidence = "high"
+            source_date = 2026-11-21
         "#;
         let tables = RuleTables::with_operator_file(own).unwrap();
         let rows = rows(&tables, "RI", date(2026, 12, 1));
@@ -358,6 +362,8 @@ mod tests {
         let age = row("US.dnc_list_age");
         assert_eq!((age.origin, age.loosened.as_deref()), (Origin::Replaced, Some("counsel said so")));
         assert_eq!(row("own.RI").origin, Origin::Added);
+        assert_eq!(row("own.greeting").origin, Origin::Added);
+        assert!(row("own.greeting").says.contains("We are licensed in Rhode Island."));
         assert_eq!(row("RI.hours").origin, Origin::Shipped);
     }
 }

@@ -5,6 +5,7 @@ mod agents;
 mod layers;
 mod problems;
 mod sections;
+mod tools;
 mod transfers;
 
 pub use agents::{OwnAgentConfig, OwnAgentsConfig};
@@ -15,6 +16,7 @@ pub use sections::{
     RetellLlmConfig, RetellMode, RetellProtocol, ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig,
     TwilioConfig, is_loopback,
 };
+pub use tools::{AllowedTool, McpToolsConfig, ToolsConfig};
 pub use transfers::{HouseNumber, TransfersConfig};
 
 /// The embedded defaults.

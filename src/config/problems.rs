@@ -17,6 +17,7 @@ impl Config {
         if let Some(bad) = self.transfers.bad_target() {
             problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
         }
+        problems.extend(self.tools.problems());
         problems.extend(self.compliance.scrub.problems());
         problems.extend(self.limit_problems());
         if !matches!(self.log.format.as_str(), "text" | "json") {

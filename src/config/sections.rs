@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::agents::OwnAgentsConfig;
 use crate::domain::{E164, Purpose, Secret};
 
+use super::tools::ToolsConfig;
 use super::transfers::TransfersConfig;
 
 /// How long a phone may ring. 47 CFR 64.1200(a)(6): an unanswered telemarketing call may not be disconnected before 15 seconds or
@@ -26,6 +27,8 @@ pub struct Config {
     pub agents: AgentsConfig,
     pub calls: CallsConfig,
     pub transfers: TransfersConfig,
+    #[serde(default)]
+    pub tools: ToolsConfig,
     pub compliance: ComplianceConfig,
     pub console: ConsoleConfig,
     pub limits: LimitsConfig,

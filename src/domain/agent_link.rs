@@ -1,6 +1,7 @@
 //! The neutral words of the socket between us and a voice agent. Dialects translate them, sessions think in them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::audio::{AudioFormat, MulawChunk};
 use super::ids::ConversationId;
@@ -51,6 +52,15 @@ pub struct ToolCall {
     pub name: String,
     pub arguments: serde_json::Value,
     pub expects_answer: bool,
+}
+
+/// A tool that an agent may call, as its model is told of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolDefinition {
+    pub name: String,
+    pub description: String,
+    /// A JSON Schema of an object.
+    pub parameters: serde_json::Value,
 }
 
 /// What we say to an agent.
@@ -104,4 +114,6 @@ pub struct Initiation {
     /// What was said before, where the agent takes a conversation over from another one. It is told the same as context once it is
     /// ready; this is for dialects that have no word for context.
     pub so_far: Option<String>,
+    /// What the agent may call, for dialects whose agents are told; the others have it in their own settings.
+    pub tools: Arc<[ToolDefinition]>,
 }

@@ -127,6 +127,11 @@ pub struct Call {
     /// Where the call is on its way to, or has gone.
     #[serde(default)]
     pub transfer: Option<Transfer>,
+    /// Who muted the agent, or put the call on hold, and has not undone it: a stream that takes a broken one's place begins so.
+    #[serde(default)]
+    pub muted_by: Option<Actor>,
+    #[serde(default)]
+    pub held_by: Option<Actor>,
     /// Streams that started and have not ended; 0 or 1 in practice.
     pub open_streams: u32,
     pub streams: u32,
@@ -178,6 +183,8 @@ impl Call {
             summary: None,
             counters: StreamCounters::default(),
             transfer: None,
+            muted_by: None,
+            held_by: None,
             open_streams: 0,
             streams: 0,
             created_at: at,
@@ -239,7 +246,15 @@ impl Call {
                 self.ended_at.get_or_insert(at);
                 self.advance(CallState::Ended, at);
             }
-            CallEvent::TransferStarted(to) => self.transfer = Some(Transfer { to: to.clone(), is_connected: false }),
+            CallEvent::AgentMuted { by } => self.muted_by = Some(by.clone()),
+            CallEvent::AgentUnmuted { .. } => self.muted_by = None,
+            CallEvent::Held { by } => self.held_by = Some(by.clone()),
+            CallEvent::Resumed { .. } => self.held_by = None,
+            CallEvent::TransferStarted(to) => {
+                self.transfer = Some(Transfer { to: to.clone(), is_connected: false });
+                // If nobody takes it the caller comes back to an agent, who is to speak.
+                (self.muted_by, self.held_by) = (None, None);
+            }
             CallEvent::TransferConnected => {
                 if let Some(transfer) = &mut self.transfer {
                     transfer.is_connected = true;

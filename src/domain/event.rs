@@ -221,6 +221,13 @@ pub enum CallEvent {
         name: String,
         arguments: serde_json::Value,
     },
+    /// The tool is one of an attached server's, which was sent the arguments.
+    ToolSent {
+        tool_call_id: String,
+        /// The server by its name in the settings, and the tool by its name there.
+        server: String,
+        tool: String,
+    },
     ToolAnswered {
         tool_call_id: String,
         name: String,
@@ -421,6 +428,18 @@ pub enum StreamEnd {
     JournalFull,
     /// Our server stopped in the middle of it. Written by the next one, which does not know what the stream had carried by then.
     ServerLost,
+}
+
+impl StreamEnd {
+    /// What a call ends as whose stream ended so. None where the carrier, or whoever asked for the end, says that.
+    pub fn disposition(self) -> Option<Disposition> {
+        match self {
+            Self::AgentFailed => Some(Disposition::AgentFailed),
+            Self::JournalFull | Self::CarrierFault | Self::Silence => Some(Disposition::Failed),
+            Self::MaxDuration | Self::AgentEnded => Some(Disposition::Completed),
+            Self::HungUp | Self::CarrierStop | Self::CarrierClosed | Self::ServerLost => None,
+        }
+    }
 }
 
 /// What one media stream carried. Bytes are µ-law bytes (8,000 a second).

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod g711;
+mod plain_json;
 pub mod tones;
 pub mod transcode;
 pub mod twilio;

@@ -99,6 +99,9 @@ impl<A: Socket> AgentLeg<A> {
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<Input> {
         let Link::Open(link) = &mut self.link else { return None };
         let OpenLink { socket, dialect, outlet, lane } = &mut **link;
+        if lane.is_empty() && outlet.is_done() {
+            return None;
+        }
         let next = |out: &mut _| lane.pop().map(|command| dialect.encode(&command, out));
         match outlet.poll(cx, now, socket, next) {
             Poll::Ready(Ok(())) => None,

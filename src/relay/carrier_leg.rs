@@ -62,6 +62,10 @@ impl<C: Socket> CarrierLeg<C> {
 
     /// Writes what is queued; what comes of it, if the carrier cannot be written to any more.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant, stream_sid: &StreamSid) -> Option<Input> {
+        // The socket has no part in most wake-ups: those of the other leg's.
+        if self.lane.is_empty() && self.outlet.is_done() {
+            return None;
+        }
         let lane = &mut self.lane;
         let next = |out: &mut _| {
             lane.pop().map(|command| {

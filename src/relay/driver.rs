@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 
 use super::agent_leg::AgentLeg;
 use super::carrier_leg::CarrierLeg;
+use super::meter::Meter;
 use super::pace::Pace;
 use super::recorder::Recorder;
 use super::wakes::{Source, Wakes};
@@ -39,6 +40,7 @@ pub(super) struct Relay<C, A> {
     requests: mpsc::Sender<Request>,
     timer: Pin<Box<Sleep>>,
     tap: Option<Arc<Tap>>,
+    meter: Meter,
     /// A dial or a farewell began that has not been polled.
     agent_is_new: bool,
     pace: Pace,
@@ -74,6 +76,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             requests: hooks.requests,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             tap: None,
+            meter: Meter::default(),
             agent_is_new: false,
             pace: Pace::default(),
             close_code: None,
@@ -85,7 +88,10 @@ impl<C: Socket, A: Socket> Relay<C, A> {
         let code = poll_fn(|cx| self.poll(cx, &wakes)).await;
         let (ended, interim_dropped) = (self.session.ended(), self.recorder.interim_dropped);
         let call_id = self.owner.known().map(|known| known.call_id);
-        let Self { recorder, carrier, agent, .. } = *self;
+        let Self { recorder, carrier, agent, tap, .. } = *self;
+        if let Some(tap) = tap {
+            tap.dial.rest();
+        }
         let (unrecorded, (), ()) = tokio::join!(recorder.finish(), carrier.close(code), agent.finish());
         StreamSummary { call_id, ended, interim_dropped, unrecorded }
     }
@@ -167,6 +173,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             let Poll::Ready(input) = self.carrier.poll_read(&mut wakes.context(Source::Carrier)) else { return false };
             if let (Some(tap), Input::Carrier(CarrierEvent::Media(chunk))) = (&self.tap, &input) {
                 tap.caller_said(chunk);
+                self.meter.caller_said(&tap.dial, chunk, &self.pace);
             }
             self.handle(now, input);
         }
@@ -201,6 +208,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             Output::ToCarrier(command) => {
                 if let Some(tap) = &self.tap {
                     tap.caller_is_sent(&command);
+                    self.meter.caller_is_sent(&tap.dial, &command);
                 }
                 return self.carrier.push(command);
             }

@@ -44,6 +44,10 @@ impl CarrierLane {
         Ok(())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        !self.clear && self.queue.is_empty()
+    }
+
     pub(super) fn pop(&mut self) -> Option<CarrierCommand> {
         if std::mem::take(&mut self.clear) {
             return Some(CarrierCommand::Clear);
@@ -96,6 +100,10 @@ impl AgentLane {
             dropped += oldest.len() as u64;
         }
         Ok(dropped)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.audio.is_empty()
     }
 
     pub(super) fn pop(&mut self) -> Option<AgentCommand> {

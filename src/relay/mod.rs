@@ -13,6 +13,7 @@
 //! | what else the agent is told (`lane::AGENT_CONTROL_MAX`) | loses the agent |
 //! | events (the channel's size) | ends the stream, `journal_full`; interim text is dropped and counted |
 //! | tools to run (the channel's size) | answers the tool call with an error |
+//! | audio whose loudness somebody looks at (`meter::PIECES_MAX`) | measures no more of it until some was played |
 //! | listeners (`tap::LAG` frames) | loses its oldest frames for the one that is slow, who is told how many |
 //! | hang-up requests (the channel's size) | is logged; the socket is closed after `SessionConfig::hang_up_limit` |
 
@@ -35,6 +36,7 @@ mod carrier_leg;
 mod closing;
 mod driver;
 mod lane;
+mod meter;
 mod outlet;
 mod pace;
 mod recorder;
@@ -45,6 +47,7 @@ mod wakes;
 #[cfg(test)]
 mod tests;
 
+pub use meter::Reading;
 pub use tap::{Tap, Tapped};
 pub use threads::{MediaPlace, MediaThreads};
 

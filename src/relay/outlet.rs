@@ -42,6 +42,11 @@ impl Outlet {
         written
     }
 
+    /// Whether nothing is on its way that was framed before.
+    pub(super) fn is_done(&self) -> bool {
+        !self.is_flushing && self.unflushed == 0 && self.blocked_since.is_none()
+    }
+
     /// When the peer counts as one that does not read.
     pub(super) fn stalls_at(&self) -> Option<Instant> {
         self.blocked_since.map(|since| since + STALL_LIMIT)

@@ -9,6 +9,8 @@ use tokio::sync::broadcast;
 use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::CarrierCommand;
 
+use super::meter::{Dial, Reading};
+
 /// Frames that a listener may lag behind: some five seconds of both sides.
 const LAG: usize = 512;
 
@@ -26,6 +28,7 @@ pub enum Tapped {
 #[derive(Debug, Default)]
 pub struct Tap {
     listeners: OnceLock<broadcast::Sender<Tapped>>,
+    pub(super) dial: Dial,
 }
 
 impl Tap {
@@ -37,6 +40,12 @@ impl Tap {
     /// How many listen.
     pub fn listeners(&self) -> usize {
         self.listeners.get().map_or(0, broadcast::Sender::receiver_count)
+    }
+
+    /// How loud it is on the call, and how fast it is carried. None at the first look after a while: readings are taken from then on,
+    /// two a second.
+    pub fn look(&self) -> Option<Reading> {
+        self.dial.look()
     }
 
     pub(super) fn caller_said(&self, chunk: &MulawChunk) {

@@ -11,6 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// Up to so many streams a thread is not shared with another one. They are less than half of what a core can carry; and a thread
+/// that is awake already takes a frame for less than one that has to be woken.
+const FEW: usize = 400;
+
 /// The runtimes of the data plane. Their threads end when this is dropped.
 #[derive(Debug)]
 pub struct MediaThreads {
@@ -48,10 +52,11 @@ impl MediaThreads {
         Ok(Self { threads, _stop: stop.drop_guard() })
     }
 
-    /// A place for the next stream, on the thread with the fewest.
+    /// A place for the next stream: on the first thread that has room, and on the one with the fewest when none has.
     pub fn place(&self) -> MediaPlace {
         let streams = |thread: &&MediaThread| thread.streams.load(Ordering::Relaxed);
-        let thread = self.threads.iter().min_by_key(streams).expect("there is one at least");
+        let with_room = self.threads.iter().find(|thread| streams(thread) < FEW);
+        let thread = with_room.or_else(|| self.threads.iter().min_by_key(streams)).expect("there is one at least");
         // Of two that come at once both may take the same thread; one more or less does not matter.
         thread.streams.fetch_add(1, Ordering::Relaxed);
         MediaPlace { runtime: thread.runtime.clone(), streams: Arc::clone(&thread.streams) }
@@ -69,8 +74,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_stream_goes_where_the_fewest_are_and_stays_there() {
+    async fn a_thread_takes_a_few_before_the_next_and_then_all_take_turns() {
         let threads = MediaThreads::start(2).unwrap();
+        let _few: Vec<_> = (0..2 * FEW).map(|_| threads.place()).collect();
         let name = || std::thread::current().name().map(str::to_owned);
         let where_it_runs = async |place: &MediaPlace| {
             let task = async move {

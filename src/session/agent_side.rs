@@ -1,9 +1,11 @@
 //! The agent's side of an admitted stream: dialling and losing it, what it says, barge-in, tools, its goodbye.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::Desk;
-use super::control::HeldBack;
 use super::stream::{Flow, Phase, Stream, Turn, Waiting, millis};
 use super::timer::Timer;
 use super::tools::Opened;
@@ -17,14 +19,63 @@ use crate::domain::{AgentRef, CallEvent, Disposition};
 /// The most that is kept of a reason that an agent gives.
 const MAX_REASON_CHARS: usize = 300;
 
+/// The agent's socket and how many more may be tried.
+#[derive(Debug)]
+pub(super) struct AgentLink {
+    /// Which of [`Terms::agents`] it is.
+    pub(super) place: usize,
+    /// Whether a socket is open or being opened.
+    pub(super) is_there: bool,
+    /// The socket is open, and nothing was said on it yet.
+    pub(super) is_fresh: bool,
+    pub(super) attempt: u32,
+    /// The attempt that runs uses a socket opened before the stream. If that died, nobody is to notice.
+    pub(super) is_warm: bool,
+    pub(super) retries_left: u32,
+    /// What the agent itself said of its trouble.
+    pub(super) trouble: Option<String>,
+    /// The agent's marks that are out, each with the number of ours that stands for it.
+    pub(super) marks: VecDeque<(u64, String)>,
+    /// Messages in a row that made no sense.
+    pub(super) garbage: u32,
+    /// Since when the caller waits for this agent: the stream's start, or the loss of the one before.
+    pub(super) lost_at: Instant,
+    /// What the agents before this one had sent.
+    pub(super) bytes_before: u64,
+    /// What had been sent when the caller said something that is not answered yet.
+    pub(super) bytes_asked: Option<u64>,
+    /// What is added to the turns of this agent, and the highest turn so far.
+    pub(super) turn_base: u64,
+    pub(super) last_turn: u64,
+}
+
+impl AgentLink {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            place: 0,
+            is_there: false,
+            is_fresh: false,
+            attempt: 0,
+            is_warm: false,
+            retries_left: 1,
+            trouble: None,
+            marks: VecDeque::new(),
+            garbage: 0,
+            lost_at: now,
+            bytes_before: 0,
+            bytes_asked: None,
+            turn_base: 0,
+            last_turn: 0,
+        }
+    }
+}
+
 impl Stream {
     pub(super) fn dial(&mut self, desk: &mut Desk) {
         self.agent.is_there = true;
         self.agent.attempt += 1;
         self.agent.trouble = None;
-        if let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.as_mut()) {
-            *held_back = HeldBack::Connecting;
-        }
+        self.agent.is_fresh = false;
         self.agent.garbage = 0;
         desk.put(Output::DialAgent { attempt: self.agent.attempt, agent: self.agent.place });
     }
@@ -32,13 +83,27 @@ impl Stream {
     pub(super) fn handle_agent_connected(&mut self, desk: &mut Desk, warmed: bool) -> Flow {
         if self.agent.is_there && matches!(self.phase, Phase::ConnectingAgent(_)) {
             self.agent.is_warm = warmed;
-            if let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.as_mut()) {
-                *held_back = HeldBack::Connected;
-                return Flow::Continue(());
-            }
-            desk.put(Output::ToAgent(AgentCommand::Initiate(self.initiation())));
+            self.agent.is_fresh = true;
+            self.initiate(desk);
         }
         Flow::Continue(())
+    }
+
+    /// Says the first message to an agent that is connected, unless it has to wait for something.
+    pub(super) fn initiate(&mut self, desk: &mut Desk) {
+        let has_to_wait = self.is_held_back() || self.terms.recognition.is_some();
+        if !has_to_wait && matches!(self.phase, Phase::ConnectingAgent(_)) && std::mem::take(&mut self.agent.is_fresh) {
+            desk.put(Output::ToAgent(AgentCommand::Initiate(self.initiation())));
+        }
+    }
+
+    /// Who the other party is, as far as it is known, or that nobody found out in time. What comes too late is still told to an
+    /// agent that takes over.
+    pub(super) fn recognise(&mut self, desk: &mut Desk, variables: BTreeMap<String, Value>) {
+        desk.timers.stop(Timer::Recognition);
+        self.terms.recognition = None;
+        self.terms.initiation.dynamic_variables.extend(variables);
+        self.initiate(desk);
     }
 
     pub(super) fn handle_dial_failed(&mut self, desk: &mut Desk, now: Instant, reason: &str, retryable: bool) -> Flow {
@@ -154,6 +219,9 @@ impl Stream {
         let Some(tool) = self.tools.finish(&id) else { return };
         let elapsed_ms = millis(tool.elapsed(now));
         desk.record(CallEvent::ToolAnswered { tool_call_id: id.clone(), name: tool.name, is_error, elapsed_ms });
+        if !self.tools.are_awaited() && matches!(self.phase, Phase::Conversing(_)) {
+            desk.timers.stop(Timer::Comfort);
+        }
         if tool.expects_answer && self.agent.is_there {
             desk.put(Output::ToAgent(AgentCommand::ToolResult { id, result, is_error }));
         }
@@ -239,6 +307,7 @@ impl Stream {
                     arguments: call.arguments.clone(),
                 });
                 desk.put(Output::RunTool(Box::new(call)));
+                self.expect_tool(desk, now);
             }
         }
     }

@@ -28,7 +28,8 @@ pub(super) struct Control {
     /// The hold tone.
     hold: Option<MulawChunk>,
     operator: bool,
-    pub(super) held_back: Option<HeldBack>,
+    /// The agent is not spoken to yet.
+    pub(super) is_held_back: bool,
     /// The utterance that is being handed over.
     utterance: Option<u32>,
     /// The agent's audio that came meanwhile, with its turns.
@@ -36,14 +37,6 @@ pub(super) struct Control {
     waiting_bytes: u64,
     /// Keys that the caller pressed and the agent was not told of.
     keys: String,
-}
-
-/// An agent that is not spoken to yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HeldBack {
-    Connecting,
-    /// It is connected and waits for its first message.
-    Connected,
 }
 
 impl Control {
@@ -78,7 +71,7 @@ impl Stream {
 
     /// Whether it is not known yet who picked up, so that no agent is spoken to.
     pub(super) fn is_held_back(&self) -> bool {
-        self.control.as_ref().is_some_and(|control| control.held_back.is_some())
+        self.control.as_ref().is_some_and(|control| control.is_held_back)
     }
 
     /// Whether an utterance of ours has more audio to come.
@@ -299,13 +292,13 @@ impl Stream {
 
     /// Lets an agent be spoken to that was held back.
     pub(super) fn release(&mut self, desk: &mut Desk, now: Instant) {
-        let Some(held_back) = self.control.as_mut().and_then(|control| control.held_back.take()) else { return };
+        if !self.control.as_mut().is_some_and(|control| std::mem::take(&mut control.is_held_back)) {
+            return;
+        }
         desk.timers.stop(Timer::HeldBack);
         if matches!(self.phase, Phase::ConnectingAgent(_)) {
             desk.timers.set(Timer::AgentReady, now, self.ready_limit());
-            if held_back == HeldBack::Connected {
-                desk.put(Output::ToAgent(AgentCommand::Initiate(self.initiation())));
-            }
+            self.initiate(desk);
         }
     }
 

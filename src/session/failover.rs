@@ -24,13 +24,20 @@ const STAND_IN_IDLE: Duration = Duration::from_secs(10);
 
 /// After an agent was lost: how long the caller hears nothing before the comfort tone; and then from one tone to the next.
 const COMFORT_AFTER: Duration = Duration::from_millis(600);
-const COMFORT_EVERY: Duration = Duration::from_secs(3);
+const COMFORT_EVERY: Duration = Duration::from_secs(2);
 
-/// An agent that took a call over and says nothing by itself for so long is asked to go on.
-const NUDGE_AFTER: Duration = Duration::from_millis(1_500);
+/// The same while an agent waits for a tool, whose answer usually comes sooner.
+const COMFORT_IN_TOOL: Duration = Duration::from_millis(1_500);
+
+/// An agent that took a call over and says nothing by itself for so long is asked to go on: the caller waits for it. One with a
+/// greeting has begun it by then.
+const NUDGE_AFTER: Duration = Duration::from_millis(400);
 
 /// Said for the caller to an agent that took over and has nothing to answer.
 const GO_ON: &str = "(The caller is still on the line. Go on with the conversation.)";
+
+/// The same where nothing was said yet: agents that stand in have no greeting of their own.
+const GREET: &str = "(The caller has just been connected with you. Greet them.)";
 
 /// What was said so far, for whoever has to go on with it.
 #[derive(Debug, Default)]
@@ -63,6 +70,10 @@ impl Story {
             self.bytes = self.bytes + heard.len() - line.text.len();
             heard.clone_into(&mut line.text);
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// None while nothing was said.
@@ -156,18 +167,33 @@ impl Stream {
 
     /// The agent is ready. One that takes over in the middle of something learns of it, and is expected to speak.
     pub(super) fn brief_agent(&mut self, desk: &mut Desk, now: Instant) {
-        desk.timers.stop(Timer::Comfort);
-        if self.agent.place > 0
-            && let Some(told) = self.story.told()
-        {
+        if self.agent.place == 0 {
+            return;
+        }
+        if let Some(told) = self.story.told() {
             desk.put(Output::ToAgent(AgentCommand::Context { text: take_over_text(&told) }));
-            desk.timers.set(Timer::Nudge, now, NUDGE_AFTER);
+        }
+        desk.timers.set(Timer::Nudge, now, NUDGE_AFTER);
+    }
+
+    /// The agent waits for a tool, and the caller for the agent.
+    pub(super) fn expect_tool(&mut self, desk: &mut Desk, now: Instant) {
+        if matches!(self.phase, Phase::Conversing(_)) {
+            desk.timers.start(Timer::Comfort, now, self.playout.remaining(now).saturating_add(COMFORT_IN_TOOL));
         }
     }
 
-    /// Still nobody there: the caller hears that the call goes on.
+    /// Nobody speaks yet after a loss, or a tool has no answer yet: the caller hears that the call goes on.
     pub(super) fn comfort(&mut self, desk: &mut Desk, now: Instant) {
-        if !matches!(self.phase, Phase::ConnectingAgent(_)) || self.is_uttering() {
+        let takes_over = self.agent.place > 0 && !self.agent_has_spoken();
+        let pause = match self.phase {
+            Phase::ConnectingAgent(_) => COMFORT_AFTER,
+            Phase::Conversing(_) if self.agent_is_silenced() => return,
+            Phase::Conversing(_) if takes_over => COMFORT_AFTER,
+            Phase::Conversing(_) if self.tools.are_awaited() => COMFORT_IN_TOOL,
+            Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => return,
+        };
+        if self.is_uttering() {
             return;
         }
         let Some(tone) = self.terms.comfort.clone() else { return };
@@ -176,14 +202,15 @@ impl Stream {
             self.send_own(desk, now, Speaker::Operator, tone);
             desk.timers.set(Timer::Comfort, now, COMFORT_EVERY);
         } else {
-            desk.timers.set(Timer::Comfort, now, playing.saturating_add(COMFORT_AFTER));
+            desk.timers.set(Timer::Comfort, now, playing.saturating_add(pause));
         }
     }
 
     /// The agent that took over waits for the caller, who waits for the agent.
     pub(super) fn nudge(&mut self, desk: &mut Desk) {
         if matches!(self.phase, Phase::Conversing(_)) && !self.agent_has_spoken() && !self.agent_is_silenced() {
-            let text = self.story.unanswered().unwrap_or(GO_ON).to_owned();
+            let go_on = if self.story.is_empty() { GREET } else { GO_ON };
+            let text = self.story.unanswered().unwrap_or(go_on).to_owned();
             self.tell_agent(desk, AgentCommand::UserMessage { text });
         }
     }

@@ -1,12 +1,13 @@
 //! An admitted stream: its phases, the carrier's side of them, commands and timers. The agent's side is in `agent_side`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::Desk;
+use super::agent_side::AgentLink;
 use super::config::SessionConfig;
-use super::control::{Control, HeldBack};
+use super::control::Control;
 use super::failover::Story;
 use super::playout::{Playout, Speaker};
 use super::timer::Timer;
@@ -85,54 +86,6 @@ pub(super) struct Goodbye {
     since: Instant,
 }
 
-/// The agent's socket and how many more may be tried.
-#[derive(Debug)]
-pub(super) struct AgentLink {
-    /// Which of [`Terms::agents`] it is.
-    pub(super) place: usize,
-    /// Whether a socket is open or being opened.
-    pub(super) is_there: bool,
-    pub(super) attempt: u32,
-    /// The attempt that runs uses a socket opened before the stream. If that died, nobody is to notice.
-    pub(super) is_warm: bool,
-    pub(super) retries_left: u32,
-    /// What the agent itself said of its trouble.
-    pub(super) trouble: Option<String>,
-    /// The agent's marks that are out, each with the number of ours that stands for it.
-    pub(super) marks: VecDeque<(u64, String)>,
-    /// Messages in a row that made no sense.
-    pub(super) garbage: u32,
-    /// Since when the caller waits for this agent: the stream's start, or the loss of the one before.
-    pub(super) lost_at: Instant,
-    /// What the agents before this one had sent.
-    pub(super) bytes_before: u64,
-    /// What had been sent when the caller said something that is not answered yet.
-    pub(super) bytes_asked: Option<u64>,
-    /// What is added to the turns of this agent, and the highest turn so far.
-    pub(super) turn_base: u64,
-    pub(super) last_turn: u64,
-}
-
-impl AgentLink {
-    fn new(now: Instant) -> Self {
-        Self {
-            place: 0,
-            is_there: false,
-            attempt: 0,
-            is_warm: false,
-            retries_left: 1,
-            trouble: None,
-            marks: VecDeque::new(),
-            garbage: 0,
-            lost_at: now,
-            bytes_before: 0,
-            bytes_asked: None,
-            turn_base: 0,
-            last_turn: 0,
-        }
-    }
-}
-
 impl Stream {
     pub(super) fn new(config: SessionConfig, sid: StreamSid, terms: Terms, now: Instant) -> Self {
         Self {
@@ -162,7 +115,7 @@ impl Stream {
             desk.timers.set(Timer::EndWarning, now, until);
         }
         if let Some(limit) = self.terms.hold_back {
-            self.control().held_back = Some(HeldBack::Connecting);
+            self.control().is_held_back = true;
             desk.timers.set(Timer::HeldBack, now, limit);
         } else {
             desk.timers.set(Timer::AgentReady, now, self.ready_limit());
@@ -171,6 +124,9 @@ impl Stream {
             for text in std::mem::take(&mut self.terms.notes) {
                 waiting.note(AgentCommand::Context { text });
             }
+        }
+        if let Some(limit) = self.terms.recognition {
+            desk.timers.set(Timer::Recognition, now, limit);
         }
         self.agent.is_warm = warmed;
         self.dial(desk);
@@ -319,6 +275,7 @@ impl Stream {
             Command::ToolFinished { id, result, is_error } => self.finish_tool(desk, now, id, result, is_error),
             Command::Steer { by, what } => self.steer(desk, now, by, what),
             Command::Play(what) => self.play(desk, now, what),
+            Command::Recognised { variables } => self.recognise(desk, variables),
         }
         Flow::Continue(())
     }
@@ -374,6 +331,7 @@ impl Stream {
             Timer::HoldTone => self.repeat_hold_tone(desk, now),
             Timer::EndWarning => self.warn_of_end(desk),
             Timer::HeldBack => self.release(desk, now),
+            Timer::Recognition => self.recognise(desk, BTreeMap::new()),
             Timer::Answer => return self.judge_answer(desk, now),
             Timer::Comfort => self.comfort(desk, now),
             Timer::Nudge => self.nudge(desk),

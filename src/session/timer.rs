@@ -34,6 +34,8 @@ pub(super) enum Timer {
     EndWarning,
     /// An agent that is held back must be let go.
     HeldBack,
+    /// It must be known who the other party is; else the agent is not told.
+    Recognition,
     /// The agent must have answered what the caller said.
     Answer,
     /// The caller is to hear that the call goes on while an agent is connected.
@@ -43,7 +45,7 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Start,
         Self::AgentReady,
         Self::CarrierSilence,
@@ -57,6 +59,7 @@ impl Timer {
         Self::HoldTone,
         Self::EndWarning,
         Self::HeldBack,
+        Self::Recognition,
         Self::Answer,
         Self::Comfort,
         Self::Nudge,
@@ -65,23 +68,29 @@ impl Timer {
 
 /// The deadlines that run.
 #[derive(Debug, Default)]
-pub(super) struct Timers([Option<Instant>; Timer::ALL.len()]);
+pub(super) struct Timers {
+    deadlines: [Option<Instant>; Timer::ALL.len()],
+    /// The first of them. Every frame asks for it, and few change it.
+    next: Option<Instant>,
+}
 
 impl Timers {
     /// Starts the timer anew, to fire so long after `from`. A time that no clock can show never comes.
     pub(super) fn set(&mut self, timer: Timer, from: Instant, after: Duration) {
-        self.0[timer as usize] = from.checked_add(after);
+        self.put(timer, from.checked_add(after));
     }
 
     /// Starts the timer unless it runs already.
     pub(super) fn start(&mut self, timer: Timer, from: Instant, after: Duration) {
-        if self.0[timer as usize].is_none() {
+        if self.deadlines[timer as usize].is_none() {
             self.set(timer, from, after);
         }
     }
 
     pub(super) fn stop(&mut self, timer: Timer) {
-        self.0[timer as usize] = None;
+        if self.deadlines[timer as usize].is_some() {
+            self.put(timer, None);
+        }
     }
 
     pub(super) fn stop_all(&mut self) {
@@ -89,13 +98,19 @@ impl Timers {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
+        self.next
     }
 
     /// Stops one timer that is due and names it.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let due = Timer::ALL.into_iter().find(|timer| self.0[*timer as usize].is_some_and(|at| at <= now))?;
+        self.next.filter(|next| *next <= now)?;
+        let due = Timer::ALL.into_iter().find(|timer| self.deadlines[*timer as usize].is_some_and(|at| at <= now))?;
         self.stop(due);
         Some(due)
+    }
+
+    fn put(&mut self, timer: Timer, deadline: Option<Instant>) {
+        self.deadlines[timer as usize] = deadline;
+        self.next = self.deadlines.iter().flatten().min().copied();
     }
 }

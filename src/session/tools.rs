@@ -59,6 +59,11 @@ impl Tools {
         Opened::Run
     }
 
+    /// Whether the agent waits for one.
+    pub(super) fn are_awaited(&self) -> bool {
+        self.open.iter().any(|tool| tool.expects_answer)
+    }
+
     /// The agent that asked is gone: what runs still comes to its end, and nobody is told.
     pub(super) fn disown(&mut self) {
         self.open.iter_mut().for_each(|tool| tool.expects_answer = false);

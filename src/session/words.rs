@@ -1,7 +1,9 @@
 //! What goes into a session and what comes out of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::domain::agent_link::{AgentCommand, AgentEvent, Initiation, ToolCall};
 use crate::domain::audio::MulawChunk;
@@ -20,6 +22,8 @@ pub struct Terms {
     /// The agent is connected and not yet spoken to, at most for so long, until [`Steer::Release`]: it is not known yet who
     /// picked up. None: it is spoken to at once.
     pub hold_back: Option<Duration>,
+    /// The agent's first message waits for [`Command::Recognised`], at most for so long. None: nobody is being looked up.
+    pub recognition: Option<Duration>,
     /// What the agent is told right after it is ready: what happened in the call before this stream.
     pub notes: Vec<String>,
     /// The call's agent and its stand-ins, in the order in which they are tried. Empty: one agent, whose name nobody needs.
@@ -91,6 +95,8 @@ pub enum Command {
     Steer { by: Actor, what: Steer },
     /// Audio of ours for the caller.
     Play(Play),
+    /// What is known of the other party, as more of [`Initiation::dynamic_variables`]. Said once, also when nothing is known.
+    Recognised { variables: BTreeMap<String, Value> },
 }
 
 /// A step into the conversation.

@@ -192,7 +192,7 @@ pub(super) async fn save_call(connection: &mut SqliteConnection, call: &Call) ->
 
 /// The key that asked for this call, where one did: what a key uses counts at whichever door it came through.
 fn requester(call: &Call) -> Option<&str> {
-    let by = call.requested_by.as_ref().filter(|by| matches!(by.door, Door::Api | Door::Mcp))?;
+    let by = call.requested_by.as_ref().filter(|by| matches!(by.door, Door::Api | Door::Mcp | Door::Console))?;
     (call.direction == Direction::Outbound).then_some(by.name.as_str())
 }
 

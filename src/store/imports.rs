@@ -1,5 +1,13 @@
-//! Imports of files of records: rows are staged beside the database as they are read, however many, and become visible all at once
-//! in one transaction. A staging that is cut off leaves nothing.
+//! Imports of files of records: rows are staged beside the database as they are read, however many, and then let in, a batch after the
+//! other in the order of the file. A staging that is cut off leaves nothing; a letting-in that is cut off leaves whole batches, each
+//! with its entry in the operators' log, and the same file again brings in the rest.
+//!
+//! SQLite lets one process write at a time, so between batches the lock is left alone for longer than a waiting process sleeps
+//! between two tries: a server next door writes after at most one batch, however long the file.
+
+use std::fmt;
+use std::ops::AddAssign;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,6 +24,13 @@ use crate::domain::consent::Consent;
 use crate::domain::event::Actor;
 use crate::domain::lead::Lead;
 
+/// Rows that are let in together: a tenth of a second's work on a small machine, which is what others may have to wait.
+const BATCH: i64 = 2_000;
+
+/// How long others have the lock between two batches. A process that finds it taken tries again every 100 ms at the longest
+/// (`sqliteDefaultBusyCallback` in SQLite's main.c).
+const BREATH: Duration = Duration::from_millis(110);
+
 /// What an import did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Imported {
@@ -23,6 +38,46 @@ pub struct Imported {
     pub changed: u64,
     /// Rows that stood there already, the same.
     pub unchanged: u64,
+    /// Rows left out since somebody else changed or erased their record while the file was read: the same file again knows better.
+    pub overtaken: u64,
+}
+
+impl AddAssign for Imported {
+    fn add_assign(&mut self, more: Self) {
+        self.new += more.new;
+        self.changed += more.changed;
+        self.unchanged += more.unchanged;
+        self.overtaken += more.overtaken;
+    }
+}
+
+/// How far the letting-in has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LetIn {
+    /// Of `rows` good rows.
+    pub done: u64,
+    pub rows: u64,
+    /// The last line of the file that is in; 0 before the first.
+    pub through_line: u64,
+    pub imported: Imported,
+}
+
+impl fmt::Display for LetIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.done {
+            0 => f.write_str("nothing of the file is in"),
+            done => write!(f, "{done} of {} rows are in, through line {}", self.rows, self.through_line),
+        }
+    }
+}
+
+/// The letting-in broke off. What came before is in, and stays.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}; {so_far}. Import the file again: what is in stays as it is, and the rest comes in")]
+pub struct CutShort {
+    pub so_far: LetIn,
+    #[source]
+    pub cause: StoreError,
 }
 
 /// A line that says again what an earlier line of the same file said.
@@ -48,14 +103,22 @@ struct Staging {
 }
 
 /// How staged rows are let in.
-struct Commit<'a> {
-    /// Says what that will do, before it is done.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// Says what letting in rows `?1` to `?2` will do, before it is done.
     preview: &'static str,
+    /// The same two bounds, and then who and when.
     let_in: &'static str,
     /// What the operators' log calls it.
     action: &'static str,
-    /// The file they came from.
-    source: &'a str,
+}
+
+/// Who lets rows in, from which file, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct ImportedBy<'a> {
+    pub source: &'a str,
+    pub by: &'a Actor,
+    pub now: Timestamp,
 }
 
 impl Store {
@@ -84,40 +147,62 @@ impl Store {
     }
 }
 
-const PREVIEW_LEADS: &str = "SELECT count(*), count(leads.id), total(leads.record <> row ->> 'record')
-    FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id";
-const PREVIEW_CONSENTS: &str = "SELECT count(*), count(consents.id), total(0)
-    FROM temp.STAGED AS staged LEFT JOIN consents ON consents.id = staged.id";
+const LEADS: Kind = Kind {
+    preview: "SELECT count(*),
+            count(*) FILTER (WHERE leads.id IS NULL AND row ->> 'base' IS NULL),
+            count(*) FILTER (WHERE leads.updated_at = row ->> 'base' AND leads.record <> row ->> 'record'),
+            count(*) FILTER (WHERE leads.updated_at IS NOT row ->> 'base')
+        FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id WHERE staged.rowid BETWEEN ?1 AND ?2",
+    let_in: "INSERT INTO leads (id, number, status, search, created_at, updated_at, record)
+        SELECT staged.id, row ->> 'number', row ->> 'status', row ->> 'search', row ->> 'created_at', row ->> 'updated_at',
+            row ->> 'record'
+        FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id
+        WHERE staged.rowid BETWEEN ?1 AND ?2 AND leads.updated_at IS row ->> 'base' ORDER BY staged.id
+        ON CONFLICT (id) DO UPDATE SET number = excluded.number, status = excluded.status, search = excluded.search,
+            created_at = excluded.created_at, updated_at = excluded.updated_at, record = excluded.record
+        WHERE record <> excluded.record",
+    action: "leads_imported",
+};
+
+const CONSENTS: Kind = Kind {
+    preview: "SELECT count(*), count(*) FILTER (WHERE consents.id IS NULL), 0, 0
+        FROM temp.STAGED AS staged LEFT JOIN consents ON consents.id = staged.id WHERE staged.rowid BETWEEN ?1 AND ?2",
+    let_in: "INSERT INTO consents (id, number, given_at, record, recorded_at, door, actor)
+        SELECT id, row ->> 'number', row ->> 'given_at', row ->> 'record', ?3, ?4, ?5
+        FROM temp.STAGED AS staged WHERE staged.rowid BETWEEN ?1 AND ?2 ORDER BY id ON CONFLICT DO NOTHING",
+    action: "consents_imported",
+};
+
+/// A lead on its way in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StagedLead {
+    pub line: u64,
+    pub lead: Lead,
+    /// When the lead was last changed that this one was made from; none where there was none.
+    pub base: Option<Timestamp>,
+}
 
 impl LeadImport {
-    /// Stages leads, each with its line. Gives those whose id an earlier line had: they are left out.
-    pub async fn stage(&self, leads: &[(u64, Lead)]) -> Result<Vec<Repeated>, StoreError> {
-        let rows = leads.iter().map(|(line, lead)| {
+    /// Stages leads. Gives those whose id an earlier line had: they are left out.
+    pub async fn stage(&self, leads: &[StagedLead]) -> Result<Vec<Repeated>, StoreError> {
+        let rows = leads.iter().map(|StagedLead { line, lead, base }| {
             json!({
                 "line": line, "id": lead.id, "number": lead.number, "status": word(&lead.status),
                 "search": search_text(lead), "created_at": stamp(lead.created_at), "updated_at": stamp(lead.updated_at),
-                "record": to_json(lead),
+                "record": to_json(lead), "base": base.map(stamp),
             })
         });
         self.0.stage(rows.collect()).await
     }
 
-    /// Lets the staged leads in: new ones, and over old ones of the same ids.
-    pub async fn commit(self, source: &str, by: &Actor, now: Timestamp) -> Result<Imported, StoreError> {
-        const LET_IN: &str = "INSERT INTO leads (id, number, status, search, created_at, updated_at, record)
-            SELECT id, row ->> 'number', row ->> 'status', row ->> 'search', row ->> 'created_at', row ->> 'updated_at',
-                row ->> 'record'
-            FROM temp.STAGED WHERE true ORDER BY id
-            ON CONFLICT (id) DO UPDATE SET number = excluded.number, status = excluded.status, search = excluded.search,
-                created_at = excluded.created_at, updated_at = excluded.updated_at, record = excluded.record
-            WHERE record <> excluded.record";
-        let what = Commit { preview: PREVIEW_LEADS, let_in: LET_IN, action: "leads_imported", source };
-        self.0.commit(what, vec![], by, now).await
+    /// Lets the staged leads in, telling `told` after every batch: new ones, and over old ones of the same ids.
+    pub async fn commit(self, by: ImportedBy<'_>, told: impl FnMut(LetIn)) -> Result<Imported, CutShort> {
+        self.0.commit(LEADS, by, told).await
     }
 
     /// Says what letting them in would do, and forgets them.
     pub async fn preview(self) -> Result<Imported, StoreError> {
-        self.0.preview(PREVIEW_LEADS).await
+        self.0.preview(LEADS).await
     }
 }
 
@@ -133,19 +218,14 @@ impl ConsentImport {
         self.0.stage(rows.collect()).await
     }
 
-    /// Lets the staged consents in. One that is on record already stays as it is.
-    pub async fn commit(self, source: &str, by: &Actor, now: Timestamp) -> Result<Imported, StoreError> {
-        const LET_IN: &str = "INSERT INTO consents (id, number, given_at, record, recorded_at, door, actor)
-            SELECT id, row ->> 'number', row ->> 'given_at', row ->> 'record', ?1, ?2, ?3 FROM temp.STAGED WHERE true ORDER BY id
-            ON CONFLICT DO NOTHING";
-        let who = vec![stamp(now), word(&by.door), by.name.clone()];
-        let what = Commit { preview: PREVIEW_CONSENTS, let_in: LET_IN, action: "consents_imported", source };
-        self.0.commit(what, who, by, now).await
+    /// Lets the staged consents in, telling `told` after every batch. One that is on record already stays as it is.
+    pub async fn commit(self, by: ImportedBy<'_>, told: impl FnMut(LetIn)) -> Result<Imported, CutShort> {
+        self.0.commit(CONSENTS, by, told).await
     }
 
     /// Says what letting them in would do, and forgets them.
     pub async fn preview(self) -> Result<Imported, StoreError> {
-        self.0.preview(PREVIEW_CONSENTS).await
+        self.0.preview(CONSENTS).await
     }
 }
 
@@ -153,8 +233,6 @@ impl Staging {
     async fn begin(store: &Store) -> Result<Self, StoreError> {
         let table = format!("staged_{}", Uuid::new_v4().simple());
         let staging = Self { store: store.clone(), table };
-        // 64 MiB of pages instead of two: the rows go in at once, and meanwhile nobody else can write.
-        staging.run("PRAGMA cache_size = -65536").await?;
         staging
             .run("CREATE TEMP TABLE STAGED (id TEXT NOT NULL PRIMARY KEY, line INTEGER NOT NULL, row TEXT NOT NULL) STRICT")
             .await?;
@@ -177,50 +255,93 @@ impl Staging {
                     sqlx::query(sqlx::AssertSqlSafe(insert)).bind(&rows).execute(&mut *connection).await?;
                     let repeated: Vec<(i64, i64)> =
                         sqlx::query_as(sqlx::AssertSqlSafe(repeated)).bind(rows).fetch_all(connection).await?;
-                    let line = |n: i64| u64::try_from(n).unwrap_or_default();
-                    Ok(repeated.into_iter().map(|(n, first)| Repeated { line: line(n), first: line(first) }).collect())
+                    Ok(repeated
+                        .into_iter()
+                        .map(|(n, first)| Repeated { line: count(n), first: count(first) })
+                        .collect())
                 })
             })
             .await
     }
 
-    /// `bound` are the values of `let_in`.
-    async fn commit(
-        self,
-        Commit { preview, let_in, action, source }: Commit<'_>,
-        bound: Vec<String>,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<Imported, StoreError> {
-        let (preview, let_in, by, source) = (self.sql(preview), self.sql(let_in), by.clone(), source.to_owned());
-        let imported = self
-            .store
+    async fn commit(self, kind: Kind, by: ImportedBy<'_>, mut told: impl FnMut(LetIn)) -> Result<Imported, CutShort> {
+        let mut so_far = LetIn::default();
+        // The rows of the table are numbered as they were staged, which is in the order of the file.
+        let last = self.last_row().await.map_err(|cause| CutShort { so_far, cause })?;
+        so_far.rows = count(last);
+        let mut first = 1;
+        while first <= last {
+            if first > 1 {
+                tokio::time::sleep(BREATH).await;
+            }
+            let until = last.min(first + BATCH - 1);
+            match self.let_in(kind, by, (first, until), so_far).await {
+                Ok(more) => so_far = more,
+                Err(cause) => {
+                    // What could not be let in is of no use; that it stays until the process ends does no harm.
+                    let _ = self.discard().await;
+                    return Err(CutShort { so_far, cause });
+                }
+            }
+            told(so_far);
+            first = until + 1;
+        }
+        self.discard().await.map_err(|cause| CutShort { so_far, cause })?;
+        Ok(so_far.imported)
+    }
+
+    /// Lets one batch in, and writes it into the operators' log in the same transaction.
+    async fn let_in(
+        &self,
+        kind: Kind,
+        ImportedBy { source, by, now }: ImportedBy<'_>,
+        (first, until): (i64, i64),
+        so_far: LetIn,
+    ) -> Result<LetIn, StoreError> {
+        let (preview, let_in) = (self.sql(kind.preview), self.sql(kind.let_in));
+        let lines = self.sql("SELECT line FROM temp.STAGED WHERE rowid = ?");
+        let (by, source) = (by.clone(), source.to_owned());
+        self.store
             .write(move |connection| {
                 Box::pin(async move {
-                    let imported = previewed(connection, preview).await?;
-                    let mut statement = sqlx::query(sqlx::AssertSqlSafe(let_in));
-                    for value in bound {
+                    let imported = previewed(connection, preview, (first, until)).await?;
+                    let mut statement = sqlx::query(sqlx::AssertSqlSafe(let_in)).bind(first).bind(until);
+                    for value in [stamp(now), word(&by.door), by.name.clone()] {
                         statement = statement.bind(value);
                     }
                     statement.execute(&mut *connection).await?;
-                    let detail = json!({ "source": source, "rows": imported });
-                    record_action(connection, action, &detail, &by, now).await?;
-                    Ok(imported)
+                    let line: i64 =
+                        sqlx::query_scalar(sqlx::AssertSqlSafe(lines)).bind(until).fetch_one(&mut *connection).await?;
+                    let mut now_in = LetIn { done: count(until), through_line: count(line), ..so_far };
+                    now_in.imported += imported;
+                    let detail = json!({
+                        "source": source, "rows": imported, "through_line": line, "rows_left": now_in.rows - now_in.done,
+                    });
+                    record_action(connection, kind.action, &detail, &by, now).await?;
+                    Ok(now_in)
                 })
             })
-            .await?;
+            .await
+    }
+
+    async fn last_row(&self) -> Result<i64, StoreError> {
+        let sql = self.sql("SELECT coalesce(max(rowid), 0) FROM temp.STAGED");
+        self.store
+            .write(move |connection| {
+                Box::pin(async move { Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(connection).await?) })
+            })
+            .await
+    }
+
+    async fn preview(self, kind: Kind) -> Result<Imported, StoreError> {
+        let preview = self.sql(kind.preview);
+        let imported =
+            self.store.write(move |connection| Box::pin(previewed(connection, preview, (0, i64::MAX)))).await?;
         self.discard().await?;
         Ok(imported)
     }
 
-    async fn preview(self, preview: &str) -> Result<Imported, StoreError> {
-        let preview = self.sql(preview);
-        let imported = self.store.write(move |connection| Box::pin(previewed(connection, preview))).await?;
-        self.discard().await?;
-        Ok(imported)
-    }
-
-    async fn discard(self) -> Result<(), StoreError> {
+    async fn discard(&self) -> Result<(), StoreError> {
         self.run("DROP TABLE temp.STAGED").await
     }
 
@@ -242,13 +363,20 @@ impl Staging {
     }
 }
 
-async fn previewed(connection: &mut SqliteConnection, preview: String) -> Result<Imported, StoreError> {
-    let (all, old, changed): (i64, i64, f64) =
-        sqlx::query_as(sqlx::AssertSqlSafe(preview)).fetch_one(connection).await?;
-    #[expect(clippy::cast_possible_truncation, reason = "a count of rows, far below 2^52")]
-    let changed = changed as i64;
-    let count = |n: i64| u64::try_from(n).unwrap_or_default();
-    Ok(Imported { new: count(all - old), changed: count(changed), unchanged: count(old - changed) })
+/// What letting in the rows of these numbers will do.
+async fn previewed(
+    connection: &mut SqliteConnection,
+    preview: String,
+    (first, until): (i64, i64),
+) -> Result<Imported, StoreError> {
+    let (all, new, changed, overtaken): (i64, i64, i64, i64) =
+        sqlx::query_as(sqlx::AssertSqlSafe(preview)).bind(first).bind(until).fetch_one(connection).await?;
+    let unchanged = count(all - new - changed - overtaken);
+    Ok(Imported { new: count(new), changed: count(changed), unchanged, overtaken: count(overtaken) })
+}
+
+fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -262,37 +390,125 @@ mod tests {
         leads.into_iter().map(|lead| lead.first_name).collect()
     }
 
+    fn staged(line: u64, lead: &Lead) -> StagedLead {
+        StagedLead { line, lead: lead.clone(), base: None }
+    }
+
+    async fn commit_leads(import: LeadImport, seconds: i64) -> Imported {
+        let by = operator();
+        import.commit(ImportedBy { source: "leads.csv", by: &by, now: at(seconds) }, |_| {}).await.unwrap()
+    }
+
     #[tokio::test]
-    async fn leads_come_in_all_at_once_and_a_second_time_changes_nothing() {
+    async fn leads_become_visible_when_they_are_let_in_and_a_second_time_changes_nothing() {
         for store in [store().await, on_disk().await.0] {
             let mut ada = lead(1, "+12125550113");
             let bob = Lead { first_name: "Bob".to_owned(), ..lead(2, "+12125550114") };
             let import = store.begin_lead_import().await.unwrap();
-            let twice = [(2, ada.clone()), (3, bob.clone()), (4, ada.clone())];
+            let twice = [staged(2, &ada), staged(3, &bob), staged(4, &ada)];
             assert_eq!(import.stage(&twice).await.unwrap(), [Repeated { line: 4, first: 2 }]);
-            assert_eq!(import.stage(&[(9, bob.clone())]).await.unwrap(), [Repeated { line: 9, first: 3 }]);
+            assert_eq!(import.stage(&[staged(9, &bob)]).await.unwrap(), [Repeated { line: 9, first: 3 }]);
             assert!(first_names(&store).await.is_empty(), "nothing is visible yet");
-            let done = import.commit("leads.csv", &operator(), at(1)).await.unwrap();
-            assert_eq!(done, Imported { new: 2, changed: 0, unchanged: 0 });
+            assert_eq!(commit_leads(import, 1).await, Imported { new: 2, ..Imported::default() });
             assert_eq!(first_names(&store).await.len(), 2);
 
+            let base = Some(ada.updated_at);
             ada.first_name = "Ada B.".to_owned();
             let import = store.begin_lead_import().await.unwrap();
-            import.stage(&[(2, ada.clone()), (3, bob.clone())]).await.unwrap();
-            let done = import.commit("leads.csv", &operator(), at(2)).await.unwrap();
-            assert_eq!(done, Imported { new: 0, changed: 1, unchanged: 1 });
+            let again = [StagedLead { base, ..staged(2, &ada) }, StagedLead { base, ..staged(3, &bob) }];
+            import.stage(&again).await.unwrap();
+            assert_eq!(commit_leads(import, 2).await, Imported { changed: 1, unchanged: 1, ..Imported::default() });
             assert_eq!(store.leads_by_ids(&[ada.id, lead(7, "+12125550113").id]).await.unwrap(), [ada]);
         }
     }
 
     #[tokio::test]
-    async fn consents_come_in_once() {
+    async fn what_somebody_else_changed_or_erased_meanwhile_is_left_to_them() {
         let store = store().await;
+        let [ada, bob, eve] = [1, 2, 3].map(|n| lead(n, &format!("+1212555011{n}")));
+        store.upsert_leads(vec![ada.clone(), bob.clone()]).await.unwrap();
+        let import = store.begin_lead_import().await.unwrap();
+        let file = |lead: &Lead| Lead { first_name: "File".to_owned(), updated_at: at(5), ..lead.clone() };
+        let base = Some(ada.updated_at);
+        let rows = [
+            StagedLead { base, ..staged(2, &file(&ada)) },
+            StagedLead { base, ..staged(3, &file(&bob)) },
+            staged(4, &file(&eve)),
+        ];
+        import.stage(&rows).await.unwrap();
+        store.delete_lead(ada.id).await.unwrap();
+        let theirs = |lead: &Lead| Lead { first_name: "Theirs".to_owned(), updated_at: at(6), ..lead.clone() };
+        store.upsert_leads(vec![theirs(&bob), theirs(&eve)]).await.unwrap();
+        assert_eq!(commit_leads(import, 7).await, Imported { overtaken: 3, ..Imported::default() });
+        assert_eq!(first_names(&store).await, ["Theirs", "Theirs"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_file_comes_in_batches_and_one_cut_short_says_how_far_it_came() {
+        let store = store().await;
+        let count = u64::try_from(BATCH).unwrap() * 2 + 10;
+        let leads: Vec<_> = (0..count).map(|n| staged(n + 2, &lead(u128::from(n), "+12125550113"))).collect();
+        let import = store.begin_lead_import().await.unwrap();
+        import.stage(&leads).await.unwrap();
+        // The third batch cannot be written.
+        let last = leads.last().unwrap().lead.id;
+        let trap = format!(
+            "CREATE TRIGGER trap BEFORE INSERT ON leads WHEN NEW.id = '{last}' BEGIN SELECT RAISE (ABORT, 'no'); END"
+        );
+        let run = |sql: String| {
+            let store = store.clone();
+            async move {
+                let done = store.write(|connection| {
+                    Box::pin(async move {
+                        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(connection).await?;
+                        Ok(())
+                    })
+                });
+                done.await.unwrap();
+            }
+        };
+        run(trap).await;
+        let (by, mut told) = (operator(), Vec::new());
+        let imported_by = ImportedBy { source: "leads.csv", by: &by, now: at(1) };
+        let cut = import.commit(imported_by, |so_far| told.push(so_far)).await.unwrap_err();
+        let in_two = u64::try_from(BATCH).unwrap() * 2;
+        assert_eq!((cut.so_far.done, cut.so_far.rows, cut.so_far.through_line), (in_two, count, in_two + 1));
+        assert!(cut.to_string().contains(&format!("{in_two} of {count} rows are in, through line")), "{cut}");
+        assert_eq!((told.len(), told.last()), (2, Some(&cut.so_far)));
+        let stands: i64 = store
+            .read(|connection| {
+                Box::pin(
+                    async move { Ok(sqlx::query_scalar("SELECT count(*) FROM leads").fetch_one(connection).await?) },
+                )
+            })
+            .await
+            .unwrap();
+        assert_eq!(u64::try_from(stands).unwrap(), in_two, "whole batches, and no part of the one that failed");
+        let log = store.operator_actions(crate::store::ActionFilter::default(), 10).await.unwrap();
+        let left: Vec<_> = log.iter().map(|entry| entry.detail["rows_left"].clone()).collect();
+        assert_eq!(left, [json!(10), json!(BATCH + 10)], "the log says what is not in");
+
+        // The same file again brings in the rest.
+        run("DROP TRIGGER trap".to_owned()).await;
+        let import = store.begin_lead_import().await.unwrap();
+        let based = leads.iter().cloned().enumerate().map(|(n, row)| {
+            let base = (u64::try_from(n).unwrap() < in_two).then_some(row.lead.updated_at);
+            StagedLead { base, ..row }
+        });
+        import.stage(&based.collect::<Vec<_>>()).await.unwrap();
+        let wanted = Imported { new: 10, unchanged: in_two, ..Imported::default() };
+        assert_eq!(commit_leads(import, 2).await, wanted);
+    }
+
+    #[tokio::test]
+    async fn consents_come_in_once() {
+        let (store, by) = (store().await, operator());
+        let imported_by = ImportedBy { source: "c.csv", by: &by, now: at(1) };
         let one = consent(1, "+12125550113", at(0));
         for wanted in [Imported { new: 1, ..Imported::default() }, Imported { unchanged: 1, ..Imported::default() }] {
             let import = store.begin_consent_import().await.unwrap();
             import.stage(&[(2, one.clone())]).await.unwrap();
-            assert_eq!(import.commit("c.csv", &operator(), at(1)).await.unwrap(), wanted);
+            assert_eq!(import.commit(imported_by, |_| {}).await.unwrap(), wanted);
         }
         let import = store.begin_consent_import().await.unwrap();
         import.stage(&[(2, consent(2, "+12125550113", at(0)))]).await.unwrap();

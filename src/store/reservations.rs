@@ -201,6 +201,7 @@ mod tests {
     use super::*;
     use crate::compliance::clearance::{Clearance, DialOrder};
     use crate::domain::consent::OptOutChannel;
+    use crate::domain::lead::{Lead, ProtectedLine};
     use crate::domain::{CallEvent, CallSid, Disposition, ReasonCode};
     use crate::store::testing::{
         allow, allow_if_free, at, attempt_id, call_id, consent, created, gate_request, lead, number, on_disk, operator,
@@ -444,7 +445,7 @@ mod tests {
     #[tokio::test]
     async fn everything_known_of_a_number_is_gathered_and_nothing_of_another() {
         let store = store().await;
-        let ada = lead(1, TO);
+        let ada = Lead { protected_line: ProtectedLine::PatientRoom, ..lead(1, TO) };
         let given = [consent(1, TO, at(-9)), consent(2, TO, at(-90)), consent(3, "+12125550114", at(-9))];
         store.record_consents(given.to_vec(), &operator(), at(0)).await.unwrap();
         store.upsert_leads(vec![ada.clone()]).await.unwrap();
@@ -497,6 +498,7 @@ mod tests {
             attempts: vec![],
             in_flight: None,
             lead: Some(ada.clone()),
+            protected_by: Some(ada.clone()),
         };
         assert_eq!(gathered(&store, request(TO), 1).await, expected);
         let other = gathered(&store, request("+12125550115"), 1).await;
@@ -507,6 +509,7 @@ mod tests {
             line_type: None,
             relationships: vec![],
             lead: None,
+            protected_by: None,
             ..expected
         };
         assert_eq!(other, nothing);

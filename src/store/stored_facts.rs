@@ -47,6 +47,8 @@ pub struct StoredFacts {
     pub in_flight: Option<ReservationId>,
     /// The lead of the request, if it has this number. (Another number's address says nothing about this one.)
     pub lead: Option<Lead>,
+    /// A lead of this number, whoever the request is about, that says that the line is protected.
+    pub protected_by: Option<Lead>,
 }
 
 /// A row of `revocations`, as `GATHER` packs it.
@@ -84,6 +86,7 @@ SELECT
     live.id AS in_flight,
     live.reserved_at AS in_flight_at,
     (SELECT record FROM leads WHERE id = ?4 AND number = ?1) AS lead,
+    (SELECT record FROM leads WHERE number = ?1 AND record ->> 'protected_line' IS NOT NULL LIMIT 1) AS protected_by,
     head.seq AS head_seq,
     head.hash AS head_hash
 FROM (SELECT 1)
@@ -124,6 +127,7 @@ pub(super) async fn gather(
         attempts: from_json(text("attempts")?, "dial_attempts")?,
         in_flight: parse_opt(optional("in_flight")?, "reservations")?,
         lead: optional("lead")?.map(|record| from_json(record, "leads")).transpose()?,
+        protected_by: optional("protected_by")?.map(|record| from_json(record, "leads")).transpose()?,
     };
     if let Some(number) = request.number.number() {
         let revocations: Vec<RevocationColumns> = from_json(text("revocations")?, "revocations")?;

@@ -11,7 +11,7 @@ use super::{Intent, Store, StoredFacts};
 use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind};
 use crate::domain::decision::{AllowCode, Outcome, Reason, Voice};
 use crate::domain::event::{Actor, Created, Door};
-use crate::domain::lead::{Lead, LeadStatus};
+use crate::domain::lead::{Lead, LeadStatus, ProtectedLine};
 use crate::domain::{AttemptId, CallEvent, CallId, ConsentId, Decision, Direction, E164, LeadId, Purpose, ReasonCode};
 
 /// A directory of a test's own, deleted with it.
@@ -119,6 +119,7 @@ pub(super) fn lead(n: u128, text: &str) -> Lead {
         email: None,
         state: Some("NY".to_owned()),
         time_zone: Some("America/New_York".to_owned()),
+        protected_line: ProtectedLine::None,
         source: None,
         status: LeadStatus::New,
         tags: Vec::new(),

@@ -32,6 +32,7 @@ FLAGS = [
 expect.set_options(timeout=30_000)
 
 VISITOR = "+12125550187"
+COLLEAGUE = "+12125550140"
 SELLER = "+12125550113"
 
 
@@ -83,6 +84,13 @@ class World:
         """What was played to the phone, as µ-law."""
         return fetch(f"{self.twilio.url}/_emulator/calls/{sid}/heard")
 
+    def seat(self, number: str, script: str) -> None:
+        """Who answers at this number, in the emulator's script language."""
+        post(f"{self.twilio.url}/_emulator/phones", {"number": number, "script": script})
+
+    def step(self, call_id: str, step: str, body: dict) -> None:
+        post(f"{self.server.url}/api/v1/calls/{call_id}/{step}", body, self.admin)
+
     def end(self, call_id: str) -> None:
         post(f"{self.server.url}/api/v1/calls/{call_id}/end", {}, self.admin)
 
@@ -116,6 +124,7 @@ def world(home):
             "ELEVENLABS_API_KEY": XI_API_KEY,
             "CLEARLINE__AGENTS__DEFAULT": f"elevenlabs:{RECEPTION}",
             "CLEARLINE__LIMITS__COST_PER_MINUTE": "6.0",
+            "CLEARLINE__TRANSFERS__TARGETS": f"sales={COLLEAGUE}",
         }
         admin = programs.run(["keys", "create", "admin of the checks", "--role", "admin"], home, settings).split()[0]
         server = programs.start("server", ["serve"], home, settings)
@@ -147,7 +156,8 @@ def open_page(chromium: Browser):
 
     def complain(message) -> None:
         # A refusal that a page shows to its user is no fault of the page.
-        if message.type == "error" and "status of 4" not in message.text and "ERR_" not in message.text:
+        refusals = ["status of 4", "response code: 4", "ERR_"]
+        if message.type == "error" and not any(refusal in message.text for refusal in refusals):
             complaints.append(message.text)
 
     def open_(**options) -> Page:

@@ -2,12 +2,13 @@
 
 import base64
 import json
+import re
 import urllib.parse
 import urllib.request
 
 from playwright.sync_api import Page, expect
 
-from conftest import ACCOUNT_SID, AUTH_TOKEN, OUR_NUMBER, SELLER, VISITOR, World, fetch
+from conftest import ACCOUNT_SID, AUTH_TOKEN, COLLEAGUE, OUR_NUMBER, SELLER, VISITOR, World, fetch
 
 
 def open_call(world: World, page: Page, call: str) -> None:
@@ -39,7 +40,7 @@ def test_listening_is_heard_and_written_down(world, sign_in):
     wait_for(page, "audio", "Number(document.getElementById('panel').dataset.frames) > 50")
     caller = "document.querySelector('[aria-label=\"Level of the caller\"]').value > 0.001"
     wait_for(page, "the caller's level", caller)
-    page.get_by_label("Caller", exact=False).first.uncheck()
+    page.get_by_role("checkbox", name="Caller").uncheck()
     page.get_by_role("group", name="Listening").get_by_role("button", name="Stop listening").click()
     expect(page.locator("#panel")).to_be_empty()
     page.goto(f"{world.server.url}/console/audit")
@@ -74,6 +75,45 @@ def test_the_agent_is_whispered_to_muted_and_put_on_hold(world, sign_in):
     world.end(call)
 
 
+def test_a_sentence_of_our_own_is_heard_and_stands_in_the_conversation(world, sign_in):
+    call = world.ring("silent")
+    sid = world.call(call)["call_sid"]
+    page = sign_in("operator")
+    open_call(world, page, call)
+    page.keyboard.press("s")
+    page.get_by_role("textbox", name="Say to the caller").fill("Please hold the line.")
+    before = loud(world.heard(sid))
+    page.keyboard.press("Enter")
+    expect(page.locator("#lines li").filter(has=page.locator(".house"))).to_contain_text("Please hold the line.")
+    expect(page.locator("#timeline")).to_contain_text("Our voice says, for operator of the checks: Please hold the line.")
+    for _ in range(300):
+        page.wait_for_timeout(100)
+        if loud(world.heard(sid)) > before + 400:
+            break
+    else:
+        raise AssertionError("the sentence was not heard on the phone")
+    world.end(call)
+
+
+def test_a_colleague_gets_the_call_and_the_gate_guards_outside_numbers(world, sign_in):
+    world.seat(COLLEAGUE, "answer after 500ms\nsay Hello.\nwait 3s\nhang up")
+    call = world.ring("silent")
+    page = sign_in("operator")
+    open_call(world, page, call)
+    # An outside number is a called party of its own: the gate says no, with the reason, and the conversation goes on.
+    page.keyboard.press("x")
+    page.get_by_role("textbox", name="Transfer").fill("+13055550143")
+    page.keyboard.press("Enter")
+    expect(page.locator("#timeline")).to_contain_text(re.compile("The gate refused the transfer: [A-Z_]+"))
+    expect(page.locator("#state")).to_have_text("In progress")
+    page.get_by_role("textbox", name="Transfer").fill("sales")
+    page.keyboard.press("Enter")
+    expect(page.locator("#timeline")).to_contain_text("On its way to sales (operator of the checks)")
+    expect(page.locator("#timeline")).to_contain_text("The other one took the call")
+    expect(page.locator("#state")).to_have_text("Transferred")
+    expect(page.locator("#actions button:visible")).to_have_count(1)
+
+
 def test_taking_over_is_heard_at_the_other_side_and_handed_back(world, sign_in):
     call = world.ring("silent")
     sid = world.call(call)["call_sid"]
@@ -90,9 +130,13 @@ def test_taking_over_is_heard_at_the_other_side_and_handed_back(world, sign_in):
     else:
         raise AssertionError("the microphone's tone was not heard on the phone")
 
-    watcher = sign_in("operator")
+    watcher = sign_in("admin")
     watcher.goto(f"{world.server.url}/console/calls/{call}")
     expect(watcher.locator("#taken")).to_contain_text("operator of the checks has taken the call over")
+    # Two cannot speak at once: the second is refused, and the first keeps the call.
+    watcher.get_by_role("button", name="Take over").click()
+    expect(watcher.locator("#said .bad")).to_contain_text("operator of the checks has the call")
+    expect(page.get_by_role("group", name="You speak with the caller")).to_be_visible()
 
     page.get_by_role("button", name="Hand back to the agent").click()
     expect(page.locator("#timeline")).to_contain_text("Handed back by operator of the checks")
@@ -113,7 +157,12 @@ def test_a_browser_is_the_phone_that_is_called_and_that_calls(world, sign_in):
     page.get_by_role("button", name="Call", exact=True).click()
     expect(phone).to_have_attribute("data-state", "talking")
     wait_for(page, "the agent's voice", "document.getElementById('level').value > 0.01")
-    newest = json.loads(fetch(f"{world.server.url}/api/v1/calls?limit=1", world.admin))["calls"][0]
+    # What is heard is ahead of what was written down of it.
+    for _ in range(300):
+        newest = json.loads(fetch(f"{world.server.url}/api/v1/calls?limit=1", world.admin))["calls"][0]
+        if newest["state"] == "in_progress":
+            break
+        page.wait_for_timeout(100)
     assert (newest["direction"], newest["from"], newest["state"]) == ("inbound", VISITOR, "in_progress")
     page.get_by_role("button", name="Key 5").click()
     page.get_by_role("button", name="Hang up").click()

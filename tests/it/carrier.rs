@@ -72,6 +72,18 @@ pub(super) fn inbound(sid: &str) -> [(&str, &str); 6] {
 pub(super) async fn call_in(base: &str, sid: &str) -> String {
     let (status, document) = post(base, "/webhooks/voice", &inbound(sid)).await;
     assert_eq!(status, 200, "{document}");
+    token_in(&document)
+}
+
+/// The stream of a call broke. Returns the token of its next one.
+pub(super) async fn resume(base: &str, sid: &str) -> String {
+    let form = [("AccountSid", ACCOUNT), ("CallSid", sid), ("CallStatus", "in-progress")];
+    let (status, document) = post(base, "/webhooks/resume", &form).await;
+    assert_eq!(status, 200, "{document}");
+    token_in(&document)
+}
+
+fn token_in(document: &str) -> String {
     let (_, rest) = document.split_once("name=\"token\" value=\"").expect("a document with a token");
     rest.split_once('"').unwrap().0.to_owned()
 }

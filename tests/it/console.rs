@@ -165,6 +165,8 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
     assert!(String::from_utf8(known.stdout).unwrap().contains("INTERNAL_DNC"));
     assert_eq!(operator.post(&end, &json!({})).await, 202);
     server.api.ended(&call).await;
+    let asked = server.api.event_of(&call, "hang_up_requested").await;
+    assert_eq!(asked["by"]["door"], "console", "{asked}");
 
     let log = operator.json("/console/data/audit").await;
     let entries = log["entries"].as_array().unwrap();
@@ -178,6 +180,89 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
     assert_eq!(told("/stop", "refused"), ["console"]);
     assert_eq!(told("sign in", "done").len(), 2);
     assert!(entries.iter().any(|entry| entry["call_id"] == call.as_str() && entry["code"] == "missing-scope"));
+}
+
+#[tokio::test]
+async fn the_evidence_for_a_call_is_one_download_for_those_who_may_see_numbers() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let refused = server.api.post("/api/v1/calls", &json!({"to": SELLER})).await;
+    assert_eq!(refused.status, 403);
+    let call = server.api.get("/api/v1/calls").await.body["calls"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/console/data/calls/{call}/evidence");
+    assert_eq!(signed_in(&server, "viewer").await.get(&path).await.status(), 403);
+
+    let operator = signed_in(&server, "operator").await;
+    let answer = operator.get(&path).await;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["content-type"]),
+        (200, &"application/zip".parse().unwrap())
+    );
+    let bytes = answer.bytes().await.unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let read = |archive: &mut zip::ZipArchive<_>, name: &str| {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut archive.by_name(name).unwrap(), &mut text).unwrap();
+        text
+    };
+    let evidence: Value = serde_json::from_str(&read(&mut archive, "evidence.json")).unwrap();
+    assert_eq!(
+        (&evidence["scope"]["call_id"], &evidence["decisions"][0]["call"]["to"]),
+        (&json!(call), &json!(SELLER))
+    );
+    assert!(read(&mut archive, "evidence.html").contains("</html>"));
+    assert!(
+        archive.file_names().any(|name| name.is_ok_and(|name| name.starts_with("rules/"))),
+        "{:?}",
+        archive.file_names().collect::<Vec<_>>()
+    );
+
+    let log = operator.json("/console/data/audit").await;
+    let taken = log["entries"].as_array().unwrap().iter().find(|entry| entry["action"] == "take the evidence").unwrap();
+    assert_eq!((&taken["outcome"], &taken["call_id"]), (&json!("read_numbers"), &json!(call)));
+
+    let inbound = server.api.call_of(&vendors.ring("silent").await).await;
+    let none = operator.get(&format!("/console/data/calls/{inbound}/evidence")).await;
+    assert_eq!(none.status(), 404);
+    assert!(none.text().await.unwrap().contains("never asked"));
+}
+
+#[tokio::test]
+async fn a_key_has_its_limits_in_the_browser_too() {
+    let vendors = Vendors::start().await;
+    let settings = [("LIMITS__DIALS_PER_MINUTE", "1"), ("COMPLIANCE__PURPOSES", "telemarketing,emergency")];
+    let server = Server::start(&vendors, &settings).await;
+    let mut browser = Browser::new(&server);
+    let key = server.settings().create_key_with("agent", &["calls:emergency"]).0;
+    assert_eq!(browser.sign_in("key", &key).await.status(), 303);
+    let call = json!({"to": SELLER, "purpose": "emergency"});
+    assert_eq!(browser.post("/api/v1/calls", &call).await, 202);
+    assert_eq!(browser.post("/api/v1/calls", &json!({"to": "+12125550114", "purpose": "emergency"})).await, 429);
+    assert_eq!(vendors.dials(), 1);
+}
+
+#[tokio::test]
+async fn both_sides_are_measured_while_somebody_looks() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let call = server.api.call_of(&vendors.ring("pattern").await).await;
+    let viewer = signed_in(&server, "viewer").await;
+    let path = format!("/console/data/meters?ids=nonsense,{call}");
+    let heard = async {
+        loop {
+            let reading = viewer.json(&path).await["meters"][&call].clone();
+            if reading["caller"].as_f64() > Some(0.0) && reading["agent"].as_f64() > Some(0.0) {
+                break reading;
+            }
+        }
+    };
+    let reading = soon("both sides", heard).await;
+    assert!(reading["relay_p99_us"].as_u64() >= reading["relay_p50_us"].as_u64(), "{reading}");
+    assert!(reading["caller"].as_f64() <= Some(1.0) && reading["agent"].as_f64() <= Some(1.0), "{reading}");
+    server.api.post(&format!("/api/v1/calls/{call}/end"), &json!({})).await;
+    server.api.ended(&call).await;
+    assert_eq!(viewer.json(&path).await["meters"], json!({}));
+    assert_eq!(viewer.get("/console/data/meters").await.status(), 400);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::api::Socket;
-use super::carrier::{Stream, call_in};
+use super::carrier::{Stream, call_in, resume};
 use super::server::Server;
 use super::soon;
 use super::vendors::Vendors;
@@ -313,4 +313,52 @@ async fn an_agent_remembers_and_looks_up_and_transfers() {
         .await;
     let expected = [("remember", false), ("recall", false), ("look_up_caller", false), ("nonsense", true)];
     assert_eq!(answered, expected.map(|(name, is_error)| (name.to_owned(), is_error)));
+}
+
+#[tokio::test]
+async fn a_caller_who_comes_again_is_recognised_before_the_agent_says_a_word() {
+    let script = "agent: {{party_known}}, {{lead_first_name}}, {{calls_before}}, {{last_call_disposition}}, {{remembered}}.\n\
+                  caller: Hm.\ntool: remember {\"name\": \"pet\", \"text\": \"a dog\"}";
+    let vendors = Vendors::start().await;
+    let agent = vendors.create_agent(script).await;
+    let server = Server::start(&vendors, &[("AGENTS__DEFAULT", agent.as_str())]).await;
+    let greeting = async |caller: &str| {
+        let sid = vendors.ring_from(caller, "wait for agent to finish\nsay Hello there.\nsilent").await;
+        let call = server.api.call_of(&sid).await;
+        server.api.event_of(&call, "tool_answered").await;
+        vendors.end_at_carrier(&sid).await;
+        server.api.ended(&call).await;
+        server.api.event_of(&call, "agent_said").await["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(greeting("+12125550187").await, "false, , 0, , .");
+    let lead = json!({"number": "+12125550187", "first_name": "Ada"});
+    assert_eq!(server.api.post("/api/v1/leads", &lead).await.status, 201);
+    assert_eq!(greeting("+12125550187").await, "true, Ada, 1, completed, pet: a dog.");
+    // Somebody else is somebody else.
+    assert_eq!(greeting("+12125550188").await, "false, , 0, , .");
+}
+
+#[tokio::test]
+async fn mute_and_hold_outlast_a_broken_stream() {
+    for (step, undo, event, over) in
+        [("mute", "unmute", "agent_muted", "agent_unmuted"), ("hold", "resume", "held", "resumed")]
+    {
+        let mut live = Live::start(&[]).await;
+        live.step(step, json!({})).await;
+        live.event(event).await;
+        // The connection is gone without a word.
+        live.stream = Stream::open(&live.server.base).await;
+        let token = resume(&live.server.base, SID).await;
+        live.stream.start(SID, json!({"token": token})).await;
+        let mut streams = 0;
+        let begun = live.server.api.event("the step, taken again", |entry| {
+            streams += usize::from(entry["event"]["type"] == "stream_started");
+            streams == 2 && entry["event"]["type"] == event
+        });
+        assert_eq!(begun.await["event"]["by"]["name"], "tests", "{step}");
+        live.server.api.conversing(&live.call, 2).await;
+        live.step(undo, json!({})).await;
+        live.event(over).await;
+        live.counters().await;
+    }
 }

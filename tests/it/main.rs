@@ -4,6 +4,7 @@
 
 mod agent_events;
 mod api;
+mod attached;
 mod audio;
 mod books;
 mod bots;

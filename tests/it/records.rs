@@ -127,6 +127,48 @@ async fn consents_are_imported_with_their_proof_and_explain_themselves() {
 }
 
 #[tokio::test]
+async fn a_protected_line_is_told_in_a_file_or_a_lead_and_binds_every_call_to_its_number() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let room = "+12125550114";
+    let asked = async |number: &str, purpose: &str| {
+        let answer = server.api.post("/api/v1/check", &json!({"number": number, "purpose": purpose})).await.body;
+        let decision =
+            server.api.get(&format!("/api/v1/decisions/{}", answer["decision_id"].as_str().unwrap())).await.body;
+        (answer.to_string().contains("PROTECTED_LINE"), decision["inputs"].to_string())
+    };
+    assert!(!asked(SELLER, "informational").await.0, "nobody said so");
+
+    let file = b"number,protected_line\n+12125550113,emergency_line\n+12125550114,Patient_Room\n+12125550115,ward\n";
+    let told = lines_json(&import(server.settings(), "leads", file, &["--json"]));
+    assert_eq!((&told[0]["line"], &told[1]["new"]), (&json!(4), &json!(2)), "{told:?}");
+    let (is_protected, inputs) = asked(SELLER, "informational").await;
+    assert!(is_protected && inputs.contains("EmergencyLine"), "{inputs}");
+    assert!(asked(room, "telemarketing").await.0);
+    assert!(!asked(room, "emergency").await.0, "no rule about calls binds an emergency");
+    let shown = stdout(&server.settings().run(&["leads", "show", room]));
+    assert!(shown.contains("a guest's or patient's room"), "{shown}");
+
+    // Who wants to ring may mark a line, and not take the mark away, neither from the lead nor by giving it another number.
+    let (key, _) = server.settings().create_key("agent");
+    let agent = server.api.with_key(&key);
+    let lead = server.api.get("/api/v1/leads?number=%2B12125550114").await.body["leads"][0]["id"].clone();
+    for taking in [json!({"id": lead, "protected_line": "none"}), json!({"id": lead, "number": "+12125550116"})] {
+        let refused = agent.post("/api/v1/leads", &taking).await;
+        assert_eq!(refused.status, 422, "{}", refused.body);
+        assert!(refused.body["detail"].as_str().unwrap().contains("calls:control"), "{}", refused.body);
+    }
+    assert_eq!(agent.post("/api/v1/leads", &json!({"id": lead, "first_name": "Ward"})).await.status, 200);
+    let marked = json!({"number": "+12125550117", "protected_line": "patient_room"});
+    assert_eq!(agent.post("/api/v1/leads", &marked).await.body["protected_line"], "patient_room");
+    assert!(asked("+12125550117", "informational").await.0);
+    assert!(asked(room, "informational").await.0);
+    let cleared = server.api.post("/api/v1/leads", &json!({"id": lead, "protected_line": "none"})).await;
+    assert_eq!(cleared.status, 200, "{}", cleared.body);
+    assert!(!asked(room, "informational").await.0);
+}
+
+#[tokio::test]
 async fn records_over_rest_are_checked_paged_and_masked() {
     let vendors = Vendors::start().await;
     let server = Server::start(&vendors, &[]).await;

@@ -96,3 +96,15 @@ async fn a_vendor_whom_nobody_vouches_for_is_told_nothing() {
     assert_eq!(server.api.ended(&call).await["disposition"], "agent_failed");
     assert_eq!((vendors.dials(), vendors.conversations()), (0, 0));
 }
+
+#[tokio::test]
+async fn a_system_that_trusts_nobody_is_told_what_to_install() {
+    let vendors = Vendors::start().await;
+    let settings = Settings::new(&vendors, &[]).with_variable("SSL_CERT_FILE", "/nonexistent");
+    let settings = settings.with_variable("SSL_CERT_DIR", "/nonexistent");
+    for command in [&["demo", "--once"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let output = settings.run(command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("ca-certificates"), "{said}");
+    }
+}

@@ -10,8 +10,7 @@ use super::{ImportError, ImportMode, ImportReport, Intake};
 use crate::app::leads::read_number;
 use crate::app::record_consent::NewConsent;
 use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind};
-use crate::domain::event::Actor;
-use crate::store::Store;
+use crate::store::{ImportedBy, LetIn, Store};
 
 const COLUMNS: Columns = Columns {
     known: &[
@@ -35,24 +34,24 @@ const COLUMNS: Columns = Columns {
 };
 
 /// Imports a file of consents. `seller` stands for the rows that name none. `bad` is told of every row that is left out, as the
-/// file is read.
+/// file is read; `let_in` of every batch that is in.
 pub async fn import_consents(
     store: &Store,
     seller: &str,
-    (file, name): (impl Read, &str),
+    file: impl Read,
     mode: ImportMode,
-    by: &Actor,
-    now: Timestamp,
+    by: ImportedBy<'_>,
     bad: impl FnMut(&BadRow),
+    let_in: impl FnMut(LetIn),
 ) -> Result<ImportReport, ImportError> {
     let mut intake = Intake::open(file, &COLUMNS, mode, bad)?;
     let import = store.begin_consent_import().await?;
-    while let Some(piece) = intake.next_piece(|row| read_row(row, seller, now))? {
+    while let Some(piece) = intake.next_piece(|row| read_row(row, seller, by.now))? {
         intake.tell_repeated(&import.stage(&piece).await?);
     }
     match mode {
         ImportMode::DryRun => intake.report.imported = import.preview().await?,
-        ImportMode::Import => intake.report.imported = import.commit(name, by, now).await?,
+        ImportMode::Import => intake.report.imported = import.commit(by, let_in).await?,
     }
     Ok(intake.report)
 }

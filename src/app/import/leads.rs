@@ -10,9 +10,7 @@ use super::csv::{BadRow, Columns, Row};
 use super::{ImportError, ImportMode, ImportReport, Intake};
 use crate::app::leads::{LeadPatch, read_number};
 use crate::compliance::tables::RuleTables;
-use crate::domain::event::Actor;
-use crate::domain::lead::Lead;
-use crate::store::Store;
+use crate::store::{ImportedBy, LetIn, StagedLead, Store};
 
 const COLUMNS: Columns = Columns {
     known: &[
@@ -24,6 +22,7 @@ const COLUMNS: Columns = Columns {
         "email",
         "state",
         "time_zone",
+        "protected_line",
         "source",
         "status",
         "tags",
@@ -33,37 +32,38 @@ const COLUMNS: Columns = Columns {
 };
 
 /// Imports a file of leads. An empty cell says nothing: what is known of a lead already stays. `bad` is told of every row that is
-/// left out, as the file is read.
+/// left out, as the file is read; `let_in` of every batch that is in.
 pub async fn import_leads(
     store: &Store,
     tables: &RuleTables,
-    (file, name): (impl Read, &str),
+    file: impl Read,
     mode: ImportMode,
-    by: &Actor,
-    now: Timestamp,
+    by: ImportedBy<'_>,
     bad: impl FnMut(&BadRow),
+    let_in: impl FnMut(LetIn),
 ) -> Result<ImportReport, ImportError> {
     let mut intake = Intake::open(file, &COLUMNS, mode, bad)?;
     let import = store.begin_lead_import().await?;
     while let Some(piece) = intake.next_piece(|row| read_row(row, tables))? {
-        let merged = merge(store, piece, now).await?;
+        let merged = merge(store, piece, by.now).await?;
         intake.tell_repeated(&import.stage(&merged).await?);
     }
     match mode {
         ImportMode::DryRun => intake.report.imported = import.preview().await?,
-        ImportMode::Import => intake.report.imported = import.commit(name, by, now).await?,
+        ImportMode::Import => intake.report.imported = import.commit(by, let_in).await?,
     }
     Ok(intake.report)
 }
 
 /// The leads as they will be.
-async fn merge(store: &Store, piece: Vec<(u64, LeadPatch)>, now: Timestamp) -> Result<Vec<(u64, Lead)>, ImportError> {
+async fn merge(store: &Store, piece: Vec<(u64, LeadPatch)>, now: Timestamp) -> Result<Vec<StagedLead>, ImportError> {
     let ids: Vec<_> = piece.iter().map(|(_, patch)| patch.lead_id()).collect();
     let known = store.leads_by_ids(&ids).await?;
     let known: HashMap<_, _> = known.into_iter().map(|lead| (lead.id, lead)).collect();
     let merged = piece.into_iter().map(|(line, patch)| {
         let old = known.get(&patch.lead_id()).cloned();
-        (line, patch.apply(old, now))
+        let base = old.as_ref().map(|lead| lead.updated_at);
+        StagedLead { line, lead: patch.apply(old, now), base }
     });
     Ok(merged.collect())
 }
@@ -75,6 +75,10 @@ fn read_row(mut row: Row, tables: &RuleTables) -> Result<(u64, LeadPatch), BadRo
     let status = row.parse("status", |text| {
         serde_json::from_value(Value::from(text.to_lowercase()))
             .map_err(|_| "it may be new, contacted, qualified or disqualified".to_owned())
+    });
+    let protected_line = row.parse("protected_line", |text| {
+        serde_json::from_value(Value::from(text.to_lowercase()))
+            .map_err(|_| "it may be emergency_line, patient_room or none".to_owned())
     });
     let tags = row.text("tags").map(|text| {
         text.split(';').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect::<Vec<_>>()
@@ -88,6 +92,7 @@ fn read_row(mut row: Row, tables: &RuleTables) -> Result<(u64, LeadPatch), BadRo
         email: text(&row, "email"),
         state: text(&row, "state").map(|state| state.to_uppercase()),
         time_zone: text(&row, "time_zone"),
+        protected_line,
         source: text(&row, "source"),
         status,
         tags,

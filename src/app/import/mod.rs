@@ -1,5 +1,5 @@
-//! Imports of CSV files, a row at a time: everything is checked, every bad row is told with its line and why, and the good ones
-//! become visible all at once.
+//! Imports of CSV files, a row at a time: everything is checked, every bad row is told with its line and why, and once the file is
+//! read to its end the good ones are let in.
 
 mod consents;
 mod csv;
@@ -8,7 +8,7 @@ mod leads;
 use std::io::{self, Read};
 
 use self::csv::{Columns, Row, Rows};
-use crate::store::{Imported, Repeated, StoreError};
+use crate::store::{CutShort, Imported, Repeated, StoreError};
 
 pub use self::consents::import_consents;
 pub use self::csv::BadRow;
@@ -36,7 +36,7 @@ pub enum ImportMode {
     DryRun,
 }
 
-/// Why nothing was imported at all.
+/// Why a file was not imported, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error("the file is empty: its first line names the columns")]
@@ -49,6 +49,8 @@ pub enum ImportError {
     MissingColumn(&'static str),
     #[error("the file cannot be read: {0}")]
     Unreadable(#[from] io::Error),
+    #[error(transparent)]
+    CutShort(#[from] CutShort),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -79,7 +79,7 @@ const WRONG: [(&str, &str, &str, &str); 15] = [
         "calling_hours.toml",
         "[[hours]]",
         "[[ours]]",
-        "calling_hours.toml: `ours` is no table of this file; it may hold version, jurisdiction, hours, automated_voice, holiday, frequency_cap, consent, relationship, list_age, prohibition, emergency",
+        "calling_hours.toml: `ours` is no table of this file; it may hold version, jurisdiction, hours, automated_voice, holiday, frequency_cap, consent, relationship, list_age, prohibition, emergency, disclosure",
     ),
     (
         "calling_hours.toml",
@@ -127,7 +127,7 @@ const WRONG: [(&str, &str, &str, &str); 15] = [
         "jurisdictions.toml",
         "version = ",
         "edition = ",
-        "jurisdictions.toml: `edition` is no table of this file; it may hold version, jurisdiction, hours, automated_voice, holiday, frequency_cap, consent, relationship, list_age, prohibition, emergency",
+        "jurisdictions.toml: `edition` is no table of this file; it may hold version, jurisdiction, hours, automated_voice, holiday, frequency_cap, consent, relationship, list_age, prohibition, emergency, disclosure",
     ),
     (
         "area_codes.csv",

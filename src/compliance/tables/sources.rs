@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::area_codes::{AreaCodeRow, parse_area_codes};
 use super::caps::FrequencyCap;
+use super::disclosures::DisclosureRow;
 use super::error::TableError;
 use super::holidays::Holiday;
 use super::hours::{AutomatedVoice, Hours};
@@ -14,13 +15,14 @@ use super::permission::{ConsentNeed, EmergencyBan, ListAge, Prohibition, Relatio
 use super::row::{Row, take_rows};
 
 /// The shipped files, by the names that errors use.
-pub const SHIPPED: [(&str, &str); 7] = [
+pub const SHIPPED: [(&str, &str); 8] = [
     ("jurisdictions.toml", include_str!("../../../config/compliance/jurisdictions.toml")),
     ("calling_hours.toml", include_str!("../../../config/compliance/calling_hours.toml")),
     ("automated_voice.toml", include_str!("../../../config/compliance/automated_voice.toml")),
     ("holidays.toml", include_str!("../../../config/compliance/holidays.toml")),
     ("frequency_caps.toml", include_str!("../../../config/compliance/frequency_caps.toml")),
     ("permission.toml", include_str!("../../../config/compliance/permission.toml")),
+    ("disclosures.toml", include_str!("../../../config/compliance/disclosures.toml")),
     ("area_codes.csv", include_str!("../../../config/compliance/area_codes.csv")),
 ];
 
@@ -41,11 +43,12 @@ pub(super) struct Rows {
     pub(super) list_age: Vec<Row<ListAge>>,
     pub(super) prohibitions: Vec<Row<Prohibition>>,
     pub(super) emergencies: Vec<Row<EmergencyBan>>,
+    pub(super) disclosures: Vec<Row<DisclosureRow>>,
     pub(super) area_codes: Vec<AreaCodeRow>,
 }
 
 const TABLES: &str = "version, jurisdiction, hours, automated_voice, holiday, frequency_cap, consent, relationship, list_age, \
-                      prohibition, emergency";
+                      prohibition, emergency, disclosure";
 
 impl Rows {
     /// Reads the rows of one TOML file into this set.
@@ -72,6 +75,7 @@ impl Rows {
         self.list_age.extend(take_rows(file, &mut document, "list_age")?);
         self.prohibitions.extend(take_rows(file, &mut document, "prohibition")?);
         self.emergencies.extend(take_rows(file, &mut document, "emergency")?);
+        self.disclosures.extend(take_rows(file, &mut document, "disclosure")?);
         match document.keys().next() {
             None => Ok(()),
             Some(table) => {

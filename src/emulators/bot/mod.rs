@@ -10,6 +10,7 @@
 //! | `hang-up` | greets, waits until that was heard, closes with 1000 |
 //! | `drop` | greets and is gone in mid-sentence, without a close |
 //! | `refuse` | answers the upgrade with 401 |
+//! | `call-NAME` | calls the tool NAME at once (`binary` only), and answers when it has the result |
 
 pub(super) mod wire;
 
@@ -156,6 +157,7 @@ impl Bot {
     async fn take(&mut self, name: &str, message: &Value) -> Option<()> {
         self.log.record("word", Some(&self.stream_sid), json!({"name": name, "message": message}));
         match name {
+            "tool_result" => self.say(ANSWER).await,
             "start" => {
                 self.stream_sid = message["streamSid"].as_str().unwrap_or_default().to_owned();
                 self.begin().await
@@ -185,7 +187,13 @@ impl Bot {
                 }
                 Some(())
             }
-            _ => Some(()),
+            behaviour => match behaviour.strip_prefix("call-") {
+                Some(tool) if self.personality == Personality::Binary => {
+                    let call = json!({"type": "tool_call", "id": "call_1", "name": tool, "arguments": {"name": "Jo"}});
+                    self.socket.send(Message::text(call.to_string())).await.ok()
+                }
+                _ => Some(()),
+            },
         }
     }
 

@@ -2,11 +2,15 @@
 //!
 //! | we say | the agent says |
 //! |---|---|
-//! | `{"type":"start","conversation_id","format","parameters":{},"so_far"}` first | `{"type":"clear"}` or `clear`: the caller talked over it |
+//! | `{"type":"start","conversation_id","format","parameters":{},"so_far","tools":[]}` first | `{"type":"clear"}` or `clear`: the caller talked over it |
 //! | binary: the caller's audio | binary: its own audio |
 //! | `{"type":"key","key":"5"}` | `{"type":"mark","name"}`, returned as it was when everything before it was played |
 //! | `{"type":"context","text"}`, `{"type":"user_message","text"}` | `{"type":"caller_said","text"}`, `{"type":"agent_said","text"}` |
 //! | `{"type":"mark","name"}` | `{"type":"hang_up"}` |
+//! | `{"type":"tool_result","id","result","is_error"}` | `{"type":"tool_call","id","name","arguments":{}}` |
+//! | | `{"type":"working"}`: an answer is on its way |
+//!
+//! `tools` are what the agent may call, each with `name`, `description` and `parameters` (JSON Schema), as models take them.
 //!
 //! An agent that only knows audio ignores the texts, and nothing is missing.
 
@@ -14,10 +18,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::domain::ConversationId;
-use crate::domain::agent_link::{AgentCommand, AgentEvent};
+use crate::domain::agent_link::{AgentCommand, AgentEvent, Initiation, ToolCall, ToolDefinition};
 use crate::domain::audio::{AudioFormat, MULAW_BYTES_PER_SECOND, MulawChunk};
 use crate::protocol::transcode::{FromMulaw, ToMulaw};
 
@@ -55,6 +59,13 @@ enum Word {
     AgentSaid {
         text: String,
     },
+    ToolCall {
+        id: String,
+        name: String,
+        #[serde(default)]
+        arguments: Value,
+    },
+    Working,
     #[serde(other)]
     Other,
 }
@@ -105,6 +116,10 @@ impl Binary {
                 let is_ahead = self.spoke_at.is_none();
                 AgentEvent::AgentSaid { turn: self.turn + u64::from(is_ahead), text }
             }
+            Word::ToolCall { id, name, arguments } => {
+                AgentEvent::ToolCall(ToolCall { id, name, arguments, expects_answer: true })
+            }
+            Word::Working => AgentEvent::Working,
             Word::Other => AgentEvent::Other,
         })
     }
@@ -140,22 +155,30 @@ impl Binary {
                 self.caller_audio(chunk, out);
                 return Frame::Binary;
             }
-            AgentCommand::Initiate(initiation) => json!({
-                "type": "start", "conversation_id": self.conversation_id.as_str(), "format": self.format.as_str(),
-                "parameters": initiation.dynamic_variables, "so_far": initiation.so_far,
-            }),
+            AgentCommand::Initiate(initiation) => self.start(initiation),
             AgentCommand::Key { key } => json!({"type": "key", "key": key.to_string()}),
             AgentCommand::Context { text } => json!({"type": "context", "text": text}),
             AgentCommand::UserMessage { text } => json!({"type": "user_message", "text": text}),
             AgentCommand::MarkPlayed { name } => json!({"type": "mark", "name": name}),
+            AgentCommand::ToolResult { id, result, is_error } => {
+                json!({"type": "tool_result", "id": id, "result": result, "is_error": is_error})
+            }
             AgentCommand::Pong { .. }
-            | AgentCommand::ToolResult { .. }
             | AgentCommand::Approval { .. }
             | AgentCommand::Probe
             | AgentCommand::Activity => return Frame::Text,
         };
         out.put_slice(word.to_string().as_bytes());
         Frame::Text
+    }
+
+    fn start(&self, initiation: &Initiation) -> Value {
+        let tool = |tool: &ToolDefinition| json!({"name": tool.name, "description": tool.description, "parameters": tool.parameters});
+        json!({
+            "type": "start", "conversation_id": self.conversation_id.as_str(), "format": self.format.as_str(),
+            "parameters": initiation.dynamic_variables, "so_far": initiation.so_far,
+            "tools": initiation.tools.iter().map(tool).collect::<Vec<_>>(),
+        })
     }
 
     fn caller_audio(&mut self, chunk: &MulawChunk, out: &mut BytesMut) {

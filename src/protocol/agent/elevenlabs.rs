@@ -469,6 +469,7 @@ mod tests {
             dynamic_variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
             first_message: Some("Good morning!".to_owned()),
             so_far: None,
+            ..Initiation::default()
         };
         let text = |text: &str| text.to_owned();
         let commands = [

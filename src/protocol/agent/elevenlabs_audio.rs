@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use crate::protocol::plain_json::{has_controls, string_len};
 
 /// Where the base64 text stands in the message, and the turn it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) struct AudioInPlace {
 /// `None` means only "not certain", and leaves the message to the general reader: another kind of message, an unexpected key,
 /// an escaped character, a number that is no plain integer.
 pub(super) fn find_audio(message: &[u8]) -> Option<AudioInPlace> {
-    let mut scan = Scan { text: message, at: 0 };
+    let mut scan = Scan { text: message, at: 0, has_controls: has_controls(message) };
     let (mut is_audio, mut found) = (false, None);
     scan.token(b'{')?;
     loop {
@@ -35,6 +35,8 @@ pub(super) fn find_audio(message: &[u8]) -> Option<AudioInPlace> {
 struct Scan<'a> {
     text: &'a [u8],
     at: usize,
+    /// Somewhere in the text.
+    has_controls: bool,
 }
 
 impl<'a> Scan<'a> {
@@ -82,13 +84,11 @@ impl<'a> Scan<'a> {
     /// A string without any escape or control character: it is put into our own JSON as it stands.
     fn plain_string(&mut self) -> Option<Range<usize>> {
         self.token(b'"')?;
-        let length = memchr2(b'"', b'\\', &self.text[self.at..])?;
+        let length = string_len(&self.text[self.at..])?;
         let string = self.at..self.at + length;
         self.at = string.end;
         self.token(b'"')?;
-        // Written as a sum, so that the compiler can take many bytes at a time.
-        let controls: usize = self.text[string.clone()].iter().map(|byte| usize::from(*byte < 0x20)).sum();
-        (controls == 0).then_some(string)
+        (!self.has_controls || !has_controls(&self.text[string.clone()])).then_some(string)
     }
 
     fn plain_integer(&mut self) -> Option<u64> {
@@ -126,7 +126,7 @@ impl<'a> Scan<'a> {
     fn skip_string(&mut self) -> Option<()> {
         self.at += 1;
         loop {
-            self.at += memchr2(b'"', b'\\', self.text.get(self.at..)?)?;
+            self.at += string_len(self.text.get(self.at..)?)?;
             if self.text[self.at] == b'"' {
                 self.at += 1;
                 return Some(());

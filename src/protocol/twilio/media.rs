@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent, StreamStart};
 use crate::domain::{AccountSid, CallSid, StreamSid};
+use crate::protocol::plain_json::{has_controls, string_len};
 
 /// Why a text message is not one of a media stream. Holds no part of the message: it may carry a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +81,7 @@ struct FoundMedia {
 
 /// The hot path: finds the payload of a plainly written `media` message. None means "ask serde", never "malformed".
 fn find_media(text: &[u8]) -> Option<FoundMedia> {
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner { text, at: 0, has_controls: has_controls(text) };
     let mut event = None;
     let mut media = None;
     scanner.object(|scanner, key| match key {
@@ -104,6 +104,8 @@ fn set_once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
 struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
+    /// A control character is somewhere in the text; between its parts, it may be white space.
+    has_controls: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -138,12 +140,10 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Option<Range<usize>> {
         self.expect(b'"')?;
         let rest = &self.text[self.at..];
-        let len = memchr2(b'"', b'\\', rest).filter(|end| rest[*end] == b'"')?;
-        // Written as a sum, so that the compiler can take many bytes at a time.
-        let controls: usize = rest[..len].iter().map(|b| usize::from(*b < 0x20)).sum();
+        let len = string_len(rest).filter(|end| rest[*end] == b'"')?;
         let range = self.at..self.at + len;
         self.at = range.end + 1;
-        (controls == 0).then_some(range)
+        (!self.has_controls || !has_controls(&self.text[range.clone()])).then_some(range)
     }
 
     /// A string or a plain whole number.

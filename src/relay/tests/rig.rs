@@ -212,7 +212,7 @@ pub(super) fn media(audio: &[u8]) -> Value {
         "media": {"track": "inbound", "chunk": "1", "timestamp": "5", "payload": STANDARD.encode(audio)}})
 }
 
-fn ready() -> Value {
+pub(super) fn ready() -> Value {
     json!({"type": "conversation_initiation_metadata", "conversation_initiation_metadata_event": {
         "conversation_id": "conv_1", "agent_output_audio_format": "ulaw_8000", "user_input_audio_format": "ulaw_8000"}})
 }

@@ -126,6 +126,9 @@ fn the_caller_hears_a_tone_while_the_next_agent_takes_its_time() {
     3800ms → carrier: media 4000
     3800ms → carrier: mark t0-3
     3900ms → carrier: mark t0-4
+    5800ms → carrier: media 4000
+    5800ms → carrier: mark t0-5
+    5900ms → carrier: mark t0-6
     6100ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=2900 warmed=false
     Caller: Hello?
     "#);
@@ -150,7 +153,13 @@ fn an_agent_that_takes_over_and_waits_is_told_what_to_answer() {
     1300ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=200 warmed=false
     1300ms → agent: context You take over a phone call that is under way. Do not greet the caller again and do not mention a change: go on from here. The last sentence may have been cut off. What was said so far:
     Caller: What does it cost?
-    2800ms → agent: user message What does it cost?
+    1700ms → carrier: media 4000
+    1700ms → carrier: mark t0-3
+    1700ms → agent: user message What does it cost?
+    1800ms → carrier: mark t0-4
+    3700ms → carrier: media 4000
+    3700ms → carrier: mark t0-5
+    3800ms → carrier: mark t0-6
     "#);
 }
 
@@ -279,6 +288,43 @@ fn the_answer_of_a_tool_is_not_told_to_another_agent() {
     700ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=200 warmed=false
     800ms record tool_answered elapsed_ms=400 is_error=false name="lookup" tool_call_id="t1"
     "#);
+}
+
+#[test]
+fn the_caller_hears_a_tone_while_the_agent_waits_for_a_slow_tool() {
+    assert_snapshot!(after(CONVERSING_WITH_STAND_INS, "300ms agent speaks 1 1000
+        400ms agent calls t1 lookup
+        2000ms agent ping 1
+        5000ms agent ping 2
+        5100ms tool finished t1
+        9000ms agent ping 3"), @r#"
+    300ms → carrier: media 8000
+    300ms → carrier: mark t1-1
+    400ms → carrier: mark t1-2
+    400ms record tool_called arguments={} name="lookup" tool_call_id="t1"
+    400ms run tool t1 lookup
+    2000ms → agent: pong 1
+    2800ms → carrier: media 4000
+    2800ms → carrier: mark t0-3
+    2900ms → carrier: mark t0-4
+    4800ms → carrier: media 4000
+    4800ms → carrier: mark t0-5
+    4900ms → carrier: mark t0-6
+    5000ms → agent: pong 2
+    5100ms record tool_answered elapsed_ms=4700 is_error=false name="lookup" tool_call_id="t1"
+    5100ms → agent: tool result t1 done error=false
+    9000ms → agent: pong 3
+    "#);
+}
+
+#[test]
+fn a_quick_tool_or_an_agent_that_is_muted_brings_no_tone() {
+    for story in [
+        "300ms agent calls t1 lookup\n1500ms tool finished t1\n4000ms agent ping 1",
+        "300ms operator mutes\n400ms agent calls t1 lookup\n4000ms agent ping 1",
+    ] {
+        assert!(!after(CONVERSING_WITH_STAND_INS, story).contains("carrier: media"), "{story}");
+    }
 }
 
 #[test]

@@ -152,6 +152,14 @@ fn parse(what: &str) -> Input {
             Input::Admitted { terms: Box::new(terms), warmed: false }
         }
         ["admitted", "with", "stand-ins"] => Input::Admitted { terms: Box::new(with_stand_ins()), warmed: false },
+        ["admitted", "while", "looked", "up"] => {
+            let terms = Terms { recognition: Some(Duration::from_millis(150)), ..terms() };
+            Input::Admitted { terms: Box::new(terms), warmed: false }
+        }
+        ["recognised", name] => {
+            let variables = BTreeMap::from([("lead_first_name".to_owned(), json!(name))]);
+            Input::Command(Command::Recognised { variables })
+        }
         ["admitted", "warm"] => Input::Admitted { terms: Box::new(terms()), warmed: true },
         ["refused"] => Input::Refused,
         ["journal", "full"] => Input::JournalFull,
@@ -297,7 +305,10 @@ fn describe(output: &Output) -> String {
 fn describe_agent_command(command: &AgentCommand) -> String {
     match command {
         AgentCommand::Initiate(Initiation { so_far: Some(so_far), .. }) => format!("initiate after {so_far:?}"),
-        AgentCommand::Initiate(_) => "initiate".to_owned(),
+        AgentCommand::Initiate(initiation) => match initiation.dynamic_variables.get("lead_first_name") {
+            Some(name) => format!("initiate for {name}"),
+            None => "initiate".to_owned(),
+        },
         AgentCommand::Audio(chunk) => format!("audio {}", chunk.len()),
         AgentCommand::Pong { id } => format!("pong {id}"),
         AgentCommand::ToolResult { id, result, is_error } => format!("tool result {id} {result} error={is_error}"),

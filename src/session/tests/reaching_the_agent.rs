@@ -230,3 +230,66 @@ fn keys_pressed_before_ready_reach_the_agent() {
     40ms → agent: key *
     "#);
 }
+
+#[test]
+fn the_agents_first_message_waits_for_who_the_caller_is() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted while looked up
+        10ms agent connected
+        40ms recognised Jo
+        90ms agent ready"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    40ms → agent: initiate for "Jo"
+    90ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=90 warmed=false
+    "#);
+}
+
+#[test]
+fn an_agent_that_connects_later_than_the_caller_is_recognised_does_not_wait() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted while looked up
+        10ms recognised Jo
+        90ms agent connected"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    90ms → agent: initiate for "Jo"
+    "#);
+}
+
+#[test]
+fn nobody_waits_longer_than_150_ms_and_a_second_attempt_knows_what_came_later() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted while looked up
+        10ms agent connected
+        200ms recognised Jo
+        300ms agent breaks
+        400ms agent connected"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    150ms → agent: initiate
+    300ms record agent_lost reason="the agent's socket broke" will_retry=true
+    300ms dial agent, attempt 2
+    400ms → agent: initiate for "Jo"
+    "#);
+}
+
+#[test]
+fn one_that_dies_while_it_waits_is_dialled_again_and_waits_too() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted while looked up
+        10ms agent connected
+        20ms agent breaks
+        30ms agent connected
+        60ms recognised Jo"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    20ms record agent_lost reason="the agent's socket broke" will_retry=true
+    20ms dial agent, attempt 2
+    60ms → agent: initiate for "Jo"
+    "#);
+}

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 
 use crate::app::{App, MESSAGE_MAX, PlaceCall, PlaceCallError, Placed};
 use crate::domain::access::Scope;
-use crate::domain::event::{Actor, Door, OnMachine};
+use crate::domain::event::{Door, OnMachine};
 use crate::domain::{AgentRef, Call, CallId, Direction, Disposition, E164, LeadId, Purpose};
 use crate::store::CallFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
+use super::control::may_work;
 use super::paging::page;
 use super::views::{self, Numbers};
 
@@ -286,14 +287,12 @@ pub(super) async fn end(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    if !caller.may(Scope::CallsControl) {
-        caller.must(Scope::CallsWrite)?;
-    }
+    may_work(&caller)?;
     let record = find(&app, &id).await?;
     let Some(call) = app.live.by_id(record.id) else {
         return Ok(Json(views::call(&record, numbers(&caller))).into_response());
     };
-    app.hang_up(&call, Actor::new(Door::Api, caller.name.clone()), Disposition::Completed).await;
+    app.hang_up(&call, caller.actor(Door::Api), Disposition::Completed).await;
     Ok((StatusCode::ACCEPTED, Json(views::call(&call.record(), numbers(&caller)))).into_response())
 }
 

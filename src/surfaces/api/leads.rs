@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, LeadError, LeadPatch, read_number};
+use crate::app::{App, LeadError, LeadPatch, ProtectedLines, read_number};
 use crate::domain::LeadId;
 use crate::domain::access::Scope;
 use crate::store::LeadFilter;
@@ -28,7 +28,9 @@ pub(super) async fn upsert(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.must(Scope::ComplianceWrite)?;
     let patch: LeadPatch = parse_json(&body)?;
-    let (lead, is_new) = app.upsert_lead(patch).await.map_err(|error| match error {
+    let may_clear = caller.must(Scope::CallsControl).is_ok();
+    let protected = if may_clear { ProtectedLines::MayBeCleared } else { ProtectedLines::Stay };
+    let (lead, is_new) = app.upsert_lead(patch, protected).await.map_err(|error| match error {
         LeadError::Invalid(problems) => Problem::invalid_fields(&problems),
         LeadError::NoSuchLead(_) => Problem::not_found("lead"),
         LeadError::Store(error) => Problem::internal(&error),

@@ -82,6 +82,7 @@ pub fn call(call: &Call, numbers: Numbers) -> Value {
         "state": call.state,
         "carrier_status": call.carrier_status,
         "disposition": call.disposition,
+        "ending_as": call.ending_as,
         "decision_id": call.decision_id,
         "lead_id": call.lead_id,
         "answered_by": call.answered_by,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::app::PersonRecords;
 use crate::domain::consent::{Consent, ConsentKind};
-use crate::domain::lead::Lead;
+use crate::domain::lead::{Lead, ProtectedLine};
 
 use super::out::{Paint, line};
 
@@ -25,6 +25,9 @@ pub fn lead(lead: &Lead, paint: Paint) {
         format!("{place} (the gate narrows the local times with it)")
     };
     line(format!("  verified address  {place}"));
+    if let Some(kind) = protected(lead.protected_line) {
+        line(format!("  protected line    {kind}: an AI voice may call it with consent only"));
+    }
     for (name, text) in [("e-mail", &lead.email), ("source", &lead.source)] {
         if let Some(text) = text {
             line(format!("  {name:17} {text}"));
@@ -34,6 +37,14 @@ pub fn lead(lead: &Lead, paint: Paint) {
         line(format!("  {name:17} {value}"));
     }
     line(paint.dim(format!("  first seen {}, last changed {}", lead.created_at, lead.updated_at)));
+}
+
+fn protected(line: ProtectedLine) -> Option<&'static str> {
+    match line {
+        ProtectedLine::None => None,
+        ProtectedLine::EmergencyLine => Some("an emergency line"),
+        ProtectedLine::PatientRoom => Some("a guest's or patient's room"),
+    }
 }
 
 /// Every permission for a number with its proof, whether it counts, and what that means.

@@ -85,6 +85,7 @@ pub fn describe(entry: &Value, paint: Paint) -> Option<String> {
         "message_withheld" => paint.red(format!("no message left: {}", text("reason"))),
         "recording_steered" => format!("recording: {}", text("step")),
         "tool_called" => format!("tool {} called", text("name")),
+        "tool_sent" => format!("tool {} asked of {}", text("tool"), text("server")),
         "tool_answered" => format!("tool {} answered in {} ms", text("name"), number("elapsed_ms")),
         "opted_out" => paint.yellow("opted out"),
         "recording_stored" => "recording stored".to_owned(),

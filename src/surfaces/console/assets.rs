@@ -19,7 +19,7 @@ macro_rules! embedded {
 }
 
 /// Name, content type, content.
-static ASSETS: [(&str, &str, &str); 21] = embedded! {
+static ASSETS: [(&str, &str, &str); 22] = embedded! {
     "console.css": "text/css; charset=utf-8";
     "icon.svg": "image/svg+xml";
     "sign_in.js": SCRIPT;
@@ -35,6 +35,7 @@ static ASSETS: [(&str, &str, &str); 21] = embedded! {
     "decisions.js": SCRIPT;
     "numbers.js": SCRIPT;
     "phone.js": SCRIPT;
+    "meters.js": SCRIPT;
     "step_in.js": SCRIPT;
     "time_split.js": SCRIPT;
     "timeline.js": SCRIPT;

@@ -7,10 +7,10 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, Bundle, BundleScope};
 use crate::domain::access::Scope;
 use crate::domain::event::Door;
 use crate::domain::{Call, CallId, RecordingSid};
@@ -18,6 +18,7 @@ use crate::store::AuditOutcome;
 use crate::surfaces::api::views;
 use crate::surfaces::audit;
 use crate::surfaces::auth::Caller;
+use crate::surfaces::evidence::{self, ExportError};
 use crate::surfaces::problem::Problem;
 
 use super::live_data::{newest_seq, numbers};
@@ -94,6 +95,34 @@ pub(super) async fn recording(
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
     Ok(response)
+}
+
+/// `GET /console/data/calls/{id}/evidence`: the decisions about the call with all that belongs to them, as a zip archive. It holds
+/// full numbers and words of people; who took it is written down.
+pub(super) async fn evidence(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    caller.must(Scope::ComplianceRead)?;
+    caller.must(Scope::NumbersRead)?;
+    let record = find(&app, &id).await?;
+    let by = caller.actor(Door::Console);
+    let bundle = Bundle::begin(&app.store, BundleScope::Call(record.id), by.clone(), app.clock.now())
+        .await
+        .map_err(|error| Problem::internal(&error))?;
+    let archive = match evidence::archive(&app.store, &bundle).await {
+        Ok(archive) => archive,
+        Err(ExportError::Nothing) => {
+            let detail = "The gate was never asked about this call, so there is no evidence to take.";
+            return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", "There is no evidence", detail));
+        }
+        Err(error) => return Err(Problem::internal(&error)),
+    };
+    audit::note(&app, by, "take the evidence", AuditOutcome::ReadNumbers, Some(record.id)).await;
+    let name = format!("attachment; filename=\"{}-evidence.zip\"", record.id);
+    let head = [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((head, archive).into_response())
 }
 
 pub(super) async fn find(app: &App, id: &str) -> Result<Call, Problem> {

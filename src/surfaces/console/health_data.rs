@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::domain::CallState;
 use crate::domain::access::Scope;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
@@ -28,6 +29,7 @@ pub(super) async fn health(State(app): State<Arc<App>>, caller: Caller) -> Resul
         "now": app.clock.now(),
         "checks": checks,
         "live_calls": app.live.len(),
+        "queued_calls": app.live.all().iter().filter(|call| call.record().state == CallState::Queued).count(),
         "open_streams": app.metrics.open_streams.get(),
         "journal_depth": app.metrics.journal_depth.get(),
         "interim_dropped": app.metrics.interim_dropped.get(),

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, LiveCall};
+use crate::domain::CallId;
 use crate::domain::access::Scope;
 use crate::surfaces::api::views::{self, Numbers};
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
+
+/// How many calls are measured for one request: more than a screen holds.
+const METERS_MAX: usize = 200;
 
 pub(super) fn numbers(caller: &Caller) -> Numbers {
     if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked }
@@ -29,7 +34,7 @@ pub(super) async fn live(State(app): State<Arc<App>>, caller: Caller) -> Result<
     let seq = newest_seq(&app).await?;
     let stop = app.store.outbound_stop().await.map_err(|error| Problem::internal(&error))?;
     let show = numbers(&caller);
-    let calls: Vec<_> = app.live.all().iter().map(|call| views::call(&call.record(), show)).collect();
+    let calls: Vec<_> = app.live.all().iter().map(|call| row(call, show)).collect();
     Ok(Json(json!({
         "seq": seq,
         "now": app.clock.now(),
@@ -38,6 +43,44 @@ pub(super) async fn live(State(app): State<Arc<App>>, caller: Caller) -> Result<
         "draining": app.drain.is_cancelled(),
         "cost_per_minute": app.config.limits.cost_per_minute,
     })))
+}
+
+/// A live call, and what is in the registry only.
+fn row(call: &LiveCall, show: Numbers) -> Value {
+    let mut row = views::call(&call.record(), show);
+    row["operator"] = call.operator().map(|by| by.name).into();
+    row
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct MetersQuery {
+    /// Ids of calls, with commas between.
+    ids: String,
+}
+
+/// `GET /console/data/meters`: how loud both sides of these calls are and what we add, as of the last half second. Calls that have
+/// ended, have no stream or were not looked at before are left out.
+pub(super) async fn meters(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(query): Query<MetersQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.must(Scope::CallsRead)?;
+    let ids = query.ids.split(',').take(METERS_MAX).filter_map(|id| id.parse::<CallId>().ok());
+    let meters: serde_json::Map<_, _> = ids
+        .filter_map(|id| {
+            let reading = app.live.by_id(id)?.look()?;
+            let level = |loudness: u8| f64::from(loudness) / 127.0;
+            let shown = json!({
+                "caller": level(reading.caller),
+                "agent": level(reading.agent),
+                "relay_p50_us": reading.relay_p50_us,
+                "relay_p99_us": reading.relay_p99_us,
+            });
+            Some((id.to_string(), shown))
+        })
+        .collect();
+    Ok(Json(json!({ "meters": meters })))
 }
 
 /// `GET /console/data/status`: what every page shows at its head.

@@ -1,8 +1,11 @@
-//! An export of evidence as a folder: `evidence.json` for programs, `evidence.html` for people and printers, the rule texts, and on
-//! request the whole chain of hashes.
+//! An export of evidence as a folder or an archive: `evidence.json` for programs, `evidence.html` for people and printers, the rule
+//! texts, and in a folder on request the whole chain of hashes.
 
+mod archive;
 mod json;
 mod page;
+
+pub use archive::archive;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -13,6 +16,10 @@ use std::path::{Path, PathBuf};
 use crate::app::{Bundle, Entry, PersonRecords, Replayer};
 use crate::domain::E164;
 use crate::store::{DecisionFilter, OperatorAction, Store, StoreError};
+
+/// The names of an export's two texts.
+const JSON: &str = "evidence.json";
+const HTML: &str = "evidence.html";
 
 /// Ledger rows read at a time for the chain.
 const CHAIN_PAGE: u32 = 1_000;
@@ -30,6 +37,8 @@ pub enum ExportError {
     Nothing,
     #[error("the page cannot be written")]
     Page(#[from] askama::Error),
+    #[error("the archive cannot be made")]
+    Archive(#[from] zip::result::ZipError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -48,57 +57,81 @@ pub enum Chain {
     Taken,
 }
 
-/// The two files of an export, written side by side as decisions are read.
-struct Folder {
+/// The two texts of an export, written side by side as decisions are read.
+struct Texts<W> {
+    /// Where they are, for errors.
     path: PathBuf,
-    json: BufWriter<File>,
-    html: BufWriter<File>,
+    json: W,
+    html: W,
     written: u64,
 }
 
 /// Writes the export into a folder that does not exist yet.
 pub async fn export(store: &Store, bundle: &Bundle, path: &Path, chain: Chain) -> Result<Exported, ExportError> {
+    let (texts, exported, rule_sets) = fill(store, bundle, || Texts::in_new_folder(path)).await?;
+    texts.close()?;
+    for (name, text) in rules(store, &rule_sets).await? {
+        let file = path.join(name);
+        let folder = file.parent().unwrap_or(path);
+        fs::DirBuilder::new().mode(0o700).recursive(true).create(folder).map_err(at(folder))?;
+        let mut out = new_file(&file)?;
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(at(&file))?;
+    }
+    if chain == Chain::Taken {
+        write_chain(store, path, bundle.head.count).await?;
+    }
+    Ok(exported)
+}
+
+/// Writes both texts where `make` says, once there is something to write. Gives back which rule sets were in force, too.
+async fn fill<W: Write>(
+    store: &Store,
+    bundle: &Bundle,
+    make: impl FnOnce() -> Result<Texts<W>, ExportError>,
+) -> Result<(Texts<W>, Exported, BTreeSet<String>), ExportError> {
     let mut replayer = Replayer::new(store);
     let mut page = bundle.entries_after(store, &mut replayer, 0).await?;
     if page.is_empty() {
         return Err(ExportError::Nothing);
     }
-    let mut folder = Folder::create(path)?;
-    folder.begin(bundle)?;
+    let mut texts = make()?;
+    texts.begin(bundle)?;
     let mut people: BTreeSet<E164> = bundle.numbers();
     let mut rule_sets = BTreeSet::new();
     while let Some(last) = page.last() {
         let seq = last.recorded.seq;
         for entry in &page {
-            folder.add(entry)?;
+            texts.add(entry)?;
             people.extend(entry.recorded.subject.as_ref().and_then(|subject| subject.number.number()).cloned());
             rule_sets.insert(entry.recorded.decision.rule_set.clone());
         }
         page = bundle.entries_after(store, &mut replayer, seq).await?;
     }
-    folder.begin_people()?;
+    texts.begin_people()?;
     let mut count = 0;
     for number in people {
-        folder.add_person(&PersonRecords::of(store, number).await?, count == 0)?;
+        texts.add_person(&PersonRecords::of(store, number).await?, count == 0)?;
         count += 1;
     }
-    folder.end(bundle, &bundle.actions(store).await?)?;
-    write_rules(store, path, &rule_sets).await?;
-    if chain == Chain::Taken {
-        write_chain(store, path, bundle.head.count).await?;
-    }
-    Ok(Exported { decisions: folder.written, people: count })
+    texts.end(bundle, &bundle.actions(store).await?)?;
+    let exported = Exported { decisions: texts.written, people: count };
+    Ok((texts, exported, rule_sets))
 }
 
-impl Folder {
-    fn create(path: &Path) -> Result<Self, ExportError> {
-        let failed = at(path);
-        fs::DirBuilder::new().mode(0o700).create(path).map_err(failed)?;
-        let json = new_file(&path.join("evidence.json"))?;
-        let html = new_file(&path.join("evidence.html"))?;
+impl Texts<BufWriter<File>> {
+    fn in_new_folder(path: &Path) -> Result<Self, ExportError> {
+        fs::DirBuilder::new().mode(0o700).create(path).map_err(at(path))?;
+        let json = new_file(&path.join(JSON))?;
+        let html = new_file(&path.join(HTML))?;
         Ok(Self { path: path.to_owned(), json, html, written: 0 })
     }
 
+    fn close(mut self) -> Result<(), ExportError> {
+        self.json.flush().and_then(|()| self.html.flush()).map_err(at(&self.path))
+    }
+}
+
+impl<W: Write> Texts<W> {
     fn begin(&mut self, bundle: &Bundle) -> Result<(), ExportError> {
         let page = page::opening(bundle)?;
         let head = json::head(bundle);
@@ -125,9 +158,7 @@ impl Folder {
 
     fn end(&mut self, bundle: &Bundle, actions: &[OperatorAction]) -> Result<(), ExportError> {
         let page = page::closing(bundle, actions)?;
-        self.write(&format!("\n], \"operator_actions\": {}}}\n", json::actions(actions)), &page)?;
-        let failed = at(&self.path);
-        self.json.flush().and_then(|()| self.html.flush()).map_err(failed)
+        self.write(&format!("\n], \"operator_actions\": {}}}\n", json::actions(actions)), &page)
     }
 
     fn write(&mut self, json: &str, html: &str) -> Result<(), ExportError> {
@@ -136,20 +167,20 @@ impl Folder {
     }
 }
 
-/// The kept texts of the rule sets, each set in a folder named by the first digits of its hash.
-async fn write_rules(store: &Store, path: &Path, rule_sets: &BTreeSet<String>) -> Result<(), ExportError> {
+/// The kept texts of the rule sets, each with its name within the export: every set is in a folder named by the first digits of
+/// its hash.
+async fn rules(store: &Store, rule_sets: &BTreeSet<String>) -> Result<Vec<(String, String)>, ExportError> {
+    let mut texts = Vec::new();
     for name in rule_sets {
         let Some(files) = store.rule_set(name).await? else { continue };
         let hash = name.rsplit_once("sha256:").map_or(name.as_str(), |(_, hash)| hash);
-        let folder = path.join("rules").join(hash.get(..16).unwrap_or(hash));
-        fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder).map_err(at(&folder))?;
-        for (file, text) in files {
-            let file = folder.join(file.replace(['/', '\\', ' ', '\''], "_"));
-            let mut out = new_file(&file)?;
-            out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(at(&file))?;
-        }
+        let folder = hash.get(..16).unwrap_or(hash);
+        texts.extend(files.into_iter().map(|(file, text)| {
+            let file = file.replace(['/', '\\', ' ', '\''], "_");
+            (format!("rules/{folder}/{file}"), text)
+        }));
     }
-    Ok(())
+    Ok(texts)
 }
 
 /// The hashed line of every decision up to the head, a line each. They name nobody: number and facts are in them as hashes.

@@ -162,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn the_list_is_made_once_and_handed_out() {
+        // rmcp's own router is made anew with each call, which costs more than most calls.
+        let catalog = Catalog::new();
+        for (tool, kept) in TOOLS.iter().zip(&catalog.listed) {
+            let listed = catalog.listed(tool.name).unwrap().clone();
+            assert!(std::sync::Arc::ptr_eq(&listed.input_schema, &kept.input_schema), "{}", tool.name);
+            let (given, own) = (listed.output_schema.unwrap(), kept.output_schema.clone().unwrap());
+            assert!(std::sync::Arc::ptr_eq(&given, &own), "{}", tool.name);
+        }
+    }
+
+    #[test]
     fn a_misspelt_tool_is_guessed() {
         assert_eq!(Catalog::nearest("initiate_call"), Some("initiate_call_with_compliance"));
         assert_eq!(Catalog::nearest("get_status_call"), Some("get_call_status"));

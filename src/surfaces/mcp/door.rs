@@ -17,7 +17,9 @@ use crate::surfaces::auth::bearer;
 use crate::surfaces::problem::Problem;
 
 use super::Shared;
+use super::audit::Audit;
 use super::principal::{NotAdmitted, Principal};
+use super::server::sha256_hex;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -38,7 +40,9 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
         Ok(principal) => principal,
         Err(refusal) => return refusal,
     };
-    if let Some(refusal) = scope_challenge(&door.shared, &principal, request.headers()) {
+    if let Some((tool, refusal)) = scope_challenge(&door.shared, &principal, request.headers()) {
+        // The arguments were not looked at.
+        Audit::new(&door.shared.app, &principal).refused(tool, sha256_hex(b""), "missing_scope").await;
         return refusal;
     }
     let session = request.headers().get(SESSION).and_then(|id| id.to_str().ok()).map(str::to_owned);
@@ -50,6 +54,9 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
         }
         None if !is_modern && request.method() == http::Method::POST => {
             if let Some(refusal) = door.no_room_for(&principal).await {
+                Audit::new(&door.shared.app, &principal)
+                    .refused("initialize", sha256_hex(b""), "too_many_sessions")
+                    .await;
                 return refusal;
             }
         }
@@ -117,7 +124,7 @@ fn unauthorized(shared: &Shared, error: &str) -> Response {
 
 /// A token whose owner can ask for more gets told what to ask for. (A key cannot be widened: its tools say what it lacks.) The
 /// headers are trusted for this refusal only; the tool checks again what the body asks for.
-fn scope_challenge(shared: &Shared, principal: &Principal, headers: &HeaderMap) -> Option<Response> {
+fn scope_challenge(shared: &Shared, principal: &Principal, headers: &HeaderMap) -> Option<(&'static str, Response)> {
     if !principal.is_token() || headers.get(METHOD).is_none_or(|method| method != "tools/call") {
         return None;
     }
@@ -133,7 +140,7 @@ fn scope_challenge(shared: &Shared, principal: &Principal, headers: &HeaderMap) 
         metadata_url(shared)
     );
     let missing = tool.scopes.first().map_or("", |scope| scope.as_str());
-    Some(with_challenge(Problem::forbidden(missing).into_response(), &challenge))
+    Some((tool.name, with_challenge(Problem::forbidden(missing).into_response(), &challenge)))
 }
 
 fn with_challenge(mut response: Response, challenge: &str) -> Response {

@@ -5,6 +5,7 @@
 //! argument, and the answers that help a model to go on.
 
 mod args;
+mod audit;
 mod catalog;
 mod completions;
 mod confirm;
@@ -82,10 +83,7 @@ fn with_handler<H: ServerHandler>(
     shared: &Arc<Shared>,
     handler: impl Fn() -> H + Send + Sync + 'static,
 ) -> Router<Arc<App>> {
-    let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = Some(keep_alive(shared.app.config.calls.max_duration()));
-    sessions.session_config.channel_capacity = SESSION_CHANNEL;
-    let sessions = Arc::new(sessions);
+    let sessions = Arc::new(sessions(shared.app.config.calls.max_duration()));
     let service = StreamableHttpService::new(move || Ok(handler()), Arc::clone(&sessions), config(&shared.app));
     let door = Door { shared: Arc::clone(shared), sessions };
     let documents = Router::new()
@@ -96,6 +94,14 @@ fn with_handler<H: ServerHandler>(
         .route_service("/mcp", service)
         .layer(axum::middleware::from_fn_with_state(door, door::admit))
         .merge(documents)
+}
+
+/// rmcp's own sessions end after five minutes of silence, in the middle of a call.
+fn sessions(longest_call: Duration) -> LocalSessionManager {
+    let mut sessions = LocalSessionManager::default();
+    sessions.session_config.keep_alive = Some(keep_alive(longest_call));
+    sessions.session_config.channel_capacity = SESSION_CHANNEL;
+    sessions
 }
 
 /// A client that waits for the end of a call says nothing meanwhile, and must find its session again.
@@ -152,7 +158,8 @@ mod tests {
     #[test]
     fn a_session_outlives_the_longest_call() {
         for longest in [Duration::ZERO, Duration::from_hours(1), Duration::from_hours(5)] {
-            assert!(keep_alive(longest) >= longest + AFTER_A_CALL && keep_alive(longest) >= SESSION_KEEP_ALIVE);
+            let kept = sessions(longest).session_config.keep_alive.unwrap();
+            assert!(kept >= longest + AFTER_A_CALL && kept >= SESSION_KEEP_ALIVE);
         }
     }
 }

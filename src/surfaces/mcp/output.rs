@@ -91,6 +91,8 @@ pub(super) fn call_schema() -> Value {
                      agent_failed, transferred, rejected or expired",
                 ),
             ),
+            ("ending_as", text("while it is on: how it will end, once somebody asked for its end")),
+            ("transfer", open_object("to whom it was transferred, and whether they took it")),
             ("decision_id", text("the compliance decision it rests on")),
             ("lead_id", text("the lead that was called")),
             ("answered_by", text("who or what picked up, where detection is on")),

@@ -54,14 +54,23 @@ impl Target {
     /// What a URI names, if this principal may read it.
     pub(super) fn allowed(uri: &str, principal: &Principal) -> Result<Self, ErrorData> {
         let target = Self::parse(uri).ok_or_else(|| not_found(uri))?;
-        let needed = match target {
-            Self::Decision(_) => Scope::ComplianceRead,
-            Self::Active | Self::Call(_) | Self::Transcript(_) => Scope::CallsRead,
-        };
+        let needed = target.needs();
         if principal.may(needed) {
             return Ok(target);
         }
         Err(ErrorData::invalid_params(format!("reading {uri} needs the scope {needed}"), None))
+    }
+
+    /// Whether there may be such a thing, but not for this principal.
+    pub(super) fn is_withheld(uri: &str, principal: &Principal) -> bool {
+        Self::parse(uri).is_some_and(|target| !principal.may(target.needs()))
+    }
+
+    fn needs(self) -> Scope {
+        match self {
+            Self::Decision(_) => Scope::ComplianceRead,
+            Self::Active | Self::Call(_) | Self::Transcript(_) => Scope::CallsRead,
+        }
     }
 
     pub(super) fn follow(self, app: &App) -> Following {
@@ -128,7 +137,7 @@ pub(super) async fn read(app: &Arc<App>, principal: &Principal, uri: &str) -> Re
         Target::Call(id) => output::call(&call(app, id, uri).await?, principal.numbers()),
         Target::Transcript(id) => {
             let call = call(app, id, uri).await?;
-            tools::get_call_transcript::body(app, &call, 0, principal.numbers()).await.map_err(broken)?
+            tools::get_call_transcript::body(app, &call, 0, usize::MAX, principal.numbers()).await.map_err(broken)?
         }
         Target::Decision(id) => {
             let decision_id = call(app, id, uri).await?.decision_id.ok_or_else(|| not_found(uri))?;

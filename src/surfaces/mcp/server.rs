@@ -10,23 +10,21 @@ use rmcp::model::{
     CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
     Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
     PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    ServerConfig, SubscribeRequestParams, SubscriptionFilter, TaskPayload, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::access::Scope;
-use crate::domain::event::{Actor, Door};
-use crate::store::{AuditEntry, AuditOutcome};
-
 use super::Shared;
 use super::args::Args;
+use super::audit::Audit;
 use super::catalog::Catalog;
 use super::failure::Failure;
 use super::follow::Subscriptions;
 use super::principal::Principal;
+use super::resources::Target;
 use super::tool::{Answer, Asked, ToolSpec};
 use super::{completions, prompts, resources, tasks};
 
@@ -42,6 +40,10 @@ pub(super) struct McpServer {
 impl McpServer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, subscriptions: Subscriptions::default() }
+    }
+
+    fn audit<'a>(&'a self, by: &'a Principal) -> Audit<'a> {
+        Audit::new(&self.shared.app, by)
     }
 }
 
@@ -99,7 +101,7 @@ impl ServerHandler for McpServer {
         let by = principal.clone();
         let outcome = self.run(tool, request, principal, context).await;
         self.shared.app.metrics.tool_called(tool.name, outcome.is_ok());
-        self.audit(tool, &by, digest, &outcome).await;
+        self.audit(&by).of_tool(tool, digest, &outcome).await;
         Ok(match outcome {
             Ok(answer) => respond(answer),
             Err(failure) => CallToolResponse::Complete(failure.into_result()),
@@ -128,8 +130,12 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let principal = principal_of(&context)?;
+        let digest = sha256_hex(request.uri.as_bytes());
+        if Target::is_withheld(&request.uri, &principal) {
+            self.audit(&principal).refused("resources/read", digest.clone(), "missing_scope").await;
+        }
         let read = resources::read(&self.shared.app, &principal, &request.uri).await?;
-        self.audit_numbers(&principal, "resources/read", sha256_hex(request.uri.as_bytes())).await;
+        self.audit(&principal).of_numbers("resources/read", digest).await;
         Ok(ReadResourceResponse::Complete(read))
     }
 
@@ -190,7 +196,12 @@ impl ServerHandler for McpServer {
         request: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        tasks::look(&self.shared.app, &principal_of(&context)?, &request.task_id).await
+        let principal = principal_of(&context)?;
+        let found = tasks::look(&self.shared.app, &principal, &request.task_id).await?;
+        if matches!(found.task.payload, TaskPayload::Completed { .. }) {
+            self.audit(&principal).of_numbers("tasks/get", sha256_hex(request.task_id.as_bytes())).await;
+        }
+        Ok(found)
     }
 
     async fn update_task(
@@ -255,62 +266,6 @@ impl McpServer {
             request_state: request.request_state,
         };
         (tool.run)(&asked).await
-    }
-
-    /// Every action, every refusal, and every look at numbers in full.
-    async fn audit(
-        &self,
-        tool: &ToolSpec,
-        by: &Principal,
-        arguments_sha256: String,
-        outcome: &Result<Answer, Failure>,
-    ) {
-        let (result, code, body) = match outcome {
-            Ok(Answer::Done(body) | Answer::Linked(body, _)) if !tool.hints.read_only => {
-                (AuditOutcome::Done, None, Some(body))
-            }
-            Ok(Answer::Input(_)) => (AuditOutcome::Refused, Some("confirmation_required"), None),
-            Ok(_) if tool.shows_numbers => return self.audit_numbers(by, tool.name, arguments_sha256).await,
-            Ok(_) => return,
-            Err(failure) if failure.is_refusal => (AuditOutcome::Refused, Some(failure.code), Some(&failure.details)),
-            Err(_) if tool.hints.read_only => return,
-            Err(failure) => (AuditOutcome::Failed, Some(failure.code), Some(&failure.details)),
-        };
-        let id = |name: &str| body.and_then(|body| body[name].as_str());
-        let entry = AuditEntry {
-            outcome: result,
-            code: code.map(str::to_owned),
-            call_id: id("call_id").and_then(|id| id.parse().ok()),
-            decision_id: id("decision_id").and_then(|id| id.parse().ok()),
-            ..self.entry(by, tool.name, arguments_sha256)
-        };
-        self.write(entry).await;
-    }
-
-    async fn audit_numbers(&self, by: &Principal, action: &str, arguments_sha256: String) {
-        if by.may(Scope::NumbersRead) {
-            let entry = AuditEntry { outcome: AuditOutcome::ReadNumbers, ..self.entry(by, action, arguments_sha256) };
-            self.write(entry).await;
-        }
-    }
-
-    fn entry(&self, by: &Principal, action: &str, arguments_sha256: String) -> AuditEntry {
-        AuditEntry {
-            at: self.shared.app.clock.now(),
-            actor: Actor::new(Door::Mcp, &*by.name),
-            action: action.to_owned(),
-            outcome: AuditOutcome::Done,
-            code: None,
-            call_id: None,
-            decision_id: None,
-            arguments_sha256,
-        }
-    }
-
-    async fn write(&self, entry: AuditEntry) {
-        if let Err(error) = self.shared.app.store.record_audit(entry).await {
-            tracing::error!(%error, "an audit entry could not be written");
-        }
     }
 }
 

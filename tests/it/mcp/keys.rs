@@ -115,9 +115,54 @@ async fn a_key_dials_as_much_as_it_may() {
 }
 
 #[tokio::test]
+async fn a_key_dials_as_often_and_spends_as_much_as_it_may() {
+    let rate = ("LIMITS__DIALS_PER_MINUTE", "1");
+    let (vendors, _server, agent) = open_house(&[rate]).await;
+    let to = |number: &str| json!({"to": number, "purpose": "emergency"});
+    let blocked = json!({"to": SELLER, "purpose": "telemarketing"});
+    assert_eq!(agent.error("initiate_call_with_compliance", blocked).await["code"], "compliance_blocked");
+    agent.call("initiate_call_with_compliance", to(SELLER)).await;
+    let refused = agent.error("twilio_make_call", to("+12125550114")).await;
+    assert_eq!((&refused["code"], &refused["retryable"]), (&json!("limit_reached"), &json!(true)), "{refused}");
+    assert_eq!(vendors.dials(), 1);
+
+    let spend = [("LIMITS__COST_PER_MINUTE", "600"), ("LIMITS__SPEND_PER_DAY", "10")];
+    let (vendors, server, agent) = open_house(&spend).await;
+    vendors.seat(SELLER, "answer\nwait 2s\nhang up").await;
+    let placed = agent.call("initiate_call_with_compliance", to(SELLER)).await;
+    server.api.ended(placed["call_id"].as_str().unwrap()).await;
+    let refused = agent.error("initiate_call_with_compliance", to("+12125550114")).await;
+    assert_eq!(refused["code"], "limit_reached", "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("spent"), "{refused}");
+    assert_eq!(vendors.dials(), 1);
+}
+
+#[tokio::test]
+async fn read_only_mode_is_the_operators_and_no_client_can_leave_it() {
+    let (vendors, server, _) = open_house(&[("MCP__READ_ONLY", "true")]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
+    let client = Client::new(&server.base, &key).with_header("x-mcp-readonly", "false");
+    let listed = client.send("tools/list", json!({})).await.body;
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    assert!(tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true), "{:?}", names(&listed));
+    for (tool, arguments) in [
+        ("end_call", json!({"call_id": call})),
+        ("initiate_call_with_compliance", json!({"to": SELLER, "purpose": "emergency"})),
+        ("add_to_dnc", json!({"number": SELLER})),
+    ] {
+        assert_eq!(client.error(tool, arguments).await["code"], "read_only", "{tool}");
+    }
+    assert_eq!(client.call("get_call_status", json!({"call_id": call})).await["state"], "in_progress");
+    assert_eq!(vendors.dials(), 0);
+}
+
+#[tokio::test]
 async fn sessions_belong_to_their_key_and_are_not_without_number() {
     let vendors = Vendors::start().await;
-    let server = Server::start(&vendors, &[("MCP__MAX_SESSIONS", "2")]).await;
+    let limits = [("MCP__MAX_SESSIONS", "3"), ("MCP__MAX_SESSIONS_PER_KEY", "2")];
+    let server = Server::start(&vendors, &limits).await;
     let mine = server.settings().create_key("viewer").0;
     let made = server.settings().command().args(["keys", "create", "other", "--role", "viewer"]).output().unwrap();
     let other = String::from_utf8(made.stdout).unwrap().lines().next().unwrap().to_owned();
@@ -145,8 +190,25 @@ async fn sessions_belong_to_their_key_and_are_not_without_number() {
     let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
     assert_eq!(send(&other, Some(&session), ping.clone()).await.unwrap().status(), 404, "as if there were none");
     assert_eq!(send(&mine, Some(&session), ping).await.unwrap().status(), 200);
-    assert_eq!(send(&other, None, initialize.clone()).await.unwrap().status(), 200);
-    assert_eq!(send(&other, None, initialize).await.unwrap().status(), 503);
+    // Nor does another revision's header lead into somebody's session.
+    for version in ["2026-07-28", "9999-12-31"] {
+        let request = http.post(format!("{}/mcp", server.base)).bearer_auth(&other);
+        let request =
+            request.header("accept", "application/json, text/event-stream").header("mcp-session-id", &session);
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+        let answer = request.header("mcp-protocol-version", version).json(&message).send().await.unwrap();
+        assert!(answer.status().is_client_error(), "{version}: {}", answer.status());
+    }
+    // A client cannot choose its session's name.
+    let chosen = send(&other, Some("chosen-by-me"), initialize.clone()).await.unwrap();
+    assert_eq!(chosen.status(), 404);
+    for (key, status) in [(&other, 200), (&other, 200), (&other, 503), (&mine, 503)] {
+        assert_eq!(send(key, None, initialize.clone()).await.unwrap().status(), status);
+    }
+    let ended = http.delete(format!("{}/mcp", server.base)).bearer_auth(&mine).header("mcp-session-id", &session);
+    assert!(ended.send().await.unwrap().status().is_success());
+    assert_eq!(send(&other, None, initialize.clone()).await.unwrap().status(), 503, "its own two are open");
+    assert_eq!(send(&mine, None, initialize).await.unwrap().status(), 200, "there is room again");
     let without = Client::new(&server.base, &mine).send("tools/list", json!({})).await;
     assert_eq!(without.status, 200, "whoever needs no session finds room");
 }
@@ -197,6 +259,16 @@ async fn tokens_of_the_authorization_server_open_the_door_that_they_were_made_fo
     assert_eq!(step_up.status, 403);
     let wanted = "error=\"insufficient_scope\", scope=\"calls:read calls:control\"";
     assert!(step_up.challenge.contains(wanted), "{}", step_up.challenge);
+    let clerk = client(sign(audience, "compliance:read"));
+    let withheld = clerk.send("resources/read", json!({"uri": "calls://active"})).await.body;
+    assert!(withheld["error"]["message"].as_str().unwrap().contains("needs the scope calls:read"), "{withheld}");
+    let store = Store::open(&server.settings().value("STORE__URL"), &tasks).await.unwrap();
+    let entries = store.list_audit(50).await.unwrap();
+    for action in ["end_call", "resources/read"] {
+        let entry = entries.iter().find(|entry| entry.action == action).unwrap();
+        assert_eq!((entry.outcome, entry.code.as_deref()), (AuditOutcome::Refused, Some("missing_scope")), "{action}");
+        assert!(entry.actor.name.starts_with("oauth:"), "{}", entry.actor);
+    }
     let foreign = client(sign("https://other.example.com/mcp", "calls:read")).send("tools/list", json!({})).await;
     assert_eq!(foreign.status, 401);
     assert!(foreign.challenge.contains("another audience"), "{}", foreign.challenge);

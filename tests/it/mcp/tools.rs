@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use clearline::store::{AuditOutcome, Store};
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use super::client::Client;
 use super::open_house;
@@ -122,6 +124,10 @@ async fn records_are_kept_and_bind_at_once() {
     let lead = id(&made["lead"], "lead_id");
     let changed = agent.call("upsert_lead", json!({"lead_id": lead, "status": "contacted"})).await;
     assert_eq!((&changed["lead"]["first_name"], &changed["created"]), (&json!("Dana"), &json!(false)));
+    let marked = agent.call("upsert_lead", json!({"lead_id": lead, "protected_line": "patient_room"})).await;
+    assert_eq!(marked["lead"]["protected_line"], "patient_room");
+    let unmarked = agent.error("upsert_lead", json!({"lead_id": lead, "protected_line": "none"})).await;
+    assert_eq!(unmarked["code"], "invalid_arguments");
     assert_eq!(agent.call("search_leads", json!({"text": "RIVER"})).await["leads"][0]["lead_id"], lead);
     assert_eq!(agent.call("get_lead", json!({"lead_id": lead})).await["status"], "contacted");
     let blocked = agent.error("initiate_call_with_compliance", json!({"lead_id": lead})).await;
@@ -170,6 +176,21 @@ async fn a_model_is_told_all_that_is_wrong_at_once() {
 }
 
 #[tokio::test]
+async fn giving_up_a_wait_leaves_the_call_alone() {
+    let (vendors, server, agent) = open_house(&[]).await;
+    let call = server.api.call_of(&vendors.ring("silent").await).await;
+    server.api.conversing(&call, 1).await;
+    let wait =
+        agent.send("tools/call", json!({"name": "wait_for_call", "arguments": {"call_id": call, "timeout_secs": 50}}));
+    // The client goes away in the middle.
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(300), wait).await.is_err());
+    let looked = agent.call("wait_for_call", json!({"call_id": call, "timeout_secs": 0})).await;
+    assert_eq!((&looked["call"]["state"], &looked["timed_out"]), (&json!("in_progress"), &json!(true)), "{looked}");
+    agent.call("end_call", json!({"call_id": call})).await;
+    server.api.ended(&call).await;
+}
+
+#[tokio::test]
 async fn a_wait_as_a_task_outlives_a_restart() {
     let (vendors, mut server, agent) = open_house(&[]).await;
     vendors.seat(SELLER, "echo").await;
@@ -200,6 +221,9 @@ async fn a_wait_as_a_task_outlives_a_restart() {
     let done = able.send("tasks/get", look.clone()).await.body;
     assert_eq!(done["result"]["status"], "completed", "{done}");
     assert_eq!(done["result"]["result"]["structuredContent"]["reached"], true, "{done}");
+    let store = Store::open(&server.settings().value("STORE__URL"), &TaskTracker::new()).await.unwrap();
+    let shown = store.list_audit(50).await.unwrap().into_iter().find(|entry| entry.action == "tasks/get").unwrap();
+    assert_eq!(shown.outcome, AuditOutcome::ReadNumbers, "the record in a task's result holds numbers");
     assert_eq!(able.send("tasks/cancel", look.clone()).await.status, 200);
     assert_eq!(able.send("tasks/get", look).await.body["result"]["status"], "cancelled");
 }

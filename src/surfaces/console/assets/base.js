@@ -82,6 +82,7 @@ export function length(seconds) {
   const minutes = `${Math.floor(s / 60) % 60}`.padStart(s >= 3600 ? 2 : 1, "0");
   return `${s >= 3600 ? `${Math.floor(s / 3600)}:` : ""}${minutes}:${`${s % 60}`.padStart(2, "0")}`;
 }
+export const millis = (ms) => (ms >= 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.max(0, Math.round(ms))} ms`);
 export const micros = (us) => (us >= 1000 ? `${(us / 1000).toFixed(us >= 10000 ? 0 : 1)} ms` : `${us} µs`);
 
 export const STATES = { queued: "Queued", dialing: "Dialling", ringing: "Ringing", in_progress: "In progress", ended: "Ended" };
@@ -92,10 +93,17 @@ export const DISPOSITIONS = {
 };
 const STATE_KINDS = { queued: "", dialing: "info", ringing: "info", in_progress: "good" };
 
-/** A call's state as a word with a colour. */
+/** A call's state as a word with a colour. A live one tells what it is about to become, where that is known. */
 export function state_chip(call) {
-  const [text, kind] = call.state === "ended" ? DISPOSITIONS[call.disposition] || ["Ended", ""] : [STATES[call.state], STATE_KINDS[call.state]];
+  const [text, kind] = state_of(call);
   return el("span", { class: `chip ${kind}` }, text);
+}
+function state_of(call) {
+  if (call.state === "ended") return DISPOSITIONS[call.disposition] || ["Ended", ""];
+  if (call.transfer) return call.transfer.is_connected ? ["With another", "info"] : ["Transferring", "info"];
+  if (call.ending_as) return [`Ending: ${DISPOSITIONS[call.ending_as]?.[0] ?? call.ending_as}`, "warn"];
+  if (call.operator) return ["Taken over", "warn"];
+  return [STATES[call.state], STATE_KINDS[call.state]];
 }
 export const other_party = (call) => (call.direction === "outbound" ? call.to : call.from);
 export const agent_name = (call) => (call.agent || "").replace(/^elevenlabs:/, "");

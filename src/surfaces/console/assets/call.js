@@ -4,16 +4,19 @@ import { $, agent_name, ask, attempt, can, clock, el, length, micros, now_ms, ot
 import { Conversation } from "./conversation.js";
 import { whole } from "./decision.js";
 import { follow } from "./feed.js";
+import { follow_meters, level_bars } from "./meters.js";
 import { apply, duration } from "./record.js";
 import { forget_steps, note_step, offer } from "./step_in.js";
 import { latency } from "./time_split.js";
-import { describe } from "./timeline.js";
+import { Timeline } from "./timeline.js";
 
 const id = $("call").dataset.id;
 const talk = new Conversation($("lines"), $("interim"));
 let call = null;
 let events = [];
 let decided = null;
+let reading = null;
+let story = new Timeline();
 let dirty = false;
 
 async function snapshot() {
@@ -21,6 +24,7 @@ async function snapshot() {
   set_clock(state.now);
   call = state.call;
   events = [];
+  story = new Timeline();
   talk.clear();
   forget_steps();
   $("timeline").replaceChildren();
@@ -44,7 +48,7 @@ function add(entry) {
   if (entry.seq === 0) return;
   events.push(entry);
   note_step(entry);
-  const told = describe(entry.event);
+  const told = story.tell(entry);
   if (told) {
     const list = $("timeline");
     const at_end = list.scrollHeight - list.scrollTop - list.clientHeight < 30;
@@ -59,6 +63,7 @@ function draw() {
   $("party").textContent = `${call.direction === "inbound" ? "From" : "To"} ${party}`;
   document.title = `${party} · Clearline`;
   $("state").replaceChildren(state_chip(call));
+  $("levels").hidden = call.state !== "in_progress";
   tick();
   offer(call);
   $("quiet").hidden = !(call.state === "ended" && talk.is_empty());
@@ -73,8 +78,15 @@ function tick() {
   if (!call) return;
   const seconds = duration(call, now_ms());
   const facts = [agent_name(call), call.purpose, seconds === null ? null : length(seconds), call.answered_by ? `answered by ${call.answered_by.replaceAll("_", " ")}` : null,
-    call.counters?.relay_p99_us ? `Clearline added ${micros(call.counters.relay_p50_us)} (p99 ${micros(call.counters.relay_p99_us)})` : null, call.summary];
+    added(), call.summary];
   $("facts").textContent = facts.filter(Boolean).join(" · ");
+}
+
+/** What we add to each piece of audio: as of now while the call is on, in the end as counted. */
+function added() {
+  const of = ({ relay_p50_us: p50, relay_p99_us: p99 }, verb) => `Clearline ${verb} ${micros(p50)} (p99 ${micros(p99)})`;
+  if (call.state !== "ended" && reading?.relay_p99_us) return of(reading, "adds");
+  return call.counters?.relay_p99_us ? of(call.counters, "added") : null;
 }
 
 async function show_decision(decision) {
@@ -97,20 +109,31 @@ function show_recordings() {
     `▶ Play the recording${recording.duration_s ? ` (${length(recording.duration_s)})` : ""}`))));
 }
 
-async function play(recording, button) {
+/** A file of this call, as a blob; undefined where there is none, which is said. */
+async function load(path, button) {
   button.disabled = true;
-  const sound = await attempt(async () => {
-    const response = await fetch(`/console/data/calls/${id}/recordings/${recording.sid}`);
+  const loaded = await attempt(async () => {
+    const response = await fetch(`/console/data/calls/${id}/${path}`);
     if (!response.ok) throw new Error((await response.json()).detail);
     return response.blob();
   });
   button.disabled = false;
+  return loaded;
+}
+
+async function play(recording, button) {
+  const sound = await load(`recordings/${recording.sid}`, button);
   if (!sound) return;
   const audio = el("audio", { controls: true, src: URL.createObjectURL(sound), "aria-label": "Recording of the call" });
   $("player").replaceChildren(audio);
-  // The carrier records from the answer on.
-  talk.play_along(audio, Date.parse(call.answered_at ?? call.created_at));
+  talk.play_along(audio, Date.parse(beginning(recording)));
   audio.play().catch(() => {});
+}
+
+/** When a recording began: as the carrier told, or with the answer, from which on it records where it was not asked to start later. */
+function beginning({ sid }) {
+  const told = events.find(({ event }) => event.type === "recording_stored" && event.recording_sid === sid && event.status === "in-progress");
+  return told?.at ?? call.answered_at ?? call.created_at;
 }
 
 function show_exports() {
@@ -120,6 +143,20 @@ function show_exports() {
     el("li", {}, el("button", { type: "button", onclick: save_json }, "Call and events as JSON")),
     link("Events as CSV", `/console/data/calls/${id}/events.csv`, `${id}-events.csv`),
     link("Transcript as JSON", `/api/v1/calls/${id}/transcript`, `${id}-transcript.json`));
+  if (can("numbers:read") && can("compliance:read")) {
+    $("exports").append(el("li", {}, el("button", { type: "button", onclick: (click) => save_evidence(click.currentTarget) }, "Evidence bundle (zip)")));
+  }
+}
+
+async function save_evidence(button) {
+  const bundle = await load("evidence", button);
+  if (bundle) save(bundle, `${id}-evidence.zip`);
+}
+
+function save(blob, name) {
+  const link = el("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 async function save_json() {
@@ -127,9 +164,7 @@ async function save_json() {
   if (!state) return;
   const decision = call.decision_id ? await attempt(() => ask(`/console/data/decisions/${call.decision_id}`)) : null;
   const text = JSON.stringify({ call: state.call, decision, events: state.events }, null, 2);
-  const link = el("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: `${id}.json` });
-  link.click();
-  URL.revokeObjectURL(link.href);
+  save(new Blob([text], { type: "application/json" }), `${id}.json`);
 }
 
 function show_raw() {
@@ -138,4 +173,10 @@ function show_raw() {
 
 $("raw").parentElement.addEventListener("toggle", show_raw);
 setInterval(tick, 1000);
+const bars = level_bars();
+$("levels").append(bars.root);
+follow_meters(() => (call?.state === "in_progress" ? [id] : []), (meters) => {
+  reading = meters[id] ?? null;
+  bars.show(reading);
+});
 follow({ snapshot, event, query: { call_id: id } });

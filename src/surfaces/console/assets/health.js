@@ -14,7 +14,7 @@ async function look() {
   $("checks").replaceChildren(...checks.map(({ area, level, text, remedy }) => el("li", {},
     el("span", {}, el("span", { class: `chip ${KINDS[level][0]}` }, KINDS[level][1])), el("span", { class: "area" }, area),
     el("span", {}, text, remedy ? el("span", { class: "remedy" }, remedy) : null))));
-  const figures = [["Live calls", health.live_calls], ["Media streams", health.open_streams], ["Journal queue", health.journal_depth],
+  const figures = [["Live calls", health.live_calls], ["Media streams", health.open_streams], ["Calls waiting for a slot", health.queued_calls], ["Journal queue", health.journal_depth],
     ["Interim texts dropped", health.interim_dropped], ["Decisions in the ledger", health.decisions], ["Version", health.version]];
   $("figures").replaceChildren(...figures.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))),
     el("div", {}, el("dt", {}, "Ledger head"), el("dd", { class: "mono" }, `${health.decisions}:${health.ledger_head}`)),

@@ -2,6 +2,7 @@
 
 import { $, agent_name, ask, el, length, micros, now_ms, on_key, other_party, set_clock, show_stop, state_chip, STATES } from "./base.js";
 import { follow } from "./feed.js";
+import { follow_meters, level_bars } from "./meters.js";
 import { apply, cost, created, duration } from "./record.js";
 
 // A call that ended stays in view for a while, so that it does not vanish from under one's eyes.
@@ -102,11 +103,13 @@ function paint() {
 }
 
 function make_row(call) {
+  const bars = level_bars();
   const cell = (kind) => el("span", { role: "cell", class: kind });
-  const row = { state: cell("st"), direction: cell("dir"), party: cell("party"), agent: cell("ag"), length: cell("len"), words: cell("words"), added: cell("added"), cost: cell("cost") };
+  const row = { state: cell("st"), direction: cell("dir"), party: cell("party"), agent: cell("ag"), length: cell("len"), level: cell("level"), bars, words: cell("words"), added: cell("added"), cost: cell("cost") };
   row.link = el("a", { href: `/console/calls/${call.id}` });
   row.party.append(row.link);
-  row.root = el("div", { role: "row", class: "row" }, row.state, row.direction, row.party, row.agent, row.length, row.words, row.added, row.cost);
+  row.level.append(bars.root);
+  row.root = el("div", { role: "row", class: "row" }, row.state, row.direction, row.party, row.agent, row.length, row.level, row.words, row.added, row.cost);
   row.link.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") step(1, event);
     if (event.key === "ArrowUp") step(-1, event);
@@ -123,7 +126,7 @@ function fill(row, call, place, height) {
   if (row.root.style.transform !== top) row.root.style.transform = top;
   row.root.setAttribute("aria-rowindex", place + 2);
   row.root.classList.toggle("over", call.state === "ended");
-  const state = `${call.state} ${call.disposition}`;
+  const state = `${call.state} ${call.disposition} ${call.ending_as} ${call.operator} ${call.transfer?.is_connected}`;
   if (row.shown_state !== state) { row.state.replaceChildren(state_chip(call)); row.shown_state = state; }
   put(row.direction, call.direction === "inbound" ? "← in" : "→ out");
   put(row.link, other_party(call));
@@ -133,10 +136,16 @@ function fill(row, call, place, height) {
     row.words.replaceChildren(...(words ? [el("b", { class: words[0] }, `${words[0]} `), words[1]] : []));
     row.shown_words = words;
   }
-  const p99 = call.counters?.relay_p99_us;
-  put(row.added, p99 ? micros(p99) : "–");
+  put_added(row, call);
   tick(row, call);
   if (!row.root.isConnected) rows.append(row.root);
+}
+
+/** What we add to each piece of audio, at p99: as of now while the call is on, in the end as counted. */
+function put_added(row, call, reading) {
+  const p99 = reading?.relay_p99_us ?? call.counters?.relay_p99_us ?? call.added;
+  if (reading) call.added = p99;
+  put(row.added, p99 ? micros(p99) : "–");
 }
 
 /** What changes by itself. */
@@ -175,3 +184,9 @@ setInterval(() => {
 }, 1000);
 draw();
 follow({ snapshot, event, query: { settled: true } });
+follow_meters(() => [...shown.keys()].filter((id) => calls.get(id)?.state === "in_progress"), (meters) => {
+  for (const [id, row] of shown) {
+    row.bars.show(meters[id]);
+    if (meters[id]) put_added(row, calls.get(id), meters[id]);
+  }
+});

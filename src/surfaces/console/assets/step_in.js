@@ -29,17 +29,21 @@ export function forget_steps() {
   steps = {};
 }
 
+// Whoever places calls may work them too; stepping between agent and caller is for operators.
+const WORK = ["calls:control", "calls:write"];
+const CONTROL = ["calls:control"];
+
 const BUTTONS = [
-  ["listen", "Listen", "i", "calls:control", toggle_listening],
-  ["take-over", "Take over", "o", "calls:control", toggle_take_over],
-  ["whisper", "Whisper to agent", "w", "calls:control", () => ask_for(WHISPER)],
-  ["speak", "Say to caller", "s", "calls:control", () => ask_for(SPEAK)],
-  ["mute", "Mute agent", "m", "calls:control", () => switch_("mute", "unmute", steps.muted)],
-  ["hold", "Hold", "b", "calls:control", () => switch_("hold", "resume", steps.held)],
-  ["keys", "Send keys", "k", "calls:control", () => ask_for(KEYS)],
-  ["transfer", "Transfer", "x", "calls:control", () => ask_for(TRANSFER)],
-  ["do-not-call", "Mark do-not-call", "", "compliance:write", do_not_call],
-  ["hang-up", "Hang up", "e", "calls:control", hang_up],
+  ["listen", "Listen", "i", CONTROL, toggle_listening],
+  ["take-over", "Take over", "o", CONTROL, toggle_take_over],
+  ["whisper", "Whisper to agent", "w", WORK, () => ask_for(WHISPER)],
+  ["speak", "Say to caller", "s", CONTROL, () => ask_for(SPEAK)],
+  ["mute", "Mute agent", "m", CONTROL, () => switch_("mute", "unmute", steps.muted)],
+  ["hold", "Hold", "b", CONTROL, () => switch_("hold", "resume", steps.held)],
+  ["keys", "Send keys", "k", WORK, () => ask_for(KEYS)],
+  ["transfer", "Transfer", "x", WORK, () => ask_for(TRANSFER)],
+  ["do-not-call", "Mark do-not-call", "", ["compliance:write"], do_not_call],
+  ["hang-up", "Hang up", "e", WORK, hang_up],
 ];
 
 const WHISPER = {
@@ -63,8 +67,8 @@ export function offer(now) {
   call = now;
   if (!made) {
     made = true;
-    for (const [id, text, key, scope, act] of BUTTONS) {
-      if (!can(scope)) continue;
+    for (const [id, text, key, scopes, act] of BUTTONS) {
+      if (!scopes.some(can)) continue;
       const run = () => { if (!$(id).hidden) act(); };
       const kind = id === "hang-up" ? "danger quiet" : null;
       $("actions").append(el("button", { type: "button", id, class: kind, onclick: run }, el("span", {}, text), key ? el("kbd", { "aria-hidden": "true" }, key) : null));
@@ -144,7 +148,8 @@ async function open_line(kind) {
   } catch (error) {
     shut(opened);
     if (line === opened) line = null;
-    say(error.message, "bad");
+    // A refused socket gives no reason; this one is known here.
+    say(kind === "take-over" && steps.operator ? `${steps.operator} has the call and must hand it back first.` : error.message, "bad");
     return;
   }
   if (line !== opened) return shut(opened);

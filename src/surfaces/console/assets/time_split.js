@@ -1,6 +1,6 @@
 // Where the time of a call went: the carrier's, ours, the agent's, each step as a bar at its place.
 
-import { el, micros, svg } from "./base.js";
+import { el, micros, millis, svg } from "./base.js";
 
 const WIDTH = 420;
 const LABEL = 128;
@@ -56,20 +56,18 @@ export function latency(events, call, box) {
   box.replaceChildren(...parts);
 }
 
-const ms = (value) => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`);
-
 function waterfall(list) {
   const from = Math.min(...list.map(([, , start]) => start));
   const to = Math.max(...list.map(([, , , end]) => end), from + 1);
   const scale = (WIDTH - LABEL - 56) / (to - from);
-  const text = list.map(([name, , start, end]) => `${name} ${ms(end - start)}`).join(", ");
+  const text = list.map(([name, , start, end]) => `${name} ${millis(end - start)}`).join(", ");
   return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${list.length * ROW}`, role: "img", "aria-label": `Up to the first words: ${text}` },
     list.flatMap(([name, whose, start, end], row) => {
       const [x, width] = [LABEL + (start - from) * scale, Math.max(2, (end - start) * scale)];
       return [
         svg("text", { x: 0, y: row * ROW + 14 }, name),
         svg("rect", { x, y: row * ROW + 4, width, height: ROW - 8, rx: 2, class: whose }),
-        svg("text", { x: x + width + 5, y: row * ROW + 14, class: "soft" }, ms(end - start)),
+        svg("text", { x: x + width + 5, y: row * ROW + 14, class: "soft" }, millis(end - start)),
       ];
     }));
 }
@@ -78,13 +76,13 @@ function bars(answers) {
   const most = Math.max(...answers, 1);
   const scale = (WIDTH - LABEL - 56) / most;
   const shown = answers.slice(-12);
-  return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${shown.length * ROW}`, role: "img", "aria-label": `The agent's answers: ${shown.map(ms).join(", ")}` },
+  return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${shown.length * ROW}`, role: "img", "aria-label": `The agent's answers: ${shown.map(millis).join(", ")}` },
     shown.flatMap((value, row) => {
       const width = Math.max(2, value * scale);
       return [
         svg("text", { x: 0, y: row * ROW + 14 }, `Turn ${answers.length - shown.length + row + 1}`),
         svg("rect", { x: LABEL, y: row * ROW + 4, width, height: ROW - 8, rx: 2, class: "agent" }),
-        svg("text", { x: LABEL + width + 5, y: row * ROW + 14, class: "soft" }, ms(value)),
+        svg("text", { x: LABEL + width + 5, y: row * ROW + 14, class: "soft" }, millis(value)),
       ];
     }));
 }

@@ -1,6 +1,6 @@
 // Events in words, and how they weigh. Nothing for what the conversation shows already.
 
-import { DISPOSITIONS, micros } from "./base.js";
+import { DISPOSITIONS, micros, millis } from "./base.js";
 
 const STREAM_ENDS = {
   carrier_stop: "the carrier ended it", carrier_closed: "the carrier's socket closed", carrier_fault: "the carrier stopped reading",
@@ -8,9 +8,33 @@ const STREAM_ENDS = {
   hung_up: "it was hung up", journal_full: "it could not be recorded any more",
 };
 
-export function describe(event) {
+/** The events of one call as lines of [text, kind]; null for what has none. It knows what came before. */
+export class Timeline {
+  opened = null;
+  asked = null;
+  turn = null;
+
+  tell({ at, event }) {
+    if (event.type === "stream_started") this.opened ??= Date.parse(at);
+    if (event.type === "caller_said") this.asked = Date.parse(at);
+    return event.type === "agent_said" ? this.turn_of(at, event) : describe(event);
+  }
+
+  /** A turn of the agent's, once: the first words, or how long the caller waited for them. */
+  turn_of(at, { turn }) {
+    if (turn === this.turn) return null;
+    const is_first = this.turn === null;
+    const [now, asked] = [Date.parse(at), this.asked];
+    this.turn = turn;
+    this.asked = null;
+    if (is_first) return [`First words of the agent${this.opened === null ? "" : `, ${millis(now - this.opened)} after the audio connected`}`, "good"];
+    return [asked === null ? "The agent speaks" : `The agent answers after ${millis(now - asked)}`];
+  }
+}
+
+function describe(event) {
   switch (event.type) {
-    case "created": return [`${event.direction === "inbound" ? "Call came in" : "Call was asked for"} (${event.requested_by.name}, ${event.requested_by.door})`];
+    case "created": return [`${event.direction === "inbound" ? "Call came in, told by the webhook" : "Call was asked for"} (${event.requested_by.name}, ${event.requested_by.door})`];
     case "decided": return event.allowed ? ["The gate allowed it", "good"] : [`The gate refused it: ${event.reasons.join(", ")}`, "bad"];
     case "queued": return ["Waits for a slot of the carrier"];
     case "dialing": return ["Dialling"];
@@ -24,6 +48,7 @@ export function describe(event) {
     case "agent_lost": return [`Agent lost: ${event.reason}${event.will_retry ? ", trying again" : ""}`, "bad"];
     case "barge_in": return ["The caller talked over the agent", "warn"];
     case "tool_called": return [`Tool ${event.name} called`];
+    case "tool_sent": return [`Tool ${event.tool} asked of ${event.server}`];
     case "tool_answered": return [`Tool ${event.name} ${event.is_error ? "failed" : "answered"} after ${event.elapsed_ms} ms`, event.is_error ? "bad" : ""];
     case "opted_out": return [`Asked not to be called again (${event.channel})`, "warn"];
     case "recording_stored": return [`Recording ${event.status}`];
@@ -46,7 +71,7 @@ export function describe(event) {
     case "transfer_connected": return ["The other one took the call", "good"];
     case "transfer_failed": return [`Nobody took the transfer: ${event.reason.replaceAll("_", " ")}`, "warn"];
     case "own_audio_heard": case "keys_collected": case "turn_withheld":
-    case "caller_said": case "caller_saying": case "agent_said": case "agent_corrected": case "turn_heard": case "dtmf_received": return null;
+    case "caller_said": case "caller_saying": case "agent_corrected": case "turn_heard": case "dtmf_received": return null;
     default: return [event.type.replaceAll("_", " ")];
   }
 }

@@ -40,6 +40,7 @@ pub(super) fn schema() -> Value {
             ("email", text("e-mail address")),
             ("state", text("two letters, of a verified address")),
             ("time_zone", text("IANA name, of a verified address")),
+            ("protected_line", json!({"type": "string", "enum": ["emergency_line", "patient_room"]})),
             ("source", text("where it came from")),
             ("tags", list(json!({"type": "string"}), "tags")),
             ("custom", open_object("whatever else is kept")),

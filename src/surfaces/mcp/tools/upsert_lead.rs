@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{LeadError, LeadPatch};
+use crate::app::{LeadError, LeadPatch, ProtectedLines};
 use crate::domain::access::Scope;
 
 use super::super::args::{Kind, optional};
@@ -30,6 +30,12 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
         optional("email", NAME, "E-mail address."),
         optional("state", Kind::Text { max: 2 }, "Two letters, of a verified address."),
         optional("time_zone", Kind::Text { max: 60 }, "IANA name like America/New_York, of a verified address."),
+        optional(
+            "protected_line",
+            Kind::Word(&["emergency_line", "patient_room"]),
+            "An emergency line, or a room in a hospital or a home for the elderly: an AI voice may call it with consent only. \
+             Once said it stays.",
+        ),
         optional("source", NAME, "Where the lead came from."),
         optional("status", Kind::Word(&["new", "contacted", "qualified", "disqualified"]), "How far it has come."),
         optional("tags", Kind::Texts { max: 50 }, "Tags, in place of the old ones."),
@@ -57,6 +63,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         email: text("email"),
         state: text("state"),
         time_zone: text("time_zone"),
+        protected_line: args.word("protected_line"),
         source: text("source"),
         status: args.word("status"),
         tags: (!tags.is_empty()).then_some(tags),
@@ -66,7 +73,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         let expected = "a number like +12125550113, or the lead_id or external_id of a lead";
         return Err(Failure::invalid_argument("number", "nothing", expected));
     }
-    let (lead, created) = asked.app().upsert_lead(patch).await.map_err(failure)?;
+    let (lead, created) = asked.app().upsert_lead(patch, ProtectedLines::Stay).await.map_err(failure)?;
     Ok(Answer::Done(json!({ "lead": get_lead::body(&lead, asked.numbers()), "created": created })))
 }
 
