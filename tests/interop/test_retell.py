@@ -16,7 +16,7 @@ import retell
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 from pydantic import TypeAdapter
-from retell.lib.webhook_auth import sign, verify
+from retell.lib.webhook_auth import symmetric, verify
 
 import programs
 from carrier_side import ACCOUNT_SID, AUTH_TOKEN, CALLER, OUR_NUMBER
@@ -26,6 +26,8 @@ KEY = "retell-key-of-the-interop-checks"
 CHAT_KEY = "chat-key-of-the-interop-checks"
 SECRET = "secret-of-the-interop-checks-0123456789"
 LIMIT_S = 30
+
+sign = symmetric["sign"]
 
 
 @contextmanager

@@ -336,6 +336,8 @@ async fn a_call_at_retell_goes_on_with_a_colleague_or_comes_back() {
                 |entry: &Entry| entry.event == "registered" && entry.about.as_ref() != Some(&conversation.retell_id);
             let again = conversation.retell_saw("the call's return", again).await.about.unwrap();
             let back = Conversation { retell_id: again, ..conversation };
+            let is_it = |entry: &Value| entry["event"]["conversation_id"] == back.retell_id.as_str();
+            back.world.server.api.event("the call's return in the journal", is_it).await;
             back.dial(SECRET, &back.retell_id).await.unwrap();
             back.act(json!({"say": "Hello again"})).await;
             let is_it = |entry: &Entry| entry.is("llm_said", &back.retell_id) && entry.detail["response_id"] == 1;
