@@ -21,6 +21,7 @@ fn main() {
     let full = ConnectStream {
         disclosure: Some(say),
         recording: Some(&recording),
+        recorded_notice: None,
         stream_url: "wss://voice.example.com/media",
         stream_status_callback: "https://voice.example.com/webhooks/stream-callback#rc=3&rp=5xx,ct,rt",
         parameters: &[("token", "tok_1"), ("odd", ODD)],

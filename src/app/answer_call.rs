@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::compliance::disclosure::RecordingNotice;
 use crate::domain::event::{Actor, Created, Door};
 use crate::domain::{
     AgentRef, AgentVendor, Call, CallEvent, CallId, CallSid, CallStatus, Direction, Disposition, Party, Purpose,
@@ -26,6 +27,24 @@ enum Inbound {
     Live(Arc<LiveCall>),
     /// A call that is over, and the document for it.
     Over(String),
+}
+
+/// A recording that the call's first document begins, and what the caller is told of it.
+pub(super) struct FirstRecording {
+    pub(super) request: RecordingRequest,
+    notice: RecordingNotice,
+}
+
+impl FirstRecording {
+    /// What is said before it begins.
+    pub(super) fn told(&self) -> &str {
+        &self.notice.text
+    }
+
+    /// What is said once it runs.
+    pub(super) fn told_again(&self) -> Option<&str> {
+        self.notice.is_said_again.then_some(self.told())
+    }
 }
 
 /// How often a broken stream is taken up again within one call.
@@ -248,13 +267,20 @@ impl App {
         self.stream_document(call, disclosure)
     }
 
-    /// Outbound calls are recorded from their dial on; inbound ones from their first stream on, over all that follow.
-    fn first_recording(&self, call: &LiveCall) -> Option<RecordingRequest> {
+    /// Outbound calls are recorded from their dial on; inbound ones from their first stream on, over all that follow, and the
+    /// caller is told first.
+    fn first_recording(&self, call: &LiveCall) -> Option<FirstRecording> {
         let record = call.record();
-        let is_first = record.direction == Direction::Inbound && record.streams == 0;
-        (self.config.carrier.twilio.record && is_first).then(|| RecordingRequest {
-            channels: RecordingChannels::Dual,
-            status_callback: self.urls.recording_callback(call.id),
+        let is_first = record.direction == Direction::Inbound && record.streams == 0 && record.recordings.is_empty();
+        (self.config.carrier.twilio.record && is_first).then(|| {
+            let callback = self.config.seller.complete().map(|(_, number)| number);
+            FirstRecording {
+                request: RecordingRequest {
+                    channels: RecordingChannels::Dual,
+                    status_callback: self.urls.recording_callback(call.id),
+                },
+                notice: self.gate.recording_notice(&record.from, callback.as_ref(), self.clock.now()),
+            }
         })
     }
 
@@ -263,9 +289,11 @@ impl App {
         let lifetime = Duration::from_secs(self.config.media.token_lifetime_s);
         call.grant_token(token.clone(), token_deadline(self.clock.now(), lifetime));
         let recording = self.first_recording(call);
+        let told = recording.as_ref().map(FirstRecording::told);
         render(&ConnectStream {
-            disclosure: disclosure.as_deref().map(Say::plainly),
-            recording: recording.as_ref(),
+            disclosure: told.or(disclosure.as_deref()).map(Say::plainly),
+            recording: recording.as_ref().map(|recording| &recording.request),
+            recorded_notice: recording.as_ref().and_then(FirstRecording::told_again).map(Say::plainly),
             stream_url: &self.urls.media(),
             stream_status_callback: &self.urls.stream_callback(call.id),
             parameters: &[("token", &token)],

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 
-use crate::compliance::disclosure::{self, Language, Opening, VoicemailError};
+use crate::compliance::disclosure::{self, Language, Opening, RecordingNotice, VoicemailError};
 use crate::compliance::evidence;
 use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Relationship, RelationshipKind};
 use crate::compliance::opt_out::OptOutPhrases;
@@ -198,9 +198,24 @@ impl Gate {
         now.to_zoned(zone.map_or(TimeZone::UTC, |zone| zone.tz)).date()
     }
 
-    /// What is said when a recording begins in mid-call.
-    pub fn recording_notice(&self) -> &str {
-        disclosure::recording_notice(Language::English, &self.tables).unwrap_or("This call is recorded.")
+    /// What is said when a recording begins that the opening did not tell of: of an inbound call, and in mid-call.
+    pub fn recording_notice(&self, party: &Party, callback: Option<&E164>, now: Timestamp) -> RecordingNotice {
+        let opening = Opening {
+            purpose: Purpose::Informational,
+            language: Language::English,
+            seller: &self.seller,
+            callback,
+            opt_out_key: None,
+            recorded: true,
+            on: self.date_there(None, now),
+            states: None,
+        };
+        let mut notice = disclosure::recording_notice(party.number(), &opening, &self.tables);
+        if notice.text.is_empty() {
+            // The operator ended the shipped sentence, and still nobody is recorded in silence.
+            "This call is recorded.".clone_into(&mut notice.text);
+        }
+        notice
     }
 
     /// The laws by which everybody on a call with this number must know of its recording: one for each place it may be in, empty

@@ -15,10 +15,10 @@ use crate::domain::{
     AccountSid, AgentRef, AgentVendor, Call, CallEvent, CallId, CallState, CallStatus, ConversationId, Disposition,
 };
 use crate::protocol::agent::retell::{AudioProtocol, Line, Registration, RetellCall, Webhook};
-use crate::protocol::twilio::rest::RecordingRequest;
 use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
 use crate::store::{CallFilter, StoreError, StoredConversation};
 
+use super::answer_call::FirstRecording;
 use super::live_calls::LiveCall;
 use super::recognise::Variables;
 use super::{App, JournalFull};
@@ -55,8 +55,8 @@ impl App {
             RetellProtocol::Web => AudioProtocol::Web,
         };
         let account_sid = AccountSid::new(self.config.carrier.twilio.account_sid.as_str());
-        let registration = registration(record, &agent.id, &record.dynamic_variables);
-        self.retell.open_audio(&registration, protocol, &account_sid).await
+        let variables = self.all_variables(record).await;
+        self.retell.open_audio(&registration(record, &agent.id, &variables), protocol, &account_sid).await
     }
 
     /// The document that hands the call over to its agent, or to the next one that can be had.
@@ -64,8 +64,9 @@ impl App {
         self: &Arc<Self>,
         call: &Arc<LiveCall>,
         disclosure: Option<String>,
-        recording: Option<&RecordingRequest>,
+        recording: Option<&FirstRecording>,
     ) -> String {
+        let told = recording.map(FirstRecording::told);
         let record = call.record();
         let agents = self.agents_of(&record.agent, record.to.as_str());
         for (place, agent) in agents.iter().enumerate() {
@@ -82,8 +83,9 @@ impl App {
                 Ok(vendor_id) => {
                     let sip_uri = format!("sip:{vendor_id}@{};transport=tcp", self.config.agents.retell.sip_domain);
                     return render(&HandOver {
-                        disclosure: disclosure.as_deref().map(Say::plainly),
-                        recording,
+                        disclosure: told.or(disclosure.as_deref()).map(Say::plainly),
+                        recording: recording.map(|recording| &recording.request),
+                        recorded_notice: recording.and_then(FirstRecording::told_again).map(Say::plainly),
                         action_url: &self.urls.hand_over(call.id),
                         time_limit: self.time_left(call),
                         sip_uri: &sip_uri,

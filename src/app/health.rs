@@ -173,6 +173,15 @@ impl App {
         checks
     }
 
+    /// The lists that are too old, missing or damaged: what they are needed for is denied meanwhile. Cheap enough to be asked often.
+    pub async fn list_troubles(&self) -> Result<Vec<Check>, StoreError> {
+        let now = self.clock.now();
+        let mut checks = self.look_at_dnc_lists(now);
+        checks.push(self.look_at_litigators(now).await?);
+        checks.retain(|check| check.level > Level::Fine);
+        Ok(checks)
+    }
+
     fn look_at_dnc_lists(&self, now: Timestamp) -> Vec<Check> {
         const AREA: &str = "Do-not-call lists";
         let import = "clearline dnc import FILE --list national --as-of DATE";

@@ -1,6 +1,7 @@
 //! API keys: made once, shown once, kept as their SHA-256. Beside them there may be the one key of the server's environment,
 //! which is an administrator's and is kept nowhere.
 
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -40,6 +41,9 @@ pub struct EnvironmentKey {
 )]
 pub struct WeakKey;
 
+/// How often the use of one key is written down.
+const USE_NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
 impl EnvironmentKey {
     pub fn new(text: &Secret) -> Result<Self, WeakKey> {
         let text = text.expose().trim();
@@ -56,6 +60,7 @@ impl App {
     pub async fn find_key(&self, text: &str) -> Result<Option<KnownKey>, StoreError> {
         let sha256 = hash(text);
         if let Some(key) = self.store.key_by_sha256(&sha256).await? {
+            self.note_use(&key);
             // A role of a newer version grants nothing here, and neither does a scope.
             let role = key.role.parse::<Role>().ok().filter(|_| key.revoked_at.is_none());
             let granted = key.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
@@ -71,6 +76,23 @@ impl App {
             .as_ref()
             .is_some_and(|known| bool::from(known.sha256.expose().as_bytes().ct_eq(sha256.as_bytes())));
         Ok(is_environments.then(|| KnownKey { id: None, name: "environment".to_owned(), access: Role::Admin.into() }))
+    }
+}
+
+impl App {
+    /// Notes that a key was used, now and then: so that an operator sees which keys nobody needs any more.
+    fn note_use(&self, key: &ApiKey) {
+        let now = self.clock.now();
+        if key.revoked_at.is_some() || key.last_used_at.is_some_and(|at| now.duration_since(at) < USE_NOTED_EVERY) {
+            return;
+        }
+        let (store, id) = (self.store.clone(), key.id);
+        // The request does not wait for it.
+        self.tracker.spawn(async move {
+            if let Err(error) = store.touch_key(id, now).await {
+                tracing::warn!(%error, "the use of a key could not be noted");
+            }
+        });
     }
 }
 

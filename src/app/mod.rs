@@ -117,10 +117,10 @@ pub struct App {
     pub agents: ElevenLabsClient,
     pub own_agents: OwnAgents,
     pub retell: RetellClient,
-    /// Answers on Retell's custom-LLM socket, where one is set up.
-    pub chat: Option<ChatClient>,
     /// The MCP servers whose tools agents may call.
     pub attached_tools: AttachedTools,
+    /// Answers on Retell's custom-LLM socket, where one is set up.
+    pub chat: Option<ChatClient>,
     /// What a vendor tells of handed-over calls is written down one at a time, so that no line is written twice.
     pub vendor_lines: Mutex<()>,
     pub agent_health: AgentHealth,

@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::domain::event::{Actor, Created, Door};
-    use crate::domain::lead::LeadStatus;
+    use crate::domain::lead::{LeadStatus, ProtectedLine};
     use crate::domain::{AgentRef, CallId, Direction, Disposition, Lead, LeadId, Party};
     use crate::store::Memory;
 
@@ -148,6 +148,7 @@ mod tests {
             email: None,
             state: Some("NY".to_owned()),
             time_zone: None,
+            protected_line: ProtectedLine::None,
             source: None,
             status: LeadStatus::Qualified,
             tags: vec!["warm".to_owned(), "house".to_owned()],

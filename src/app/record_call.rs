@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::compliance::disclosure::RecordingNotice;
 use crate::domain::event::{Actor, JournalEntry, RecordingStep};
-use crate::domain::{Call, CallEvent, CallId, Direction};
+use crate::domain::{Call, CallEvent, CallId, Direction, Party};
 use crate::protocol::twilio::rest::{RecordingChange, RecordingChannels, RecordingRequest};
 
 use super::live_calls::LiveCall;
@@ -64,13 +65,20 @@ impl App {
                 if is_recorded(&call.record()) {
                     return Err(RecordingError::Recording);
                 }
-                let announced = self.announce_recording(call, &by).await?;
+                let notice = self.notice_for(call);
+                let announced = self.announce_recording(call, &by, &notice.text).await?;
                 let request = RecordingRequest {
                     channels: RecordingChannels::Dual,
                     status_callback: self.urls.recording_callback(call.id),
                 };
                 let started = carrier.start_recording(sid, &request).await;
                 started.map_err(|error| ControlError::Carrier(error.to_string()))?;
+                if notice.is_said_again && self.say(call, by.clone(), &notice.text).await.is_err() {
+                    // A recording that must hold its notice and cannot is none that may be made.
+                    let stopped = carrier.update_recording(sid, None, RecordingChange::Stop).await;
+                    stopped.map_err(|error| ControlError::Carrier(error.to_string()))?;
+                    return Err(RecordingError::NoticeNotHeard);
+                }
                 let event = CallEvent::RecordingSteered { by, step, announced };
                 return Ok(self.journal.record_durably(call.id, event).await?);
             }
@@ -84,11 +92,22 @@ impl App {
         Ok(self.journal.record_durably(call.id, event).await?)
     }
 
+    /// What the other party is told.
+    fn notice_for(&self, call: &LiveCall) -> RecordingNotice {
+        let record = call.record();
+        let callback = self.config.seller.complete().map(|(_, number)| number);
+        self.gate.recording_notice(other_party(&record), callback.as_ref(), self.clock.now())
+    }
+
     /// Whether the other party was told and heard it. False only where the law does not ask for it.
-    async fn announce_recording(self: &Arc<Self>, call: &Arc<LiveCall>, by: &Actor) -> Result<bool, RecordingError> {
+    async fn announce_recording(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        by: &Actor,
+        notice: &str,
+    ) -> Result<bool, RecordingError> {
         let events = self.journal.listen();
-        let notice = self.gate.recording_notice().to_owned();
-        match self.say(call, by.clone(), &notice).await {
+        match self.say(call, by.clone(), notice).await {
             Ok(utterance) => {
                 let heard = heard_to_the_end(events, call.id, utterance);
                 match tokio::time::timeout(NOTICE_LIMIT, heard).await {
@@ -98,8 +117,7 @@ impl App {
             }
             Err(ControlError::NoVoice(error)) => {
                 let record = call.record();
-                let party = if record.direction == Direction::Outbound { &record.to } else { &record.from };
-                match party.number().and_then(|number| self.gate.recording_laws(number)) {
+                match other_party(&record).number().and_then(|number| self.gate.recording_laws(number)) {
                     Some(laws) if laws.is_empty() => Ok(false),
                     laws => {
                         Err(RecordingError::NoticeNeeded { laws: laws.unwrap_or_default(), why: error.to_string() })
@@ -109,6 +127,10 @@ impl App {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn other_party(record: &Call) -> &Party {
+    if record.direction == Direction::Outbound { &record.to } else { &record.from }
 }
 
 /// Whether the carrier records, as far as it told.

@@ -106,7 +106,7 @@ impl App {
                 return;
             }
         }
-        self.await_resume(call).await;
+        self.await_resume(call, record.streams).await;
     }
 
     async fn reconcile_recovered(self: &Arc<Self>, call: &Arc<LiveCall>, record: &Call, attempt: &Attempt) {
@@ -121,7 +121,8 @@ impl App {
     }
 
     /// Gives the carrier time to ask for the next document; ends the call if it does not, or if it is over already.
-    async fn await_resume(self: &Arc<Self>, call: &Arc<LiveCall>) {
+    /// `streams` is how many there were before the restart.
+    async fn await_resume(self: &Arc<Self>, call: &Arc<LiveCall>, streams: u32) {
         let known = call.record().carrier_status.filter(|status| status.is_terminal());
         let status = match known {
             Some(status) => Some(status),
@@ -130,13 +131,16 @@ impl App {
         if let Some(status) = status {
             return self.carrier_status(call, status, None, None, None).await;
         }
+        if call.record().streams > streams {
+            // The carrier's request for the next document was faster than its answer.
+            return;
+        }
         if call.record().transfer.is_some() {
             // The carrier has it with somebody else, and will ask when they are done.
             return;
         }
         let wait = Duration::from_secs(self.config.calls.resume_wait_s);
         let until = self.clock.now().saturating_add(wait).unwrap_or(jiff::Timestamp::MAX);
-        let streams = call.record().streams;
         let _ = self.journal.record(call.id, CallEvent::ResumeAwaited { until });
         tokio::select! {
             () = call.over.cancelled() => return,

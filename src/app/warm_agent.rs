@@ -100,3 +100,19 @@ fn is_retryable(error: &AgentError) -> bool {
 fn failure(error: &AgentError) -> DialFailure {
     DialFailure { reason: error.to_string(), retryable: is_retryable(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_or_broken_vendor_is_tried_again_and_one_that_says_no_is_not() {
+        let host = || "h".to_owned();
+        let refused = |status| AgentError::Refused { host: host(), status, excerpt: String::new() };
+        for (status, again) in [(401, false), (402, false), (403, false), (404, false), (429, true), (500, true)] {
+            assert_eq!(is_retryable(&refused(status)), again, "{status}");
+        }
+        assert!(is_retryable(&AgentError::Unreachable { host: host(), reason: String::new() }));
+        assert!(!is_retryable(&AgentError::NoKey));
+    }
+}

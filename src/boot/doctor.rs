@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +21,9 @@ use super::{public_url, retell, world};
 
 /// How far this machine's clock may be from the carrier's.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// From this age on, in days, a list of litigators should be renewed. No law says how old it may be, as it is for the registry's.
+const LITIGATORS_OLD: i64 = 31;
 
 /// One line of the report.
 pub(super) enum Finding {
@@ -122,7 +127,15 @@ async fn look_at_store(config: &Config) -> Vec<Finding> {
         Err(error) => Finding::Wrong(format!("the decision ledger: {error}")),
     });
     findings.push(match store.litigator_list().await {
-        Ok(Some(list)) => Finding::Fine(format!("a litigator list of {} is there", list.as_of)),
+        Ok(Some(list)) => {
+            let days = age_in_days(list.as_of);
+            let text = format!("the litigator list is of {}, {days} days old", list.as_of);
+            if days > LITIGATORS_OLD {
+                Finding::Note(format!("{text}: import a current one (clearline dnc import --list litigator)"))
+            } else {
+                Finding::Fine(text)
+            }
+        }
         Ok(None) => Finding::Note(
             "no litigator list was imported: the gate denies calls for which it is needed (FACT_UNKNOWN)".to_owned(),
         ),
@@ -142,12 +155,11 @@ fn look_at_lists(config: &Config) -> Vec<Finding> {
     let snapshot = lists.current();
     let mut findings: Vec<_> = snapshot.verify().into_iter().map(Finding::Wrong).collect();
     let Ok(entries) = snapshot.entries() else { return findings };
-    let today = WallClock::real().now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let max_days = i64::from(gate.tables().list_age.says.max_days);
     let mut is_national_there = false;
     for (list, entry) in entries {
         is_national_there |= list == ListName::National;
-        let days = today.duration_since(entry.as_of).as_hours() / 24;
+        let days = age_in_days(entry.as_of);
         let text = format!("the do-not-call list {list} is of {}, {days} days old", entry.as_of);
         findings.push(if days > max_days {
             Finding::Wrong(format!("{text}, and {max_days} are allowed: import a current list (clearline dnc import)"))
@@ -162,6 +174,10 @@ fn look_at_lists(config: &Config) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+fn age_in_days(as_of: Date) -> i64 {
+    WallClock::real().now().to_zoned(TimeZone::UTC).date().duration_since(as_of).as_hours() / 24
 }
 
 async fn look_at_twilio(settings: &TwilioConfig) -> Vec<Finding> {

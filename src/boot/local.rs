@@ -104,7 +104,11 @@ pub(super) async fn keys(config: &Config, command: KeysCommand, paint: Paint) ->
             for key in open.store.list_keys().await? {
                 let state = key.revoked_at.map_or_else(String::new, |at| format!("revoked {at}"));
                 let access = [&[key.role], key.scopes.as_slice()].concat().join("+");
-                line(format!("{}  {access:10} {:20} made {}  {state}", key.id, key.name, key.created_at));
+                let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+                line(format!(
+                    "{}  {access:10} {:20} made {}  last used {used}  {state}",
+                    key.id, key.name, key.created_at
+                ));
             }
         }
         KeysCommand::Revoke { id } => {

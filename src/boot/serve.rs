@@ -74,8 +74,8 @@ impl Server {
         app.tracker.spawn(Arc::clone(&app).watch_agents());
         app.tracker.spawn(Arc::clone(&app).prune_daily());
         app.tracker.spawn(Arc::clone(&app).watch_calls());
-        app.tracker.spawn(Arc::clone(&app).ask_vendor_about_the_last_day());
         app.tracker.spawn(Arc::clone(&app).keep_up_with_tools());
+        app.tracker.spawn(Arc::clone(&app).ask_vendor_about_the_last_day());
         let router = crate::surfaces::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         let stop = app.shutdown.clone();
         let listener = without_delay(listener);
@@ -90,6 +90,7 @@ impl Server {
     /// No new calls; waits for the running ones up to `limit`, then hangs them up.
     pub async fn drain(&self, limit: Duration) {
         self.app.drain.cancel();
+        tracing::info!("draining: no new calls, running ones may finish");
         if tokio::time::timeout(limit, self.no_calls()).await.is_ok() {
             return;
         }
@@ -145,7 +146,6 @@ pub(super) async fn run(config: Config, api_key: Option<&Secret>) -> anyhow::Res
         tracing::warn!("server.public_url is not set: only a carrier on this machine can reach this server");
     }
     wait_for_signal().await?;
-    tracing::info!("draining: no new calls, running ones may finish");
     tokio::select! {
         () = server.drain(limit) => {}
         // A second signal means: now.

@@ -50,8 +50,8 @@ pub(super) async fn build(
     let twilio = &config.carrier.twilio;
     let own_agents = own_agents(&config)?;
     let retell = RetellClient::new(&config.agents.retell.api_url, set(&config.agents.retell.api_key).as_ref())?;
-    let chat = open_chat(&config)?;
     let attached_tools = AttachedTools::new(&config.tools)?;
+    let chat = open_chat(&config)?;
     let pacer =
         Pacer::new(twilio.calls_per_second, (twilio.max_concurrent > 0).then_some(twilio.max_concurrent as usize));
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
@@ -80,8 +80,8 @@ pub(super) async fn build(
         agents,
         own_agents,
         retell,
-        chat,
         attached_tools,
+        chat,
         vendor_lines: Mutex::new(()),
         agent_health: AgentHealth::default(),
         metrics,

@@ -128,13 +128,29 @@ pub fn voicemail(
     Ok(parts.collect::<Vec<_>>().join(" "))
 }
 
-/// What is said when a recording begins.
-pub fn recording_notice(language: Language, tables: &RuleTables) -> Option<&str> {
-    let row = tables.disclosures.iter().find(|row| row.says.part == Part::Recording)?;
-    Some(match language {
-        Language::English => &row.says.en,
-        Language::Spanish => &row.says.es,
-    })
+/// What is said when a recording begins that the opening did not tell of, in a call of nobody knows what purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingNotice {
+    /// Said before it begins, on every call: where one party's consent is enough it does no harm.
+    pub text: String,
+    /// Said again once it runs: the law of a place where the other party may be wants the notice in the recording.
+    pub is_said_again: bool,
+}
+
+/// The notice for somebody whose number is `party`, as far as it is known. Where it tells no place of the country, all that any
+/// state asks for is said.
+pub fn recording_notice(party: Option<&E164>, opening: &Opening<'_>, tables: &RuleTables) -> RecordingNotice {
+    let area = party.and_then(|number| Number::classify(number.as_str(), tables).us_area());
+    let state = area.and_then(|area| area.state);
+    let opening = Opening { states: state.as_ref().map(std::slice::from_ref), recorded: true, ..opening.clone() };
+    let says_it = |row: &&Row<DisclosureRow>| row.says.part == Part::Recording && applies_to_any_purpose(row, &opening);
+    let sentences: Vec<_> = tables.disclosures.iter().filter(says_it).map(|row| fill(&row.says, &opening)).collect();
+    let of = |state: &StateRules| state.jurisdiction.says.notice_in_recording;
+    let is_said_again = match state {
+        Some(code) => tables.state(code).is_some_and(of),
+        None => tables.states().any(of),
+    };
+    RecordingNotice { text: sentences.join(" "), is_said_again }
 }
 
 /// The laws by which every party must know of a recording of a call with this number; empty where one party is enough. None where
@@ -155,13 +171,17 @@ impl Disclosure {
 }
 
 fn applies(row: &Row<DisclosureRow>, opening: &Opening<'_>) -> bool {
+    row.says.purposes.as_ref().is_none_or(|purposes| purposes.contains(&opening.purpose))
+        && applies_to_any_purpose(row, opening)
+}
+
+fn applies_to_any_purpose(row: &Row<DisclosureRow>, opening: &Opening<'_>) -> bool {
     let here = match row.place {
         Scope::Country => true,
         Scope::State(code) => opening.states.is_none_or(|states| states.contains(&code)),
     };
     let says = &row.says;
     here && row.is_in_force_on(opening.on)
-        && says.purposes.as_ref().is_none_or(|purposes| purposes.contains(&opening.purpose))
         && (opening.recorded || says.part != Part::Recording)
         && (opening.callback.is_some() || !says.en.contains("{callback}"))
 }
@@ -339,6 +359,44 @@ mod tests {
             "{laws:?}"
         );
         assert!(!compose_default(|opening| opening.states = Some(&[])).text().contains("artificial voice"));
+    }
+
+    #[test]
+    fn a_notice_of_recording_is_for_the_place_of_the_other_party() {
+        let tables = RuleTables::with_operator_file(&own(&[(
+            "own.wa",
+            "WA",
+            "part = \"recording\"\nen = \"The recording is kept by {seller}.\"\nes = \"Uno.\"\npurposes = [\"telemarketing\"]",
+        )]))
+        .unwrap();
+        let opening = Opening {
+            purpose: Purpose::Informational,
+            language: Language::English,
+            seller: "Acme",
+            callback: None,
+            opt_out_key: None,
+            recorded: true,
+            on: date(2026, 12, 1),
+            states: None,
+        };
+        let notice = |number: Option<&str>| {
+            let number: Option<E164> = number.map(|number| number.parse().unwrap());
+            recording_notice(number.as_ref(), &opening, &tables)
+        };
+        let common = "This call is recorded and transcribed.";
+        for (number, more, again) in [
+            (Some("+12125550113"), false, false),
+            (Some("+14155550113"), false, false),
+            (Some("+12065550113"), true, true),
+            (Some("+14165550113"), true, true),
+            (Some("+18005550113"), true, true),
+            (Some("+442079460000"), true, true),
+            (None, true, true),
+        ] {
+            let notice = notice(number);
+            assert!(notice.text.starts_with(common), "{number:?}: {}", notice.text);
+            assert_eq!((notice.text.contains("kept by Acme"), notice.is_said_again), (more, again), "{number:?}");
+        }
     }
 
     #[test]

@@ -149,7 +149,11 @@ impl PlaceRules {
 }
 
 fn describe_place(place: &Jurisdiction, state: &StateRules) -> String {
-    let parties = if place.recording.asks_every_party() { "every party" } else { "one party" };
+    let parties = match (place.recording.asks_every_party(), place.notice_in_recording) {
+        (true, true) => "every party, and must hold the notice",
+        (true, false) => "every party",
+        (false, _) => "one party",
+    };
     let list = match place.dnc {
         DncList::Own => "keeps a do-not-call list of its own",
         DncList::National => "relies on the national do-not-call list",

@@ -71,7 +71,8 @@ pub(super) fn serve(
     Running { addr: running.0, log: running.1 }
 }
 
-/// The HTTP client of everything an emulator sends.
+/// The HTTP client of everything an emulator sends. Each request has a connection of its own: on one that was kept, a request can
+/// meet a server that has just gone, and be lost without having been anybody's.
 pub(super) fn http_client(user_agent: &str) -> Result<reqwest::Client, reqwest::Error> {
     // TLS needs a provider for the process; that another part set the same one already is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -79,5 +80,6 @@ pub(super) fn http_client(user_agent: &str) -> Result<reqwest::Client, reqwest::
         .connect_timeout(std::time::Duration::from_secs(5))
         .user_agent(user_agent)
         .no_proxy()
+        .pool_max_idle_per_host(0)
         .build()
 }

@@ -90,7 +90,7 @@ impl Store {
         .await
     }
 
-    /// Notes that the key was used. For the operator's eyes: once a minute and key is often enough.
+    /// Notes that the key was used. For the operator's eyes.
     pub async fn touch_key(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
         self.write(move |connection| {
             Box::pin(async move {

@@ -5,6 +5,7 @@
 //! our own origin.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -12,9 +13,9 @@ use http::{HeaderMap, Method, header};
 use subtle::ConstantTimeEq as _;
 
 use crate::app::{App, Session};
-use crate::domain::Purpose;
 use crate::domain::access::{Access, ClaimedPurpose, Scope};
 use crate::domain::event::{Actor, Door};
+use crate::domain::{Purpose, Secret};
 
 use super::problem::Problem;
 
@@ -24,6 +25,9 @@ pub(super) const COOKIE: &str = "clearline_session";
 /// Carries the session's CSRF token.
 const CSRF_HEADER: &str = "x-csrf-token";
 
+/// How often it is looked whether those behind open streams and sockets may still have them.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
 /// Who sent a request.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
@@ -31,6 +35,14 @@ pub(super) struct Caller {
     pub access: Access,
     /// Signed in to the console, not with a key of its own.
     at_console: bool,
+    credential: Credential,
+}
+
+/// What was shown at the door.
+#[derive(Debug, Clone)]
+enum Credential {
+    Key(Secret),
+    Cookie(Secret),
 }
 
 impl Caller {
@@ -53,8 +65,25 @@ impl Caller {
         Actor::new(if self.at_console { Door::Console } else { door }, self.name.clone())
     }
 
-    pub(super) fn of_session(session: &Session) -> Self {
-        Self { name: session.name.clone(), access: session.access.clone(), at_console: true }
+    pub(super) fn of_session(session: &Session, cookie: &str) -> Self {
+        let credential = Credential::Cookie(Secret::new(cookie));
+        Self { name: session.name.clone(), access: session.access.clone(), at_console: true, credential }
+    }
+
+    /// Returns when the key was revoked, or the session is over: whatever is open for them must end.
+    pub(super) async fn loses_access(&self, app: &App) {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let is_valid = match &self.credential {
+                Credential::Key(text) => app.find_key(text.expose()).await.map(|key| key.is_some()),
+                Credential::Cookie(text) => app.find_session(text.expose()).await.map(|session| session.is_some()),
+            };
+            match is_valid {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(%error, "whether a credential is still good could not be looked up"),
+            }
+        }
     }
 }
 
@@ -74,7 +103,10 @@ impl FromRequestParts<Arc<App>> for Caller {
         }
         if let Some(text) = bearer(&parts.headers) {
             return match app.find_key(text).await {
-                Ok(Some(key)) => Ok(Self { name: key.name, access: key.access, at_console: false }),
+                Ok(Some(key)) => {
+                    let credential = Credential::Key(Secret::new(text));
+                    Ok(Self { name: key.name, access: key.access, at_console: false, credential })
+                }
                 Ok(None) => Err(Problem::unauthorized()),
                 Err(error) => Err(Problem::internal(&error)),
             };
@@ -88,7 +120,7 @@ impl FromRequestParts<Arc<App>> for Caller {
         if is_forged(app, parts, &session) {
             return Err(Problem::forged());
         }
-        Ok(Self::of_session(&session))
+        Ok(Self::of_session(&session, &cookie))
     }
 }
 

@@ -23,8 +23,18 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.drain.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining: no new calls are taken\n").into_response();
     }
-    match app.store.ping().await {
-        Ok(()) => "ready\n".into_response(),
+    let looked = async {
+        app.store.ping().await?;
+        app.list_troubles().await
+    };
+    match looked.await {
+        // Calls that need a list are denied without it; all others go on, so that this is no reason to be taken out of service.
+        Ok(troubles) => {
+            let told = troubles
+                .iter()
+                .map(|trouble| format!("{}: {}: {}\n", trouble.level.as_str(), trouble.area, trouble.text));
+            format!("ready\n{}", told.collect::<String>()).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "not ready: the store does not answer");
             (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()

@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+use crate::store::StoreError;
+
 /// A problem as it goes out: a status, a short type, a sentence that says what to do, and extension members.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -102,8 +104,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible at the moment", detail)
     }
 
-    /// Something broke on our side. The cause goes to the log, never to the outside.
+    /// Something broke on our side. The cause goes to the log, never to the outside; but for what the store says of the request
+    /// itself, or of a trouble that passes.
     pub(super) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        if let Some(problem) = cause.downcast_ref().and_then(Self::of_store) {
+            return problem;
+        }
         tracing::error!(error = cause, "a request failed");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -111,6 +117,26 @@ impl Problem {
             "Something broke on our side",
             "The request was not carried out. The server's log has the cause.",
         )
+    }
+}
+
+impl Problem {
+    fn of_store(error: &StoreError) -> Option<Self> {
+        let conflict = |kind, title| Some(Self::new(StatusCode::CONFLICT, kind, title, error.to_string()));
+        match error {
+            StoreError::NumberBusy => Some(Self::new(
+                StatusCode::CONFLICT,
+                "number-busy",
+                "This number is being called already",
+                "Another call to this number is being placed or is running, and no second one was placed. Wait until it has ended.",
+            )),
+            StoreError::ConsentExists(_) => conflict("consent-exists", "This permission is on record already"),
+            StoreError::Locked | StoreError::DiskFull | StoreError::ReadOnly | StoreError::Closed => {
+                tracing::error!(%error, "a request could not be carried out");
+                Some(Self::unavailable(format!("Nothing was done: {error}.")))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -462,6 +462,69 @@ def test_pages_are_light_and_paint_at_once(world, sign_in):
         print(f"first contentful paint of {path}: median {paints[3]:.0f} ms, worst {paints[-1]:.0f} ms")
 
 
+HOSTILE = "<img src=x onerror='window.broken=1'><script>window.broken=1</script>\u202e\u0000{{7*7}}"
+
+
+def hostile(value):
+    """Everything that comes from outside, as somebody would write it who wants to get into the page."""
+    if isinstance(value, dict):
+        words = {"text", "agent", "name", "words", "summary", "detail", "message", "to", "from", "purpose", "reason", "transfer"}
+        return {key: HOSTILE if key in words and isinstance(item, str) else hostile(item) for key, item in value.items()}
+    return [hostile(item) for item in value] if isinstance(value, list) else value
+
+
+def test_words_of_others_stay_words(world, sign_in):
+    with pytest.raises(Exception, match="403"):
+        post(f"{world.server.url}/api/v1/calls", {"to": "+13055550146"}, world.admin)
+    refused = json.loads(fetch(f"{world.server.url}/api/v1/calls?limit=1", world.admin))["calls"][0]["id"]
+    call = world.ring("visitor")
+    page = sign_in("operator")
+    page.goto(f"{world.server.url}/console/calls/{call}")
+    expect(page.locator("#lines")).to_contain_text("Hello, what are your opening hours?")
+    world.step(call, "message", {"text": HOSTILE.replace("\u0000", "")})
+    page.route("**/console/data/**", lambda route: route.fulfill(json=hostile(route.fetch().json())))
+    page.route("**/api/v1/calls**", lambda route: route.fulfill(json=hostile(route.fetch().json())))
+    for path in [f"/console/calls/{call}", f"/console/calls/{refused}", "/console", "/console/calls", "/console/decisions", "/console/audit"]:
+        page.goto(f"{world.server.url}{path}")
+        expect(page.locator("main")).to_contain_text("<img src=x onerror=")
+        assert page.locator("main img, main script").count() == 0, path
+        assert page.evaluate("window.broken") is None, path
+    world.end(call)
+
+
+def test_a_very_long_call_opens_and_goes_on(world, sign_in):
+    call = world.ring("silent")
+    page = sign_in("operator")
+
+    def long(route) -> None:
+        # Some five hours of talk.
+        state = route.fetch().json()
+        at = state["now"]
+        for n in range(4_000):
+            seq = state["seq"] - 10_000 + n
+            said = {"type": "caller_said", "text": f"Line {n}."} if n % 2 else {"type": "agent_said", "turn": n, "text": f"Line {n}."}
+            state["events"].append({"seq": seq, "call_id": call, "at": at, "event": said})
+        route.fulfill(json=state)
+
+    page.route("**/console/data/calls/*", long)
+    page.goto(f"{world.server.url}/console/calls/{call}")
+    expect(page.locator("#lines")).to_contain_text("Line 3999.")
+    took = page.evaluate("performance.measure('open', { start: 0 }).duration")
+    print(f"\na call of 4,000 lines is open after {took:.0f} ms")
+    world.step(call, "message", {"text": "Still here?"})
+    expect(page.locator("#lines li").last).to_contain_text("Still here?")
+    # A line more must not lay the whole page out anew for each line before it.
+    slow = page.evaluate(
+        """async () => {
+          const from = performance.now();
+          for (let frame = 0; frame < 10; frame += 1) await new Promise(requestAnimationFrame);
+          return (performance.now() - from) / 10;
+        }"""
+    )
+    assert slow < 500, slow
+    world.end(call)
+
+
 def test_thousands_of_calls_stay_smooth(world, sign_in):
     page = sign_in("operator")
     live(page)

@@ -1,5 +1,7 @@
 """The running programs that the checks talk to: servers and emulators, each on a free port, none outliving the session."""
 
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,27 @@ def running(*arguments):
         yield program
     finally:
         program.stop()
+
+
+def script(command: list, output: Path):
+    """Starts a program that is none of ours for a fixture; `.url` is its first line, `.lines()` are all others so far."""
+    with output.open("wb") as out:
+        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out)
+    try:
+        deadline = time.monotonic() + programs.START_LIMIT_S
+        while "\n" not in programs.read(output):
+            assert process.poll() is None and time.monotonic() < deadline, f"{command} did not start"
+            time.sleep(0.02)
+        process.url = programs.read(output).splitlines()[0]
+        process.lines = lambda: programs.read(output).splitlines()[1:]
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def serve_settings(home: Path, name: str, **more: str) -> dict[str, str]:

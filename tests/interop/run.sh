@@ -18,7 +18,7 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y "$@"
 }
 
-# make_venv FOLDER REQUIREMENTS
+# make_venv FOLDER REQUIREMENTS [OPTION OF PIP]...
 make_venv() {
   cmp --silent "$2" "$1/made-from.txt" && return
   rm -rf "$1"
@@ -28,7 +28,7 @@ make_venv() {
     install_packages python3-venv
     python3 -m venv "$1"
   fi
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$2"
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check "${@:3}" --requirement "$2"
   # Last, so that a half-made environment is made anew.
   cp "$2" "$1/made-from.txt"
 }
@@ -50,6 +50,7 @@ make_venv "$venv" "$requirements"
 # The two versions of the MCP client cannot live together.
 make_venv target/interop-mcp-v1 "$mcp/requirements-v1.txt"
 make_venv target/interop-mcp-v2 "$mcp/requirements-v2.txt"
+make_venv target/interop-pipecat tests/interop/pipecat/requirements.txt --no-deps
 command -v npm >/dev/null || install_packages nodejs npm
 make_node_packages
 

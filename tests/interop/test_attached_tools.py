@@ -1,9 +1,6 @@
 """MCP servers made with the official Python SDK, of both eras, attached in a call: an agent calls their tools."""
 
 import json
-import signal
-import subprocess
-import time
 import urllib.request
 
 import pytest
@@ -11,7 +8,7 @@ from streamdouble.scenario import Wait, WaitFor
 
 import programs
 from carrier_side import PUBLIC_URL
-from conftest import running, serve_settings
+from conftest import running, script, serve_settings
 from test_mcp import HERE, TARGET
 from test_streamdouble import admit, run
 
@@ -20,26 +17,11 @@ TOKEN = "token-of-the-crm"
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def customer(request, home):
-    """The server; `.url`, and `.calls()` of its tools so far."""
+    """The server, and which version of the SDK it is made with."""
     python = TARGET / f"interop-mcp-{request.param}" / "bin" / "python"
-    log = home / f"attached-{request.param}.out"
-    with log.open("wb") as out:
-        process = subprocess.Popen([str(python), str(HERE / "attached.py"), TOKEN], stdout=out)
-    try:
-        deadline = time.monotonic() + programs.START_LIMIT_S
-        while "\n" not in programs.read(log):
-            assert process.poll() is None and time.monotonic() < deadline, "the attached server did not start"
-            time.sleep(0.02)
-        process.url = programs.read(log).splitlines()[0]
-        process.calls = lambda: [json.loads(line) for line in programs.read(log).splitlines()[1:]]
-        process.version = request.param
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    for server in script([python, HERE / "attached.py", TOKEN], home / f"attached-{request.param}.out"):
+        server.version = request.param
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +67,7 @@ def test_an_agent_calls_a_tool(home, customer, bot, tool, asked, fine):
         CLEARLINE__TOOLS__MCP__CRM__TIME_LIMIT_MS="2000",
     )
     key = programs.run(["keys", "create", "checks", "--role", "viewer"], home, settings).splitlines()[0]
-    before = len(customer.calls())
+    before = len(customer.lines())
     for server in running(name, ["serve"], home, settings):
         call_sid, parameters = admit(server)
         # The bot speaks once it has the tool's result, whatever that is.
@@ -96,6 +78,6 @@ def test_an_agent_calls_a_tool(home, customer, bot, tool, asked, fine):
         if asked:
             assert first_event(server, key, "tool_sent")["server"] == "crm"
         assert TOKEN not in programs.read(server.log)
-    called = customer.calls()[before:]
+    called = [json.loads(line) for line in customer.lines()[before:]]
     its_name = "book_visit" if tool == "book" else tool
     assert called == ([{"tool": its_name, "arguments": {"name": "Jo"}}] if asked else [])

@@ -1,5 +1,6 @@
 //! The console's door: who gets in, what a browser may be made to do, who may act, and what is written down.
 
+use futures_util::StreamExt as _;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
@@ -239,6 +240,112 @@ async fn a_key_has_its_limits_in_the_browser_too() {
     assert_eq!(browser.post("/api/v1/calls", &call).await, 202);
     assert_eq!(browser.post("/api/v1/calls", &json!({"to": "+12125550114", "purpose": "emergency"})).await, 429);
     assert_eq!(vendors.dials(), 1);
+}
+
+#[tokio::test]
+async fn a_cookie_that_was_planted_never_becomes_a_session() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let key = server.settings().create_key("operator").0;
+    let planted = "clearline_session=chosen-by-somebody-else";
+    let mut browser = Browser { cookie: planted.to_owned(), ..Browser::new(&server) };
+    let request = browser.http.post(format!("{}/console/sign-in", server.base)).header("origin", &server.base);
+    let request = request.header(COOKIE, planted).form(&[("key", key.as_str())]);
+    let answer = soon("the door", request.send()).await.unwrap();
+    let given = answer.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    assert_ne!(given, planted);
+    assert_eq!(browser.get("/console/data/live").await.status(), 401, "the planted one opens nothing");
+    browser.cookie = given;
+    assert_eq!(browser.get("/console/data/live").await.status(), 200);
+    // Each sign-in has a session of its own.
+    let again = browser.sign_in("key", &key).await;
+    assert!(again.status().is_redirection());
+    let mut third = Browser::new(&server);
+    third.sign_in("key", &key).await;
+    assert_ne!((&third.cookie, &third.csrf), (&browser.cookie, &browser.csrf));
+}
+
+/// The journal's events as a browser's feed gets them, until `enough` says so: each with its place.
+async fn feed(browser: &Browser, last: Option<&str>, mut enough: impl FnMut(&str, &Value) -> bool) -> Vec<i64> {
+    let request = browser.http.get(format!("{}/api/v1/events", browser.base)).header(COOKIE, &browser.cookie);
+    let request = last.into_iter().fold(request, |request, last| request.header("last-event-id", last));
+    let mut answer = soon("the feed", request.send()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let read = async {
+        let (mut text, mut seen) = (String::new(), Vec::new());
+        loop {
+            text.push_str(std::str::from_utf8(&answer.chunk().await.unwrap().expect("the feed goes on")).unwrap());
+            while let Some(end) = text.find("\n\n") {
+                let block: String = text.drain(..end + 2).collect();
+                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim();
+                let entry: Value = serde_json::from_str(field("data:")).unwrap_or_default();
+                seen.extend(field("id:").parse::<i64>());
+                if enough(field("event:"), &entry) {
+                    return seen;
+                }
+            }
+        }
+    };
+    soon("events", read).await
+}
+
+#[tokio::test]
+async fn a_feed_that_was_cut_goes_on_after_the_last_event_seen() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let browser = signed_in(&server, "viewer").await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    let kind = |entry: &Value| entry["event"]["type"].as_str().unwrap_or_default().to_owned();
+    let mut seen = feed(&browser, Some("0"), |_, entry| kind(entry) == "stream_started").await;
+    // Cut; the call goes on and ends.
+    server.api.conversing(&call, 1).await;
+    vendors.end_at_carrier(&sid).await;
+    server.api.ended(&call).await;
+    let last = seen.last().unwrap().to_string();
+    seen.extend(feed(&browser, Some(&last), |_, entry| kind(entry) == "ended").await);
+    let kept = browser.json(&format!("/console/data/calls/{call}")).await;
+    let kept: Vec<_> = kept["events"].as_array().unwrap().iter().map(|entry| entry["seq"].as_i64().unwrap()).collect();
+    assert_eq!(seen, kept[..seen.len()], "each once, in order");
+    assert!(kept.len() - seen.len() <= 2, "late facts at most: {seen:?} of {kept:?}");
+
+    // Of another journal: the browser is told to begin anew. What is no place at all is as good as none.
+    feed(&browser, Some("999999"), |event, _| event == "reset").await;
+    let rings = async {
+        loop {
+            vendors.ring("silent").await;
+        }
+    };
+    let seen = tokio::select! {
+        seen = feed(&browser, Some("nonsense"), |event, _| event == "call_event") => seen,
+        () = rings => unreachable!("it rings for ever"),
+    };
+    assert!(seen.iter().all(|seq| seq > kept.last().unwrap()), "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_is_open_ends_with_the_key_behind_it() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let call = server.api.call_of(&vendors.ring("silent").await).await;
+    server.api.conversing(&call, 1).await;
+    let (key, id) = server.settings().create_key("operator");
+    let mut browser = Browser::new(&server);
+    browser.sign_in("key", &key).await;
+    let request = browser.http.get(format!("{}/api/v1/events", browser.base)).header(COOKIE, &browser.cookie);
+    let mut feed = soon("the feed", request.send()).await.unwrap();
+    let own = server.api.with_key(&key);
+    let mut listener = own.socket(&format!("/api/v1/calls/{call}/listen")).await.unwrap();
+    let mut operator = own.socket(&format!("/api/v1/calls/{call}/take-over")).await.unwrap();
+    assert_eq!(server.api.event_of(&call, "taken_over").await["by"]["name"], "tests");
+
+    assert!(server.settings().run(&["keys", "revoke", &id]).status.success());
+    soon("the end of the feed", async { while feed.chunk().await.is_ok_and(|piece| piece.is_some()) {} }).await;
+    for socket in [&mut listener, &mut operator] {
+        soon("the end of a socket", async { while socket.next().await.is_some_and(|message| message.is_ok()) {} })
+            .await;
+    }
+    server.api.event_of(&call, "handed_back").await;
 }
 
 #[tokio::test]

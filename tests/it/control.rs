@@ -250,6 +250,42 @@ async fn an_operator_takes_a_call_over_and_hands_it_back() {
 }
 
 #[tokio::test]
+async fn of_two_operators_at_once_one_gets_the_call() {
+    let live = Live::start(&[]).await;
+    let path = format!("/api/v1/calls/{}/take-over", live.call);
+    for _ in 0..5 {
+        let api = &live.server.api;
+        let (one, two, three) = tokio::join!(api.socket(&path), api.socket(&path), api.socket(&path));
+        let mut won = Vec::new();
+        for asked in [one, two, three] {
+            match asked {
+                Ok(socket) => won.push(socket),
+                Err(status) => assert_eq!(status, 409),
+            }
+        }
+        assert_eq!(won.len(), 1);
+        // The next round is for whoever comes once it was handed back.
+        won[0].close(None).await.unwrap();
+        drop(won);
+        let free = async {
+            loop {
+                match api.socket(&path).await {
+                    Ok(mut socket) => break socket.close(None).await.unwrap(),
+                    Err(status) => assert_eq!(status, 409),
+                }
+            }
+        };
+        soon("the call to be free", free).await;
+        let handed_back = async { while api.socket(&path).await.is_err() {} };
+        soon("the call to be free again", handed_back).await;
+    }
+    let events = live.server.api.get(&format!("/console/data/calls/{}", live.call)).await.body;
+    let of =
+        |kind: &str| events["events"].as_array().unwrap().iter().filter(|entry| entry["event"]["type"] == kind).count();
+    assert!(of("taken_over") >= 10 && of("taken_over") - of("handed_back") <= 1, "{events}");
+}
+
+#[tokio::test]
 async fn a_recording_begins_after_its_notice_was_heard() {
     let vendors = Vendors::start().await;
     let server =
@@ -271,6 +307,49 @@ async fn a_recording_begins_after_its_notice_was_heard() {
         assert_eq!(answer.status, 202, "{what}: {}", answer.body);
     }
     vendors.end_at_carrier(&sid).await;
+}
+
+#[tokio::test]
+async fn where_the_law_wants_the_notice_in_the_recording_it_is_said_once_more() {
+    let vendors = Vendors::start().await;
+    let server =
+        Server::start(&vendors, &[VENDOR_KEY, ("AGENTS__ELEVENLABS__SAY_VOICE", "emulatedVoiceAva00000")]).await;
+    let sid = vendors.ring_from("+12065550113", "silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+    let started = server.api.post(&format!("/api/v1/calls/{call}/recording"), &json!({"step": "start"})).await;
+    assert_eq!(started.status, 202, "{}", started.body);
+    server.api.event_of(&call, "recording_steered").await;
+    vendors.end_at_carrier(&sid).await;
+    let story = server.api.story(&call).await;
+    assert_eq!(story.iter().filter(|event| event["type"] == "house_spoke").count(), 2, "{story:?}");
+}
+
+#[tokio::test]
+async fn a_caller_hears_of_the_recording_before_it_begins() {
+    // New York: one party's consent is enough. Washington wants the notice in the recording too; Canada tells nothing.
+    for (from, verbs) in [
+        ("+12125550113", ["Say", "Start", "Connect"].as_slice()),
+        ("+14155550113", &["Say", "Start", "Connect"]),
+        ("+12065550113", &["Say", "Start", "Say", "Connect"]),
+        ("+14165550113", &["Say", "Start", "Say", "Connect"]),
+    ] {
+        let vendors = Vendors::start().await;
+        let server = Server::start(&vendors, &[("CARRIER__TWILIO__RECORD", "true")]).await;
+        let sid = vendors.ring_from(from, "silent").await;
+        let call = server.api.call_of(&sid).await;
+        server.api.conversing(&call, 1).await;
+        let seen = vendors.twilio.log().since(0);
+        let done: Vec<_> =
+            seen.iter().filter(|entry| entry.is("verb", &sid)).filter_map(|entry| entry.text("verb")).collect();
+        assert_eq!(done, verbs, "{from}");
+        let said: Vec<_> =
+            seen.iter().filter(|entry| entry.is("said", &sid)).filter_map(|entry| entry.text("text")).collect();
+        assert!(said.iter().all(|text| *text == "This call is recorded and transcribed."), "{from}: {said:?}");
+        assert_eq!(said.len(), verbs.len() - 2, "{from}");
+        assert_eq!(server.api.event_of(&call, "recording_stored").await["status"], "in-progress");
+        vendors.end_at_carrier(&sid).await;
+    }
 }
 
 #[tokio::test]

@@ -243,3 +243,31 @@ async fn an_import_that_is_killed_while_it_reads_changes_nothing_and_holds_nothi
     assert!(!is_new(&shelf.lists()));
     shelf.must_import("national", "2125550114\n", today());
 }
+
+#[tokio::test]
+async fn the_server_and_the_doctor_say_when_a_list_is_too_old() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let shelf = Shelf(server.settings().clone());
+    let ready = async || server.api.get("/ready").await;
+    let before = ready().await;
+    let told = before.body.as_str().unwrap();
+    assert_eq!((before.status, told.lines().next()), (200, Some("ready")), "{told}");
+    assert!(told.contains("none was imported: cold calls are denied") && told.contains("Litigator list"), "{told}");
+
+    let days = |n: i64| today().checked_sub(n.days()).unwrap();
+    shelf.must_import("national", "2125550114\n", days(32));
+    shelf.must_import("litigator", "2125550115\n", days(40));
+    let old = ready().await.body;
+    assert!(old.as_str().unwrap().contains("warning: Do-not-call lists: national, as of"), "{old}");
+    assert!(
+        old.as_str().unwrap().contains("(32 days old)") && old.as_str().unwrap().contains("(40 days old)"),
+        "{old}"
+    );
+    let doctor = String::from_utf8(server.settings().run(&["doctor", "--offline"]).stdout).unwrap();
+    assert!(doctor.contains("32 days old, and 31 are allowed") && doctor.contains("40 days old: import"), "{doctor}");
+
+    shelf.must_import("national", "2125550114\n", days(31));
+    shelf.must_import("litigator", "2125550115\n", days(0));
+    assert_eq!(ready().await.body, "ready\n");
+}

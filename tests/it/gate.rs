@@ -326,3 +326,18 @@ async fn an_idempotency_key_is_good_again_where_its_request_was_cut_short_before
     assert_eq!(server.api.get("/api/v1/calls").await.body["calls"].as_array().unwrap().len(), 2);
     assert_eq!(vendors.dials(), 0);
 }
+
+#[tokio::test]
+async fn a_number_that_is_being_called_is_told_so() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[("COMPLIANCE__PURPOSES", "emergency")]).await;
+    vendors.seat(SELLER, "silent").await;
+    // An emergency passes every rule about calls, and still no phone is rung twice at once.
+    let body = json!({"to": SELLER, "purpose": "emergency"});
+    let first = server.api.post("/api/v1/calls", &body).await;
+    assert_eq!(first.status, 202, "{}", first.body);
+    let second = server.api.post("/api/v1/calls", &body).await;
+    assert_eq!((second.status, second.content_type.as_str()), (409, "application/problem+json"), "{}", second.body);
+    assert!(second.body["type"].as_str().unwrap().ends_with("/number-busy"), "{}", second.body);
+    assert_eq!(vendors.dials(), 1);
+}

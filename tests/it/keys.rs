@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::server::{Server, Settings};
 use super::vendors::Vendors;
-use super::{OFFICE, SELLER, VISITOR};
+use super::{OFFICE, SELLER, VISITOR, soon};
 
 #[tokio::test]
 async fn without_a_valid_key_there_is_nothing_to_see() {
@@ -152,4 +152,24 @@ async fn numbers_are_shown_to_people_who_need_them_and_never_logged() {
         let leak = log.lines().find(|line| line.contains(secret));
         assert_eq!(leak, None);
     }
+}
+
+#[tokio::test]
+async fn when_a_key_was_last_used_is_told() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[]).await;
+    let (key, id) = server.settings().create_key("viewer");
+    let listed = || {
+        let output = server.settings().run(&["keys", "list"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().find(|line| line.contains(&id)).unwrap().to_owned()
+    };
+    assert!(listed().contains("last used never"), "{}", listed());
+    assert_eq!(server.api.with_key(&key).get("/api/v1/calls").await.status, 200);
+    soon("the use on record", async {
+        while listed().contains("never") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }

@@ -9,6 +9,9 @@ pub struct Jurisdiction {
     pub name: String,
     pub recording: RecordingConsent,
     pub recording_citation: String,
+    /// Whether the recording must hold the notice of it, too.
+    #[serde(default)]
+    pub notice_in_recording: bool,
     pub dnc: DncList,
     /// What registration, licence or bond a seller needs there; none where none is known.
     pub registration: Option<String>,

@@ -90,6 +90,7 @@ impl Strictness for Jurisdiction {
             (Some(mine), Some(theirs)) => mine <= theirs,
         };
         self.recording >= other.recording
+            && self.notice_in_recording >= other.notice_in_recording
             && (self.dnc == other.dnc || self.dnc == DncList::Own)
             && (self.registration.is_some() || other.registration.is_none())
             && keeps_term

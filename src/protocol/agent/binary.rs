@@ -246,7 +246,7 @@ mod tests {
             assert!(dialect.decode(bad.as_bytes()).is_err(), "{bad}");
         }
         let (frame, start) = said(&mut dialect, &AgentCommand::Initiate(Initiation::default()));
-        let start: serde_json::Value = serde_json::from_slice(&start).unwrap();
+        let start: Value = serde_json::from_slice(&start).unwrap();
         assert_eq!(frame, Frame::Text);
         assert_eq!((&start["type"], &start["format"]), (&json!("start"), &json!("ulaw_8000")));
         assert_eq!(said(&mut dialect, &AgentCommand::Activity).1, b"");

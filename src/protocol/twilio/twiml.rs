@@ -36,6 +36,8 @@ pub struct ConnectStream<'a> {
     pub disclosure: Option<Say<'a>>,
     /// Starts after the disclosure, and goes on whatever document follows.
     pub recording: Option<&'a RecordingRequest>,
+    /// Spoken once the recording runs, so that it holds the notice too.
+    pub recorded_notice: Option<Say<'a>>,
     /// Without a query: the carrier strips it.
     pub stream_url: &'a str,
     pub stream_status_callback: &'a str,
@@ -53,6 +55,8 @@ pub struct HandOver<'a> {
     pub disclosure: Option<Say<'a>>,
     /// Starts after the disclosure, and goes on whatever document follows.
     pub recording: Option<&'a RecordingRequest>,
+    /// Spoken once the recording runs, so that it holds the notice too.
+    pub recorded_notice: Option<Say<'a>>,
     pub action_url: &'a str,
     /// The longest that the two may talk.
     pub time_limit: Duration,
@@ -218,6 +222,7 @@ mod tests {
         let connect = ConnectStream {
             disclosure: Some(say),
             recording: Some(&recording),
+            recorded_notice: Some(say),
             stream_url: NASTY,
             stream_status_callback: NASTY,
             parameters: &[("token", "tok_1"), (NASTY, NASTY)],
@@ -226,6 +231,7 @@ mod tests {
         let hand_over = HandOver {
             disclosure: Some(say),
             recording: Some(&recording),
+            recorded_notice: Some(say),
             action_url: NASTY,
             time_limit: Duration::from_mins(1),
             sip_uri: NASTY,
@@ -327,8 +333,9 @@ mod tests {
             let parts = read_xml(&document);
             let escaped = parts.iter().filter(|part| part.ends_with(&allowed)).count();
             let expected = match name {
-                "connect_stream.xml" => 8,
-                "dial.xml" | "hand_over.xml" => 5,
+                "connect_stream.xml" => 10,
+                "hand_over.xml" => 7,
+                "dial.xml" => 5,
                 "briefing.xml" => 3,
                 "apology.xml" | "goodbye.xml" | "voicemail.xml" => 2,
                 _ => 0,
@@ -342,6 +349,7 @@ mod tests {
         let document = ConnectStream {
             disclosure: None,
             recording: None,
+            recorded_notice: None,
             stream_url: "wss://voice.example.com/media",
             stream_status_callback: "https://voice.example.com/webhooks/stream-callback",
             parameters: &[("token", "tok_1")],
@@ -373,6 +381,7 @@ mod tests {
                 ..Say::plainly("This call is recorded & may be monitored.")
             }),
             recording: Some(&recording),
+            recorded_notice: Some(Say::plainly("This call is being recorded.")),
             stream_url: "wss://voice.example.com/media",
             stream_status_callback: "https://voice.example.com/webhooks/stream-callback",
             parameters: &[],
@@ -385,6 +394,7 @@ mod tests {
   <Start>
     <Recording channels="dual" track="both" trim="do-not-trim" recordingStatusCallback="https://voice.example.com/webhooks/recording-callback" recordingStatusCallbackMethod="POST" recordingStatusCallbackEvent="in-progress completed absent"/>
   </Start>
+  <Say>This call is being recorded.</Say>
   <Connect>
     <Stream url="wss://voice.example.com/media" statusCallback="https://voice.example.com/webhooks/stream-callback" statusCallbackMethod="POST">
     </Stream>

@@ -174,7 +174,10 @@ pub(super) async fn listen(
     let listener = app.listen(&call);
     app.tracker.clone().spawn(async move {
         if let Ok(socket) = upgrade.socket().await {
-            live_audio::listen(app, listener, socket).await;
+            tokio::select! {
+                () = live_audio::listen(Arc::clone(&app), listener, socket) => {}
+                () = caller.loses_access(&app) => {}
+            }
         }
     });
     Ok(response)
@@ -197,7 +200,11 @@ pub(super) async fn take_over(
     app.tracker.clone().spawn(async move {
         // A socket that does not come hands the call back too.
         if let Ok(socket) = upgrade.socket().await {
-            live_audio::take_over(app, operator, socket).await;
+            tokio::select! {
+                () = live_audio::take_over(Arc::clone(&app), operator, socket) => {}
+                // Which hands the call back.
+                () = caller.loses_access(&app) => {}
+            }
         }
     });
     Ok(response)

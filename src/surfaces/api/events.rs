@@ -55,7 +55,9 @@ pub(super) async fn stream(
         .and_then(|text| text.parse().ok())
         .or(query.after_seq);
     let numbers = if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked };
+    let watch = Arc::clone(&app);
     let events = follow(app, last_seen)
+        .take_until(async move { caller.loses_access(&watch).await })
         .filter(move |item| {
             let wanted = match item {
                 Followed::Entry(entry) => {

@@ -78,7 +78,7 @@ pub(super) async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, bod
         Ok(Some((cookie, session))) => {
             // The audit of the routes knows a caller only once there is one, so a sign-in is noted here.
             let how = if form.token.is_empty() { "sign in with a key" } else { "sign in with a printed link" };
-            let by = Caller::of_session(&session).actor(Door::Console);
+            let by = Caller::of_session(&session, cookie.expose()).actor(Door::Console);
             audit::note(&app, by, how, AuditOutcome::Done, None).await;
             let secure = if is_https(&app, &headers) { "; Secure" } else { "" };
             let age = u64::from(app.config.console.session_hours) * 3600;

@@ -76,7 +76,7 @@ impl Drop for Subscriptions {
     }
 }
 
-/// `subscriptions/listen`: runs until the client closes the stream, or the server stops.
+/// `subscriptions/listen`: runs until the client closes the stream, its key is revoked, or the server stops.
 pub(super) async fn listen(
     app: &Arc<App>,
     principal: &Principal,
@@ -90,6 +90,7 @@ pub(super) async fn listen(
     tokio::select! {
         () = async { while all.next().await.is_some() {} }, if !all.is_empty() => {}
         () = context.cancelled() => {}
+        () = principal.loses_access(app) => {}
         () = app.shutdown.cancelled() => {}
     }
     Ok(())

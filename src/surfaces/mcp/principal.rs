@@ -1,6 +1,7 @@
 //! Who speaks MCP with us: an API key, or an access token of the configured authorization server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +16,9 @@ use crate::surfaces::api::views::Numbers;
 
 /// How long a key that was found is believed for reading. Whatever acts looks it up anew.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
+
+/// How often it is looked whether those behind open streams may still have them.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Who sent a request, and what it may do.
 #[derive(Debug, Clone)]
@@ -117,6 +121,20 @@ impl Principal {
         match &self.credential {
             Credential::Key(text) => Ok(app.find_key(text.expose()).await?.is_some()),
             Credential::Token => Ok(true),
+        }
+    }
+}
+
+impl Principal {
+    /// Returns when the key was revoked: what is open for it must end.
+    pub(super) async fn loses_access(&self, app: &App) {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            match self.is_still_valid(app).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(%error, "whether a key is still good could not be looked up"),
+            }
         }
     }
 }

@@ -214,6 +214,15 @@ async fn sessions_belong_to_their_key_and_are_not_without_number() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_with_its_key() {
+    let (_vendors, server, _) = open_house(&[]).await;
+    let (key, id) = server.settings().create_key("viewer");
+    let mut stream = Client::new(&server.base, &key).listen(&["calls://active"]).await;
+    assert!(server.settings().run(&["keys", "revoke", &id]).status.success());
+    while stream.next().await.is_some() {}
+}
+
+#[tokio::test]
 async fn a_shutdown_ends_streams_and_sessions() {
     let (vendors, mut server, client) = open_house(&[]).await;
     let mut stream = client.listen(&["calls://active"]).await;

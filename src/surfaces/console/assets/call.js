@@ -17,6 +17,7 @@ let events = [];
 let decided = null;
 let reading = null;
 let story = new Timeline();
+let timeline_at_end = true;
 let dirty = false;
 
 async function snapshot() {
@@ -29,9 +30,9 @@ async function snapshot() {
   forget_steps();
   $("timeline").replaceChildren();
   for (const entry of state.events) add(entry);
-  // A call that is over is read from its beginning.
-  if (call.state === "ended") $("timeline").scrollTop = 0;
   if (state.events.length === 0) $("timeline").append(el("li", {}, `Events of calls are kept for ${state.events_kept_days} days.`));
+  // A call that is over is read from its beginning.
+  timeline_at_end = talk.at_end = call.state !== "ended";
   draw();
   return state;
 }
@@ -50,10 +51,7 @@ function add(entry) {
   note_step(entry);
   const told = story.tell(entry);
   if (told) {
-    const list = $("timeline");
-    const at_end = list.scrollHeight - list.scrollTop - list.clientHeight < 30;
-    list.append(el("li", {}, el("span", { class: "at" }, clock(entry.at)), el("span", { class: told[1] ?? "" }, told[0])));
-    if (at_end) list.scrollTop = list.scrollHeight;
+    $("timeline").append(el("li", {}, el("span", { class: "at" }, clock(entry.at)), el("span", { class: told[1] ?? "" }, told[0])));
   }
 }
 
@@ -70,6 +68,8 @@ function draw() {
   latency(events, call, $("latency"));
   if (call.decision_id && decided !== call.decision_id) show_decision(call.decision_id);
   if (call.state === "ended") { show_recordings(); talk.interim(""); }
+  talk.keep_up();
+  if (timeline_at_end) $("timeline").scrollTop = $("timeline").scrollHeight;
   show_exports();
   if ($("raw").parentElement.open) show_raw();
 }
@@ -171,6 +171,7 @@ function show_raw() {
   $("raw").textContent = events.map((entry) => JSON.stringify(entry)).join("\n");
 }
 
+$("timeline").addEventListener("scroll", ({ target }) => { timeline_at_end = target.scrollHeight - target.scrollTop - target.clientHeight < 30; }, { passive: true });
 $("raw").parentElement.addEventListener("toggle", show_raw);
 setInterval(tick, 1000);
 const bars = level_bars();

@@ -6,12 +6,16 @@ export class Conversation {
   constructor(list, interim) {
     this.list = list;
     this.interim_line = interim;
+    // Told by scrolling, since asking with each line would lay the page out with each line.
+    this.at_end = true;
+    addEventListener("scroll", () => { this.at_end = innerHeight + scrollY > document.body.scrollHeight - 120; }, { passive: true });
     this.clear();
   }
 
   clear() {
     this.turns = new Map();
     this.spoken = [];
+    this.newest = null;
     this.list.replaceChildren();
     this.interim("");
   }
@@ -39,6 +43,12 @@ export class Conversation {
     }
   }
 
+  /** Keeps the newest line in view for whoever reads along; once for all lines that came together. */
+  keep_up() {
+    if (this.newest && this.at_end && this.list.childElementCount > 8) this.newest.scrollIntoView({ block: "nearest" });
+    this.newest = null;
+  }
+
   interim(text) {
     this.interim_line.hidden = !text;
     this.interim_line.textContent = text;
@@ -48,9 +58,8 @@ export class Conversation {
     const stamp = el("span", { class: "at" }, clock(at));
     const words = el("span", { class: kind }, text);
     const item = el("li", {}, stamp, el("span", { class: `by ${who}` }, who), words);
-    const near_end = window.innerHeight + window.scrollY > document.body.scrollHeight - 120;
     this.list.append(item);
-    if (near_end && this.list.childElementCount > 8) item.scrollIntoView({ block: "nearest" });
+    this.newest = item;
     if (!kind) this.spoken.push({ at: Date.parse(at), item, stamp });
     return words;
   }
