@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 use serde_json::Value;
 use tokio::time::timeout;
 use url::Url;
@@ -12,7 +12,7 @@ use crate::domain::Secret;
 use crate::protocol::agent::chat::{ChatPiece, ChatReader};
 use crate::protocol::agent::elevenlabs_rest::excerpt;
 
-use super::AgentError;
+use super::{AgentError, bearer};
 
 /// How much of a refusal is read, in bytes.
 const REFUSAL_LIMIT: usize = 4 << 10;
@@ -48,10 +48,7 @@ impl ChatClient {
         url.path_segments_mut().map_err(|()| bad_url())?.pop_if_empty().extend(["chat", "completions"]);
         let mut headers = HeaderMap::new();
         if let Some(key) = key {
-            let bearer = format!("Bearer {}", key.expose());
-            let mut value = HeaderValue::from_str(&bearer).map_err(|_| AgentError::KeyText)?;
-            value.set_sensitive(true);
-            headers.insert(header::AUTHORIZATION, value);
+            headers.insert(header::AUTHORIZATION, bearer(key)?);
         }
         let http = reqwest::Client::builder()
             .default_headers(headers)

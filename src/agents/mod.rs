@@ -4,9 +4,11 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::domain::Secret;
 use crate::protocol::agent::Dialect;
 use crate::protocol::agent::chat::ChatFault;
 use crate::protocol::agent::elevenlabs_rest::ErrorBody;
@@ -42,12 +44,19 @@ pub fn move_here(socket: &mut DialledSocket) -> io::Result<()> {
     Ok(())
 }
 
+/// What an `Authorization` header says with this key. Never printed.
+fn bearer(key: &Secret) -> Result<HeaderValue, AgentError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| AgentError::KeyText)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// Why an agent could not be reached, or refused. Texts hold no key, no signed URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AgentError {
     #[error("the agents' API URL `{0}` is not of the form https://HOST (or http://HOST for a local emulator)")]
     ApiUrl(String),
-    #[error("the API key holds characters that no key has: check ELEVENLABS_API_KEY for a stray line break or quote")]
+    #[error("an API key holds characters that no key has: look for a stray line break or quote in it")]
     KeyText,
     #[error("this needs an API key: set ELEVENLABS_API_KEY")]
     NoKey,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -18,7 +17,7 @@ use crate::protocol::agent::Dialect;
 use crate::protocol::agent::binary::Binary;
 use crate::protocol::agent::twilio_stream::TwilioStream;
 
-use super::{AgentError, AgentSocket, DialledSocket, socket};
+use super::{AgentError, AgentSocket, DialledSocket, bearer, socket};
 
 /// A caller is waiting.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -62,10 +61,7 @@ impl OwnAgents {
         let bad_url = || AgentError::ApiUrl(agent.url.rsplit('@').next().unwrap_or_default().to_owned());
         let mut request = agent.url.as_str().into_client_request().map_err(|_| bad_url())?;
         if let Some(key) = &agent.key {
-            let bearer = format!("Bearer {}", key.expose());
-            let mut value = HeaderValue::from_str(&bearer).map_err(|_| AgentError::KeyText)?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, value);
+            request.headers_mut().insert(AUTHORIZATION, bearer(key)?);
         }
         let host = request.uri().host().unwrap_or_default().to_owned();
         let opened = timeout(CONNECT_LIMIT, async {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, Method, header};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -17,7 +17,7 @@ use crate::protocol::agent::retell::{AudioProtocol, Registration, RetellCall, pa
 use crate::protocol::agent::retell_web::RetellWeb;
 use crate::protocol::agent::twilio_stream::TwilioStream;
 
-use super::{AgentError, AgentSocket, DialledSocket, socket};
+use super::{AgentError, AgentSocket, DialledSocket, bearer, socket};
 
 /// For one request. A caller hears nothing while a call is registered.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -43,10 +43,7 @@ impl RetellClient {
         }
         let mut headers = HeaderMap::new();
         if let Some(key) = key {
-            let bearer = format!("Bearer {}", key.expose());
-            let mut value = HeaderValue::from_str(&bearer).map_err(|_| AgentError::KeyText)?;
-            value.set_sensitive(true);
-            headers.insert(header::AUTHORIZATION, value);
+            headers.insert(header::AUTHORIZATION, bearer(key)?);
         }
         let http = reqwest::Client::builder()
             .default_headers(headers)

@@ -20,7 +20,7 @@ use crate::store::{CallFilter, StoreError, StoredConversation};
 
 use super::answer_call::FirstRecording;
 use super::live_calls::LiveCall;
-use super::recognise::{self, Variables};
+use super::recognise::Variables;
 use super::{App, JournalFull};
 
 /// Where the audio passes through us its turns have numbers of their own; lines that the vendor tells of later are none of those.
@@ -39,6 +39,11 @@ impl App {
         agent.vendor == AgentVendor::Retell && self.config.agents.retell.mode == RetellMode::HandOver
     }
 
+    /// Whether the call is on, at the vendor that it was handed over to.
+    pub(super) fn is_at_vendor(&self, record: &Call) -> bool {
+        self.hands_over(&record.agent) && record.conversation_id.is_some() && record.state == CallState::InProgress
+    }
+
     /// The audio WebSocket that Retell retired.
     pub(super) async fn open_retell_audio(
         &self,
@@ -50,7 +55,7 @@ impl App {
             RetellProtocol::Web => AudioProtocol::Web,
         };
         let account_sid = AccountSid::new(self.config.carrier.twilio.account_sid.as_str());
-        let variables = self.handed_variables(record).await;
+        let variables = self.all_variables(record).await;
         self.retell.open_audio(&registration(record, &agent.id, &variables), protocol, &account_sid).await
     }
 
@@ -96,16 +101,8 @@ impl App {
         self.apology_document()
     }
 
-    /// What the agent is told of the call and of who is on it.
-    async fn handed_variables(&self, record: &Call) -> Variables {
-        let mut variables = recognise::unknown_variables(record);
-        variables.extend(self.known_variables(record).await.unwrap_or_default());
-        variables.extend(record.dynamic_variables.clone());
-        variables
-    }
-
     async fn register(&self, call: &LiveCall, record: &Call, agent_id: &str) -> Result<String, String> {
-        let variables = self.handed_variables(record).await;
+        let variables = self.all_variables(record).await;
         let registration = registration(record, agent_id, &variables);
         let vendor_id = self.retell.register(&registration).await.map_err(|error| error.to_string())?;
         let conversation_id = ConversationId::new(vendor_id.as_str());
@@ -137,6 +134,10 @@ impl App {
         }
         if let Some(document) = self.planned_document(&call.next_document()) {
             return document;
+        }
+        if call.record().transfer.is_some() {
+            // The call is on its way to somebody else: the carrier follows that document, not this one.
+            return render(&HangUp);
         }
         if status == Some(CallStatus::Completed) {
             self.request_end(call, &Actor::new(Door::Agent, call.record().agent.to_string()), Disposition::Completed);

@@ -22,7 +22,6 @@ mod limits;
 mod list_facts;
 mod listen;
 mod live_calls;
-mod llm_tools;
 mod media_stream;
 mod opt_out_listener;
 mod outbound_stop;

@@ -54,6 +54,14 @@ impl App {
             known.inspect_err(|reason| tracing::warn!(call.id = %record.id, reason, "a caller was not recognised"));
         Some(unless_given(variables(&known.ok()?), record))
     }
+
+    /// The call's variables and what is known of the other party, for an agent that is told all at once.
+    pub(super) async fn all_variables(&self, record: &Call) -> Variables {
+        let mut variables = unknown_variables(record);
+        variables.extend(self.known_variables(record).await.unwrap_or_default());
+        variables.extend(record.dynamic_variables.clone());
+        variables
+    }
 }
 
 /// All names, as they are while nothing is known.

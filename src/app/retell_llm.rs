@@ -18,14 +18,14 @@ use crate::agents::AgentError;
 use crate::agents::chat::ChatClient;
 use crate::domain::agent_link::ToolCall;
 use crate::domain::event::{Actor, Door};
-use crate::domain::{CallEvent, Disposition};
-use crate::protocol::agent::chat::ChatPiece;
+use crate::domain::{CallEvent, ConversationId, Disposition};
+use crate::protocol::agent::chat::{self, ChatPiece};
 use crate::protocol::agent::retell::Line;
 use crate::protocol::agent::retell_turns::{Input, Output, Persona, Turns};
 use crate::relay::Socket;
 
+use super::App;
 use super::live_calls::LiveCall;
-use super::{App, llm_tools};
 
 /// Retell pings every 2 seconds. One that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -52,6 +52,8 @@ pub(super) struct LlmLine {
 
 #[derive(Debug)]
 struct Conversation {
+    /// A call that comes back to Retell from somebody else is another one there.
+    vendor_id: Option<ConversationId>,
     turns: Turns,
     answers: mpsc::Sender<ToolAnswer>,
     answered: mpsc::Receiver<ToolAnswer>,
@@ -95,11 +97,12 @@ impl App {
     pub async fn run_llm_socket<S: Socket>(self: &Arc<Self>, call: &Arc<LiveCall>, chat: ChatClient, mut socket: S) {
         let replaced = call.llm.take_over();
         let mut conversation = call.llm.conversation.lock().await;
-        if conversation.is_none() {
+        let vendor_id = call.record().conversation_id;
+        if conversation.as_ref().is_none_or(|known| known.vendor_id != vendor_id) {
             let (answers, answered) = mpsc::channel(TOOL_ANSWERS);
-            *conversation = Some(Conversation { turns: self.begin_turns(call).await, answers, answered });
+            *conversation = Some(Conversation { vendor_id, turns: self.begin_turns(call).await, answers, answered });
         }
-        let Some(Conversation { turns, answers, answered }) = conversation.as_mut() else { return };
+        let Some(Conversation { turns, answers, answered, .. }) = conversation.as_mut() else { return };
         let (heard, listening) = watch::channel(Heard::default());
         let (app, listened) = (Arc::clone(self), Arc::clone(call));
         self.tracker.spawn(async move { app.write_what_retell_hears(&listened, listening).await });
@@ -146,8 +149,8 @@ impl App {
 
     async fn begin_turns(&self, call: &LiveCall) -> Turns {
         let settings = &self.config.agents.retell.llm;
-        let record = call.record();
-        let mut prompt = vec![fill(&settings.prompt, &record.dynamic_variables)];
+        let variables = self.all_variables(&call.record()).await;
+        let mut prompt = vec![fill(&settings.prompt, &variables)];
         prompt.extend(call.take_notes());
         let _ = self.journal.catch_up().await;
         let entries = self.store.events_of(call.id).await.unwrap_or_default();
@@ -156,10 +159,10 @@ impl App {
         let persona = Persona {
             model: settings.model.clone(),
             prompt: prompt.join("\n\n"),
-            greeting: fill(&settings.greeting, &record.dynamic_variables),
+            greeting: fill(&settings.greeting, &variables),
             sorry: settings.sorry.clone(),
             apology: self.config.calls.apology.clone(),
-            tools: llm_tools::specs(),
+            tools: self.tool_definitions().into_iter().map(chat::tool).collect(),
         };
         Turns::new(persona, has_begun)
     }
@@ -191,7 +194,10 @@ impl App {
         let (tool_call_id, started) = (id, self.clock.now());
         let called = CallEvent::ToolCalled { tool_call_id: tool_call_id.clone(), name: name.clone(), arguments };
         let _ = self.journal.record(call.id, called);
-        let answer = self.tool_answer_in_time(call, &tool).await;
+        let answer = match tool.name.as_str() {
+            "send_keys" => Err("Press one key, 0 to 9, * or #, and wait what comes of it.".to_owned()),
+            _ => self.tool_answer_in_time(call, &tool).await,
+        };
         let elapsed_ms = u32::try_from(self.clock.now().duration_since(started).as_millis()).unwrap_or_default();
         let is_error = answer.is_err();
         let _ = self.journal.record(call.id, CallEvent::ToolAnswered { tool_call_id, name, is_error, elapsed_ms });

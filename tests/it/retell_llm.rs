@@ -176,7 +176,7 @@ async fn tools_are_run_and_written_down() {
         .map(|message| message["role"].clone())
         .collect();
     assert_eq!(roles, ["system", "assistant", "user", "assistant", "tool", "assistant", "user", "assistant", "tool"]);
-    conversation.act(json!({"say": r#"use press_key {"key":"5"}"#})).await;
+    conversation.act(json!({"say": r#"use send_keys {"keys":"5"}"#})).await;
     let pressed = |entry: &Entry| entry.event == "llm_said" && entry.detail["digit"] == "5";
     conversation.retell_saw("a key", pressed).await;
     conversation.act(json!({"say": "use hang_up {}"})).await;
@@ -317,4 +317,34 @@ async fn words_that_come_with_the_handshake_are_heard() {
     };
     soon("the close, 1007", closed).await;
     conversation.caller_hangs_up().await;
+}
+
+#[tokio::test]
+async fn a_call_at_retell_goes_on_with_a_colleague_or_comes_back() {
+    const COLLEAGUE: &str = "+12125550140";
+    for (phone, disposition) in
+        [("answer after 200ms\nsay Hello.\nwait 1s\nhang up", "transferred"), ("busy", "completed")]
+    {
+        let conversation = Conversation::start_with(&[("TRANSFERS__TARGETS", "sales=+12125550140")]).await;
+        conversation.world.vendors.seat(COLLEAGUE, phone).await;
+        conversation.act(json!({"say": r#"use transfer_call {"to":"sales"}"#})).await;
+        conversation.world.server.api.event_of(&conversation.call, "transfer_started").await;
+        if phone == "busy" {
+            conversation.world.server.api.event_of(&conversation.call, "transfer_failed").await;
+            // Back at Retell the call is another one, whose questions are counted anew.
+            let again =
+                |entry: &Entry| entry.event == "registered" && entry.about.as_ref() != Some(&conversation.retell_id);
+            let again = conversation.retell_saw("the call's return", again).await.about.unwrap();
+            let back = Conversation { retell_id: again, ..conversation };
+            let is_it = |entry: &Value| entry["event"]["conversation_id"] == back.retell_id.as_str();
+            back.world.server.api.event("the call's return in the journal", is_it).await;
+            back.dial(SECRET, &back.retell_id).await.unwrap();
+            back.act(json!({"say": "Hello again"})).await;
+            let is_it = |entry: &Entry| entry.is("llm_said", &back.retell_id) && entry.detail["response_id"] == 1;
+            assert_eq!(back.retell_saw("an answer", is_it).await.text("text"), Some("You said: Hello again"));
+            assert_eq!(back.caller_hangs_up().await, disposition);
+        } else {
+            assert_eq!(conversation.disposition().await, disposition);
+        }
+    }
 }

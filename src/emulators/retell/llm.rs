@@ -116,7 +116,7 @@ impl Conversation {
                     Some(Err(_)) | None => { self.log("llm_closed", json!({"code": null})); None }
                 },
                 act = told.recv(), if is_told => match act {
-                    Some(Act::Drop(_)) => {
+                    Some(Act::Drop(())) => {
                         // Gone without a close, and dialled again.
                         drop(socket);
                         let Ok(again) = open(&self.url).await else { return };
@@ -196,10 +196,10 @@ impl Conversation {
                 say(socket, &self.update("user_turn")).await?;
                 self.ask("response_required", socket).await
             }
-            Act::Remind(_) => self.ask("reminder_required", socket).await,
+            Act::Remind(()) => self.ask("reminder_required", socket).await,
             Act::Send(text) => socket.send(Message::text(text)).await.ok(),
-            Act::Binary(_) => socket.send(Message::binary(vec![0])).await.ok(),
-            Act::Drop(_) => Some(()),
+            Act::Binary(()) => socket.send(Message::binary(vec![0])).await.ok(),
+            Act::Drop(()) => Some(()),
         }
     }
 

@@ -112,6 +112,7 @@ impl RetellEmulator {
             .route("/_emulator/agents/{agent_id}", post(set_agent))
             .route("/_emulator/calls/{call_id}/llm", post(llm::dial))
             .route("/_emulator/calls/{call_id}/llm/act", post(llm::act))
+            .route("/_emulator/log", get(show_log))
             .route("/_emulator/faults", post(set_faults))
             .route("/_emulator/webhook", post(set_webhook));
         Ok(server::serve(listener, api.merge(control).with_state(emulation), (addr, log), tracker, shutdown))
@@ -236,6 +237,10 @@ async fn tell(State(emulation): Shared, Path(call_id): Path<String>, Json(tellin
         emulation.log.record("webhook", Some(&call_id), json!({"event_sent": event, "status": status}));
     }
     StatusCode::NO_CONTENT.into_response()
+}
+
+async fn show_log(State(emulation): Shared) -> Json<Value> {
+    Json(json!(emulation.log.since(0)))
 }
 
 async fn set_faults(State(emulation): Shared, Json(faults): Json<Value>) -> StatusCode {

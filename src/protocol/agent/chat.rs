@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::domain::agent_link::ToolCall;
+use crate::domain::agent_link::{ToolCall, ToolDefinition};
 
 /// The longest line of the stream, in bytes. A usual one has some hundred.
 const LINE_MAX: usize = 256 << 10;
@@ -24,6 +24,12 @@ pub fn request(model: &str, messages: &[Value], tools: &[Value]) -> Value {
         body["tools"] = tools.into();
     }
     body
+}
+
+/// A tool in the API's own form.
+pub fn tool(tool: ToolDefinition) -> Value {
+    let ToolDefinition { name, description, parameters } = tool;
+    json!({"type": "function", "function": {"name": name, "description": description, "parameters": parameters}})
 }
 
 /// A piece of an answer.

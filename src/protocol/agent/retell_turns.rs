@@ -277,17 +277,17 @@ impl Turns {
         }
     }
 
-    /// Hanging up and pressing a key are Retell's to do, after the words; all other tools are ours.
+    /// Hanging up and pressing one key are Retell's to do, after the words; all other tools are ours.
     fn use_tools(&mut self, calls: Vec<ToolCall>) {
         let then = calls.iter().find_map(|call| match call.name.as_str() {
             "hang_up" => Some(Then::HangUp),
-            "press_key" => call.arguments["key"].as_str().and_then(key).map(Then::Press),
+            "send_keys" => call.arguments["keys"].as_str().and_then(key).map(Then::Press),
             _ => None,
         });
         for call in calls {
             match call.name.as_str() {
                 "hang_up" => {}
-                "press_key" if matches!(then, Some(Then::Press(_))) => {}
+                "send_keys" if matches!(then, Some(Then::Press(_))) => {}
                 _ => self.run_tool(call),
             }
         }
@@ -553,7 +553,7 @@ mod tests {
     fn hanging_up_and_pressing_keys_are_retells_to_do() {
         for (call, then) in [
             (tool("t", "hang_up", Value::Null), "1: . end"),
-            (tool("t", "press_key", json!({"key": "5"})), "1: . press 5"),
+            (tool("t", "send_keys", json!({"keys": "5"})), "1: . press 5"),
         ] {
             let mut turns = turns();
             retell(&mut turns, required(1, HI));
@@ -564,7 +564,7 @@ mod tests {
         }
         let mut turns = turns();
         retell(&mut turns, required(1, HI));
-        let outputs = chat(&mut turns, 1, ChatPiece::Done(vec![tool("t", "press_key", json!({"key": "55"}))]));
+        let outputs = chat(&mut turns, 1, ChatPiece::Done(vec![tool("t", "send_keys", json!({"keys": "55"}))]));
         assert!(outputs.iter().any(|output| matches!(output, Output::RunTool(_))), "the tool says what is wrong");
     }
 
