@@ -152,6 +152,7 @@ mod tests {
             status: LeadStatus::Qualified,
             tags: vec!["warm".to_owned(), "house".to_owned()],
             custom: Variables::from([("beds".to_owned(), 3.into())]),
+            protected_line: ProtectedLine::None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         };

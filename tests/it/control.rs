@@ -275,9 +275,9 @@ async fn of_two_operators_at_once_one_gets_the_call() {
                 }
             }
         };
-        soon("the call to be free", free).await;
+        soon("the call to be free", Box::pin(free)).await;
         let handed_back = async { while api.socket(&path).await.is_err() {} };
-        soon("the call to be free again", handed_back).await;
+        soon("the call to be free again", Box::pin(handed_back)).await;
     }
     let events = live.server.api.get(&format!("/console/data/calls/{}", live.call)).await.body;
     let of =
@@ -340,13 +340,14 @@ async fn a_caller_hears_of_the_recording_before_it_begins() {
         let call = server.api.call_of(&sid).await;
         server.api.conversing(&call, 1).await;
         let seen = vendors.twilio.log().since(0);
-        let done: Vec<_> =
+        let verbs_done: Vec<_> =
             seen.iter().filter(|entry| entry.is("verb", &sid)).filter_map(|entry| entry.text("verb")).collect();
-        assert_eq!(done, verbs, "{from}");
-        let said: Vec<_> =
+        assert_eq!(verbs_done, verbs, "{from}");
+        let sentences: Vec<_> =
             seen.iter().filter(|entry| entry.is("said", &sid)).filter_map(|entry| entry.text("text")).collect();
-        assert!(said.iter().all(|text| *text == "This call is recorded and transcribed."), "{from}: {said:?}");
-        assert_eq!(said.len(), verbs.len() - 2, "{from}");
+        let notice = "This call is recorded and transcribed.";
+        assert!(sentences.iter().all(|sentence| *sentence == notice), "{from}: {sentences:?}");
+        assert_eq!(sentences.len(), verbs.len() - 2, "{from}");
         assert_eq!(server.api.event_of(&call, "recording_stored").await["status"], "in-progress");
         vendors.end_at_carrier(&sid).await;
     }
