@@ -221,9 +221,7 @@ impl Call {
                 self.advance(CallState::InProgress, at);
             }
             CallEvent::AgentReplaced { by } => self.agent = by.clone(),
-            CallEvent::AgentConnected { conversation_id, .. } => {
-                self.conversation_id = Some(conversation_id.clone());
-            }
+            CallEvent::AgentConnected { conversation_id, .. } => self.conversation_id = Some(conversation_id.clone()),
             CallEvent::RecordingStored { recording_sid, url, status, duration_s, .. } => {
                 self.recordings.retain(|kept| kept.sid != *recording_sid);
                 self.recordings.push(Recording {

@@ -142,6 +142,7 @@ async fn read_only_mode_is_the_operators_and_no_client_can_leave_it() {
     let (vendors, server, _) = open_house(&[("MCP__READ_ONLY", "true")]).await;
     let sid = vendors.ring("silent").await;
     let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
     let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
     let client = Client::new(&server.base, &key).with_header("x-mcp-readonly", "false");
     let listed = client.send("tools/list", json!({})).await.body;
