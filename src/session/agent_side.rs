@@ -22,7 +22,7 @@ const MAX_REASON_CHARS: usize = 300;
 /// The agent's socket and how many more may be tried.
 #[derive(Debug)]
 pub(super) struct AgentLink {
-    /// Which of [`Terms::agents`] it is.
+    /// Which of [`Terms::agents`](super::Terms::agents) it is.
     pub(super) place: usize,
     /// Whether a socket is open or being opened.
     pub(super) is_there: bool,
