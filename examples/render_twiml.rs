@@ -1,9 +1,11 @@
 //! Prints every document of `twiml/` that the library renders, as JSON with the values that went in, for the comparison with the
 //! official builder in `tests/interop/test_twiml.py`.
 
+use std::time::Duration;
+
 use clearline::protocol::twilio::rest::{RecordingChannels, RecordingRequest};
 use clearline::protocol::twilio::twiml::{
-    Apology, ConnectStream, Goodbye, HangUp, Reject, RejectReason, Say, Voicemail, render,
+    Apology, Briefing, ConnectStream, Goodbye, HandOver, HangUp, Reject, RejectReason, Say, TakeCall, Voicemail, render,
 };
 use serde_json::json;
 
@@ -28,9 +30,26 @@ fn main() {
         resume_url: "https://voice.example.com/webhooks/resume/att_1?a=1&b=2",
     };
     let bare = ConnectStream { disclosure: None, recording: None, parameters: &[], ..full };
+    let handed = HandOver {
+        disclosure: Some(say),
+        recording: Some(&recording),
+        recorded_notice: Some(say),
+        action_url: "https://voice.example.com/webhooks/hand-over/1#rc=5&rp=5xx,ct,rt",
+        time_limit: Duration::from_mins(30),
+        sip_uri: "sip:call_1@sip.example.com;transport=tcp",
+    };
+    let handed_bare = HandOver { disclosure: None, recording: None, recorded_notice: None, ..handed };
+    let told_again = ConnectStream { recorded_notice: Some(say), ..full };
+    let answer_url = "https://voice.example.com/webhooks/briefing/1?a=1&b=2";
     let documents = json!([
         { "file": "connect_stream.xml", "case": "full", "xml": render(&full) },
         { "file": "connect_stream.xml", "case": "bare", "xml": render(&bare) },
+        { "file": "connect_stream.xml", "case": "told again", "xml": render(&told_again) },
+        { "file": "hand_over.xml", "case": "full", "xml": render(&handed) },
+        { "file": "hand_over.xml", "case": "bare", "xml": render(&handed_bare) },
+        { "file": "briefing.xml", "case": "voice", "xml": render(&Briefing { say, answer_url }) },
+        { "file": "briefing.xml", "case": "plain", "xml": render(&Briefing { say: plain, answer_url }) },
+        { "file": "take_call.xml", "case": "", "xml": render(&TakeCall) },
         { "file": "reject.xml", "case": "busy", "xml": render(&Reject { reason: RejectReason::Busy }) },
         { "file": "reject.xml", "case": "rejected", "xml": render(&Reject { reason: RejectReason::Rejected }) },
         { "file": "hang_up.xml", "case": "", "xml": render(&HangUp) },
@@ -50,6 +69,10 @@ fn main() {
         "stream_status_callback": full.stream_status_callback,
         "parameters": full.parameters,
         "resume_url": full.resume_url,
+        "hand_over_url": handed.action_url,
+        "time_limit": handed.time_limit.as_secs(),
+        "sip_uri": handed.sip_uri,
+        "answer_url": answer_url,
     });
     println!("{}", json!({ "values": values, "documents": documents }));
 }

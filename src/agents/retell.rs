@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use http::{HeaderMap, Method, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use url::Url;
@@ -119,6 +119,12 @@ impl RetellClient {
             AudioProtocol::Web => Dialect::RetellWeb(RetellWeb::new(ConversationId::new(call_id))),
         };
         Ok(AgentSocket { socket, dialect })
+    }
+
+    /// Lets the agent of a running call know something; `is_answered`: it speaks to it at once.
+    pub async fn message(&self, call_id: &str, text: &str, is_answered: bool) -> Result<(), AgentError> {
+        let body = json!({"call_control": {"additional_context": text, "trigger_response": is_answered}});
+        self.request(Method::PATCH, &["v2", "update-live-call", call_id], Some(&body)).await.map(drop)
     }
 
     /// Ends the agent's side of a call.

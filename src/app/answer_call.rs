@@ -260,7 +260,7 @@ impl App {
 
     /// The document for the call's agent: our media stream, or the way to the agent's vendor.
     pub(super) async fn plan_document(self: &Arc<Self>, call: &Arc<LiveCall>, disclosure: Option<String>) -> String {
-        if self.hands_over(&call.record().agent) {
+        if self.hands_over(&call.record().agent) && call.operator().is_none() {
             let recording = self.first_recording(call);
             return self.hand_over_document(call, disclosure, recording.as_ref()).await;
         }
@@ -271,7 +271,8 @@ impl App {
     /// caller is told first.
     fn first_recording(&self, call: &LiveCall) -> Option<FirstRecording> {
         let record = call.record();
-        let is_first = record.direction == Direction::Inbound && record.streams == 0 && record.recordings.is_empty();
+        let is_new = record.streams == 0 && record.conversation_id.is_none() && record.recordings.is_empty();
+        let is_first = record.direction == Direction::Inbound && is_new;
         (self.config.carrier.twilio.record && is_first).then(|| {
             let callback = self.config.seller.complete().map(|(_, number)| number);
             FirstRecording {

@@ -110,7 +110,7 @@ impl App {
             }
             let record = call.record();
             let speaks_on = matches!(call.next_document(), Next::Message(_));
-            if record.streams > streams || record.transfer.is_some() || speaks_on {
+            if record.streams > streams || record.at_vendor || record.transfer.is_some() || speaks_on {
                 // The stream was taken up again and its end has a watch of its own; or the call went on with somebody else, or with
                 // a message that takes its time.
                 return;

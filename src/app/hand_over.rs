@@ -30,6 +30,9 @@ const TURNS_OF_LINES: u64 = 1 << 32;
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
 const PAGE: u32 = 100;
 
+/// The variable that tells an agent what happened before it got the call.
+const SO_FAR: &str = "so_far";
+
 /// When the vendor is asked for what its webhooks may not have brought, seconds after the end, each after the one before.
 const ASK_AFTER_S: [u64; 4] = [2, 8, 50, 240];
 
@@ -37,11 +40,6 @@ impl App {
     /// Whether a call for this agent is handed over to its vendor.
     pub(super) fn hands_over(&self, agent: &AgentRef) -> bool {
         agent.vendor == AgentVendor::Retell && self.config.agents.retell.mode == RetellMode::HandOver
-    }
-
-    /// Whether the call is on, at the vendor that it was handed over to.
-    pub(super) fn is_at_vendor(&self, record: &Call) -> bool {
-        self.hands_over(&record.agent) && record.conversation_id.is_some() && record.state == CallState::InProgress
     }
 
     /// The audio WebSocket that Retell retired.
@@ -102,7 +100,10 @@ impl App {
     }
 
     async fn register(&self, call: &LiveCall, record: &Call, agent_id: &str) -> Result<String, String> {
-        let variables = self.all_variables(record).await;
+        let mut variables = self.all_variables(record).await;
+        if let Some(note) = call.last_note() {
+            variables.insert(SO_FAR.to_owned(), note.into());
+        }
         let registration = registration(record, agent_id, &variables);
         let vendor_id = self.retell.register(&registration).await.map_err(|error| error.to_string())?;
         let conversation_id = ConversationId::new(vendor_id.as_str());
@@ -135,7 +136,7 @@ impl App {
         if let Some(document) = self.planned_document(&call.next_document()) {
             return document;
         }
-        if call.record().transfer.is_some() {
+        if call.record().transfer.is_some() || call.operator().is_some() {
             // The call is on its way to somebody else: the carrier follows that document, not this one.
             return render(&HangUp);
         }

@@ -54,8 +54,8 @@ impl App {
     /// Asks the carrier to end the call. A call that is over there already is as good.
     pub(super) async fn end_at_carrier(&self, call: &LiveCall) {
         let (Some(carrier), Some(sid)) = (&self.carrier, call.sid()) else { return };
-        if let Err(error) = carrier.hang_up(sid).await {
-            tracing::warn!(call.id = %call.id, %error, "the carrier did not end a call when asked");
-        }
+        let Err(error) = carrier.hang_up(sid).await else { return };
+        tracing::warn!(call.id = %call.id, %error, "the carrier did not end a call when asked");
+        self.end_at_vendor(call).await;
     }
 }

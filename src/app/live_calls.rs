@@ -262,6 +262,11 @@ impl LiveCall {
         *lock(&self.token) = Some(StreamToken { text, good_until });
     }
 
+    /// What was granted before opens no stream any more.
+    pub(super) fn revoke_token(&self) {
+        *lock(&self.token) = None;
+    }
+
     /// Uses the token up. Compared in constant time; a wrong guess leaves the right token as it is.
     pub(super) fn redeem_token(&self, text: Option<&str>, now: Timestamp) -> Result<(), TokenError> {
         let text = text.ok_or(TokenError::Missing)?;
@@ -322,6 +327,11 @@ impl LiveCall {
     /// For the agent of the call's next stream.
     pub(super) fn leave_note(&self, text: String) {
         lock(&self.notes).push(text);
+    }
+
+    /// What was left last, whoever takes it.
+    pub(super) fn last_note(&self) -> Option<String> {
+        lock(&self.notes).last().cloned()
     }
 
     pub(super) fn take_notes(&self) -> Vec<String> {

@@ -86,8 +86,10 @@ impl App {
         }
         let record = call.record();
         // The stream before broke while an operator had the call, had muted the agent or held the call: this one begins so.
+        let operator = call.operator();
+        let is_operators = operator.is_some() && self.hands_over(&record.agent);
         let steps = [
-            (call.operator(), Steer::TakeOver),
+            (operator.clone().filter(|_| !is_operators), Steer::TakeOver),
             (record.muted_by.clone(), Steer::Mute),
             (record.held_by.clone(), Steer::Hold { tone: chunk(&tones::hold()) }),
         ];
@@ -99,7 +101,8 @@ impl App {
         call.open_stream(commands);
         let app = Arc::clone(self);
         let agents = self.agents_of(&record.agent, record.to.as_str());
-        let terms = Terms { agents: agents.clone(), ..self.terms(&call, start) };
+        let operator = operator.filter(|_| is_operators);
+        let terms = Terms { agents: agents.clone(), operator, ..self.terms(&call, start) };
         Ok(Admission {
             call_id: call.id,
             terms,
@@ -132,6 +135,7 @@ impl App {
             notes: call.take_notes(),
             comfort: Some(COMFORT.clone()),
             agents: Vec::new(),
+            operator: None,
             approved_tools: self.config.agents.elevenlabs.approved_tools.iter().cloned().collect::<BTreeSet<_>>(),
         }
     }

@@ -4,6 +4,7 @@ mod agent_health;
 mod agent_tools;
 mod answer_call;
 mod answered_by;
+mod at_vendor;
 mod call_updates;
 mod clock;
 mod evidence_bundle;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -21,7 +22,7 @@ use crate::domain::event::{Actor, Door};
 use crate::domain::{CallEvent, ConversationId, Disposition};
 use crate::protocol::agent::chat::{self, ChatPiece};
 use crate::protocol::agent::retell::Line;
-use crate::protocol::agent::retell_turns::{Input, Output, Persona, Turns};
+use crate::protocol::agent::retell_turns::{self, Input, Output, Persona, Turns};
 use crate::relay::Socket;
 
 use super::App;
@@ -39,6 +40,9 @@ const PIECES: usize = 64;
 /// Answers of tools that may wait for a socket that was lost. Many more than an answer may ask for.
 const TOOL_ANSWERS: usize = 64;
 
+/// Messages to the agent that may wait for a socket that was lost.
+const MESSAGES: usize = 16;
+
 /// RFC 6455, section 7.4.1.
 const NORMAL: u16 = 1000;
 const GOING_AWAY: u16 = 1001;
@@ -48,6 +52,8 @@ const GOING_AWAY: u16 = 1001;
 pub(super) struct LlmLine {
     conversation: tokio::sync::Mutex<Option<Conversation>>,
     newest: Mutex<CancellationToken>,
+    /// Where messages to the agent go, with the id that the vendor knows the conversation by.
+    told: Mutex<Option<(Option<ConversationId>, mpsc::Sender<retell_turns::Message>)>>,
 }
 
 #[derive(Debug)]
@@ -57,6 +63,7 @@ struct Conversation {
     turns: Turns,
     answers: mpsc::Sender<ToolAnswer>,
     answered: mpsc::Receiver<ToolAnswer>,
+    told: mpsc::Receiver<retell_turns::Message>,
 }
 
 type ToolAnswer = (String, Result<String, String>);
@@ -85,6 +92,19 @@ impl LlmLine {
         *newest = CancellationToken::new();
         newest.clone()
     }
+
+    /// Tells the agent something, where its words in this conversation are ours. Else the message comes back.
+    pub(super) fn tell(
+        &self,
+        vendor_id: &ConversationId,
+        message: retell_turns::Message,
+    ) -> Result<(), retell_turns::Message> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match told.as_ref().filter(|(known, _)| known.as_ref() == Some(vendor_id)) {
+            Some((_, lane)) => lane.try_send(message).map_err(TrySendError::into_inner),
+            None => Err(message),
+        }
+    }
 }
 
 impl App {
@@ -100,9 +120,12 @@ impl App {
         let vendor_id = call.record().conversation_id;
         if conversation.as_ref().is_none_or(|known| known.vendor_id != vendor_id) {
             let (answers, answered) = mpsc::channel(TOOL_ANSWERS);
-            *conversation = Some(Conversation { vendor_id, turns: self.begin_turns(call).await, answers, answered });
+            let (lane, told) = mpsc::channel(MESSAGES);
+            *call.llm.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((vendor_id.clone(), lane));
+            let turns = self.begin_turns(call).await;
+            *conversation = Some(Conversation { vendor_id, turns, answers, answered, told });
         }
-        let Some(Conversation { turns, answers, answered, .. }) = conversation.as_mut() else { return };
+        let Some(Conversation { turns, answers, answered, told, .. }) = conversation.as_mut() else { return };
         let (heard, listening) = watch::channel(Heard::default());
         let (app, listened) = (Arc::clone(self), Arc::clone(call));
         self.tracker.spawn(async move { app.write_what_retell_hears(&listened, listening).await });
@@ -138,6 +161,7 @@ impl App {
                     let (Ok(result) | Err(result)) = answer;
                     turns.handle(Input::ToolAnswered { id, result, is_error });
                 }
+                Some(message) = told.recv() => turns.handle(Input::Told(message)),
                 () = &mut silence => break Some(GOING_AWAY),
             }
         };

@@ -9,7 +9,7 @@ use crate::session::{Command, Play, Sound};
 
 use super::App;
 use super::live_calls::LiveCall;
-use super::steer_call::{ControlError, checked_text, chunk, send};
+use super::steer_call::{ControlError, checked_text, chunk, no_lane, send};
 
 /// The longest sentence, in characters: about half a minute of speech.
 pub const SENTENCE_MAX: usize = 500;
@@ -23,7 +23,7 @@ impl App {
     pub async fn say(self: &Arc<Self>, call: &Arc<LiveCall>, by: Actor, text: &str) -> Result<u32, ControlError> {
         let text = checked_text(text, SENTENCE_MAX)?;
         if call.commands().is_none() {
-            return Err(ControlError::NotConversing);
+            return Err(no_lane(call));
         }
         let (app, call) = (Arc::clone(self), Arc::clone(call));
         // In a task of its own: whoever asked may go away, and half a sentence helps nobody.

@@ -25,6 +25,13 @@ const LANE_LIMIT: Duration = Duration::from_secs(5);
 pub enum ControlError {
     #[error("the call has no open conversation: it is not answered yet, on its way elsewhere, or over")]
     NotConversing,
+    #[error(
+        "the audio of this call is at the agent's vendor: message the agent, transfer, take over or end the call; all else needs \
+         the audio here"
+    )]
+    AtVendor,
+    #[error("the agent's vendor did not take the message: {0}")]
+    Vendor(AgentError),
     #[error("the call's stream does not take commands at the moment: try again")]
     Stuck,
     #[error("a text has 1 to {max} characters")]
@@ -47,6 +54,9 @@ impl App {
         text: &str,
     ) -> Result<(), ControlError> {
         let text = checked_text(text, MESSAGE_MAX)?;
+        if call.record().at_vendor && !call.is_over() {
+            return self.message_vendor(call, by, kind, text).await;
+        }
         steer(call, by, Steer::Message { kind, text }).await
     }
 
@@ -76,12 +86,17 @@ pub(super) async fn steer(call: &LiveCall, by: Actor, what: Steer) -> Result<(),
 
 /// Hands a command to the call's stream.
 pub(super) async fn send(call: &LiveCall, command: Command) -> Result<(), ControlError> {
-    let lane = call.commands().filter(|_| !call.is_over()).ok_or(ControlError::NotConversing)?;
+    let lane = call.commands().filter(|_| !call.is_over()).ok_or_else(|| no_lane(call))?;
     match tokio::time::timeout(LANE_LIMIT, lane.send(command)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(ControlError::NotConversing),
         Err(_) => Err(ControlError::Stuck),
     }
+}
+
+/// Why nobody takes commands for the call.
+pub(super) fn no_lane(call: &LiveCall) -> ControlError {
+    if call.record().at_vendor && !call.is_over() { ControlError::AtVendor } else { ControlError::NotConversing }
 }
 
 pub(super) fn checked_text(text: &str, max: usize) -> Result<String, ControlError> {

@@ -1,7 +1,7 @@
 //! Take a call over: an operator speaks with the caller in the agent's place, and hands the call back.
 //!
 //! The agent stays connected, hears the caller, is muted and told so. The call goes on when it leaves; then handing back calls it
-//! again. One operator at a time.
+//! again. A call that is at its agent's vendor is brought here, and handed over anew when it is handed back. One operator at a time.
 
 use std::sync::Arc;
 
@@ -35,7 +35,13 @@ impl App {
             return Err(ControlError::TakenOver { operator });
         }
         let listener = self.listen(call);
-        if let Err(error) = steer(call, by.clone(), Steer::TakeOver).await {
+        let _one_at_a_time = call.redirecting.lock().await;
+        let taken = if call.record().at_vendor {
+            self.bring_from_vendor(call).await
+        } else {
+            steer(call, by.clone(), Steer::TakeOver).await
+        };
+        if let Err(error) = taken {
             call.release_operator();
             return Err(error);
         }
@@ -65,7 +71,11 @@ impl TakeOver {
 impl Drop for TakeOver {
     fn drop(&mut self) {
         let (call, by) = (Arc::clone(&self.call), self.by.clone());
+        let app = Arc::clone(&self.app);
         self.app.tracker.spawn(async move {
+            if app.hands_over(&call.record().agent) && app.hand_back_to_vendor(&call, &by).await {
+                return;
+            }
             // A call that is over or whose stream is gone needs no handing back.
             let _ = steer(&call, by, Steer::HandBack).await;
             call.release_operator();

@@ -115,7 +115,7 @@ impl App {
         let briefing = request.briefing.as_deref().map(|text| checked_text(text, BRIEFING_MAX)).transpose()?;
         let from: E164 = self.config.carrier.twilio.from.parse().map_err(|_| TransferError::NoCarrier)?;
         let (Some(_), Some(sid)) = (&self.carrier, call.sid()) else { return Err(TransferError::NoCarrier) };
-        let is_on = call.commands().is_some() || self.is_at_vendor(&call.record());
+        let is_on = call.commands().is_some() || call.record().at_vendor;
         if !is_on || call.is_over() {
             return Err(ControlError::NotConversing.into());
         }

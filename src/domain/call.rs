@@ -118,6 +118,9 @@ pub struct Call {
     #[serde(default)]
     pub on_machine: Option<OnMachine>,
     pub conversation_id: Option<ConversationId>,
+    /// Whether the audio is at the agent's vendor, so that it does not pass through us.
+    #[serde(default)]
+    pub at_vendor: bool,
     pub disposition: Option<Disposition>,
     /// Set once somebody asked for the end; the disposition that the end will then have.
     pub ending_as: Option<Disposition>,
@@ -177,6 +180,7 @@ impl Call {
             answered_by: None,
             on_machine: None,
             conversation_id: None,
+            at_vendor: false,
             disposition: None,
             ending_as: None,
             recordings: Vec::new(),
@@ -214,10 +218,12 @@ impl Call {
             CallEvent::StreamStarted { .. } => {
                 self.open_streams += 1;
                 self.streams += 1;
+                self.at_vendor = false;
                 self.advance(CallState::InProgress, at);
             }
             CallEvent::HandedOver { conversation_id } => {
                 self.conversation_id = Some(conversation_id.clone());
+                self.at_vendor = true;
                 self.advance(CallState::InProgress, at);
             }
             CallEvent::AgentReplaced { by } => self.agent = by.clone(),
@@ -242,6 +248,7 @@ impl Call {
             CallEvent::Ended { disposition, .. } => {
                 self.disposition.get_or_insert(*disposition);
                 self.ended_at.get_or_insert(at);
+                self.at_vendor = false;
                 self.advance(CallState::Ended, at);
             }
             CallEvent::AgentMuted { by } => self.muted_by = Some(by.clone()),
@@ -250,6 +257,7 @@ impl Call {
             CallEvent::Resumed { .. } => self.held_by = None,
             CallEvent::TransferStarted(to) => {
                 self.transfer = Some(Transfer { to: to.clone(), is_connected: false });
+                self.at_vendor = false;
                 // If nobody takes it the caller comes back to an agent, who is to speak.
                 (self.muted_by, self.held_by) = (None, None);
             }

@@ -281,6 +281,13 @@ impl Stream {
         self.go_on_draining(desk, now);
     }
 
+    /// A stream that was made for an operator who takes the call over.
+    pub(super) fn begin_with_operator(&mut self, desk: &mut Desk, by: Actor) {
+        self.control().operator = true;
+        desk.record(CallEvent::TakenOver { by });
+        self.go_on_without_agent(desk);
+    }
+
     pub(super) fn go_on_without_agent(&mut self, desk: &mut Desk) {
         desk.timers.stop(Timer::AgentReady);
         desk.timers.stop(Timer::AgentIdle);

@@ -114,6 +114,9 @@ impl Stream {
         {
             desk.timers.set(Timer::EndWarning, now, until);
         }
+        if let Some(by) = self.terms.operator.take() {
+            return self.begin_with_operator(desk, by);
+        }
         if let Some(limit) = self.terms.hold_back {
             self.control().is_held_back = true;
             desk.timers.set(Timer::HeldBack, now, limit);

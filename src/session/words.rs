@@ -24,6 +24,8 @@ pub struct Terms {
     pub hold_back: Option<Duration>,
     /// The agent's first message waits for [`Command::Recognised`], at most for so long. None: nobody is being looked up.
     pub recognition: Option<Duration>,
+    /// The stream begins as this operator's, without an agent. None: with the agent.
+    pub operator: Option<Actor>,
     /// What the agent is told right after it is ready: what happened in the call before this stream.
     pub notes: Vec<String>,
     /// The call's agent and its stand-ins, in the order in which they are tried. Empty: one agent, whose name nobody needs.

@@ -39,10 +39,15 @@ def built(builder, /, *arguments, **attributes):
     return builder(*arguments, **attributes)
 
 
-def connect_stream(values, *, disclosed=True, recorded=True, parameters=None) -> VoiceResponse:
+def say(values) -> dict[str, str]:
+    return {"message": values["text"], "voice": values["voice"], "language": values["language"]}
+
+
+def opening(values, *, disclosed: bool, recorded: bool, told_again: bool) -> VoiceResponse:
+    """What is said and recorded before the call goes on."""
     response = VoiceResponse()
     if disclosed:
-        built(response.say, values["text"], voice=values["voice"], language=values["language"])
+        built(response.say, **say(values))
     if recorded:
         built(
             response.start().recording,
@@ -53,6 +58,13 @@ def connect_stream(values, *, disclosed=True, recorded=True, parameters=None) ->
             recording_status_callback_method="POST",
             recording_status_callback_event="in-progress completed absent",
         )
+    if told_again:
+        built(response.say, **say(values))
+    return response
+
+
+def connect_stream(values, *, disclosed=True, recorded=True, told_again=False, parameters=None) -> VoiceResponse:
+    response = opening(values, disclosed=disclosed, recorded=recorded, told_again=told_again)
     stream = built(
         response.connect().stream,
         url=values["stream_url"],
@@ -62,6 +74,24 @@ def connect_stream(values, *, disclosed=True, recorded=True, parameters=None) ->
     for name, value in values["parameters"] if parameters is None else parameters:
         built(stream.parameter, name=name, value=value)
     built(response.redirect, values["resume_url"], method="POST")
+    response.hangup()
+    return response
+
+
+def hand_over(values, *, bare: bool) -> VoiceResponse:
+    response = opening(values, disclosed=not bare, recorded=not bare, told_again=not bare)
+    limit = values["time_limit"]
+    dialled = built(response.dial, action=values["hand_over_url"], method="POST", timeout=10, time_limit=limit)
+    built(dialled.sip, values["sip_uri"])
+    response.hangup()
+    return response
+
+
+def briefing(values, voice) -> VoiceResponse:
+    response = VoiceResponse()
+    keys = {"input": "dtmf", "num_digits": 1, "timeout": 10}
+    gather = built(response.gather, **keys, action=values["answer_url"], method="POST")
+    built(gather.say, values["text"], **voice)
     response.hangup()
     return response
 
@@ -96,9 +126,18 @@ def dial(values) -> VoiceResponse:
         method="POST",
         caller_id=values["caller_id"],
         timeout=values["ring_timeout"],
+        time_limit=values["time_limit"],
         answer_on_bridge=True,
     )
-    built(dialled.number, values["number"])
+    built(
+        dialled.number,
+        values["number"],
+        url=values["briefing_url"],
+        method="POST",
+        status_callback=values["answered_url"],
+        status_callback_method="POST",
+        status_callback_event="answered",
+    )
     response.hangup()
     return response
 
@@ -110,6 +149,14 @@ def expected(file: str, case: str, values) -> VoiceResponse:
             return connect_stream(values)
         case "connect_stream.xml", "bare":
             return connect_stream(values, disclosed=False, recorded=False, parameters=[])
+        case "connect_stream.xml", "told again":
+            return connect_stream(values, told_again=True)
+        case "hand_over.xml", _:
+            return hand_over(values, bare=case == "bare")
+        case "briefing.xml", _:
+            return briefing(values, voice)
+        case "take_call.xml", _:
+            return VoiceResponse()
         case "reject.xml", reason:
             return reject(reason)
         case "hang_up.xml", _:
@@ -151,11 +198,15 @@ def test_the_template_that_dials_equals_the_official_builders():
         "action_url": f"{PUBLIC_URL}/webhooks/resume",
         "caller_id": "+12125550100",
         "ring_timeout": 25,
+        "time_limit": 1800,
+        "answered_url": f"{PUBLIC_URL}/webhooks/transfer-answered/1",
+        "briefing_url": f"{PUBLIC_URL}/webhooks/briefing/1",
         "number": "+12125550113",
     }
     template = re.sub(r"\{%.*?%\}", "", (TEMPLATES / UNRENDERED).read_text(encoding="utf-8"))
     names = {"say.text": "text", "say.voice": "voice", "say.language": "language"}
-    names |= {"voice": "voice", "language": "language", "ring_timeout.as_secs()": "ring_timeout"}
+    names |= {"voice": "voice", "language": "language", "url": "briefing_url"}
+    names |= {"ring_timeout.as_secs()": "ring_timeout", "time_limit.as_secs()": "time_limit"}
     fill = lambda match: str(values[names.get(match[1], match[1])])
     same(re.sub(r"\{\{ (.*?) \}\}", fill, template), dial(values))
 

@@ -1,7 +1,9 @@
 //! Calls that are handed over to Retell: by SIP through the carrier, the record by its webhooks.
 
-use clearline::emulators::{RetellEmulator, RetellEmulatorConfig, Running};
+use clearline::emulators::{Entry, RetellEmulator, RetellEmulatorConfig, Running};
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -149,6 +151,99 @@ async fn a_vendor_that_refuses_or_does_not_pick_up_is_replaced_or_regretted() {
     world.vendors.call_ended(&sid).await;
     let ended = world.server.api.ended(&world.server.api.call_of(&sid).await).await;
     assert_eq!(ended["disposition"], "agent_failed", "{ended}");
+}
+
+#[tokio::test]
+async fn an_agent_at_retell_is_told_things_and_what_needs_the_audio_is_refused() {
+    let world = World::start("retell:agent_1", "silent").await;
+    let sid = world.vendors.ring("silent").await;
+    let retell_id = world.registered().await;
+    world.vendors.twilio_saw("the two talking", |entry| entry.event == "bridged").await;
+    let api = &world.server.api;
+    let call = api.call_of(&sid).await;
+    assert_eq!(api.get(&format!("/api/v1/calls/{call}")).await.body["at_vendor"], true);
+    for (kind, is_answered) in [("context", false), ("user_message", true)] {
+        let message = json!({"text": "They are a gold customer.", "kind": kind});
+        let answer = api.post(&format!("/api/v1/calls/{call}/message"), &message).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        let control = json!({"additional_context": "They are a gold customer.", "trigger_response": is_answered});
+        let is_it = |entry: &Entry| entry.is("updated", &retell_id) && entry.detail["call_control"] == control;
+        soon("the message at Retell", world.retell.log().wait_for(is_it)).await;
+        api.event("the message in the journal", |entry| {
+            entry["event"]["type"] == "agent_messaged" && entry["event"]["kind"] == kind
+        })
+        .await;
+    }
+    for step in ["mute", "hold"] {
+        let answer = api.post(&format!("/api/v1/calls/{call}/{step}"), &json!({})).await;
+        assert_eq!(
+            (answer.status, answer.body["type"].as_str()),
+            (409, Some("https://clearline.invalid/problems/at-vendor"))
+        );
+    }
+    // The vendor lost the call: whoever tells the agent something learns that it was not told.
+    world.tell(&format!("calls/{retell_id}/tell"), &json!({"events": ["call_ended"], "silently": true})).await;
+    let answer = api.post(&format!("/api/v1/calls/{call}/message"), &json!({"text": "Too late."})).await;
+    assert_eq!(answer.status, 502, "{}", answer.body);
+    // A carrier that does not end the call sees the other leg go.
+    world.vendors.break_twilio(json!({"refuse_updates": 1})).await;
+    assert_eq!(api.post(&format!("/api/v1/calls/{call}/end"), &json!({})).await.status, 202);
+    soon("the end at Retell", world.retell.log().wait_for(|entry| entry.is("stopped", &retell_id))).await;
+    world.vendors.end_at_carrier(&sid).await;
+    assert_eq!(api.ended(&call).await["at_vendor"], false);
+}
+
+#[tokio::test]
+async fn an_operator_brings_a_call_from_retell_and_hands_it_back() {
+    let world = World::start("retell:agent_1", "silent").await;
+    let sid = world.vendors.ring("wait for stream\necho").await;
+    let retell_id = world.registered().await;
+    world.vendors.twilio_saw("the two talking", |entry| entry.event == "bridged").await;
+    let api = &world.server.api;
+    let call = api.call_of(&sid).await;
+    world
+        .tell(
+            &format!("calls/{retell_id}/tell"),
+            &json!({"events": ["transcript_updated"],
+        "transcript": [["agent", "Hello."], ["user", "A person, please."], ["agent", "One"]]}),
+        )
+        .await;
+    for round in 1..=2 {
+        let mut operator = api.socket(&format!("/api/v1/calls/{call}/take-over")).await.unwrap();
+        let mut taken = 0;
+        let is_it = |entry: &Value| {
+            taken += usize::from(entry["event"]["type"] == "taken_over");
+            taken == round
+        };
+        api.event("the take-over", is_it).await;
+        assert!(api.socket(&format!("/api/v1/calls/{call}/take-over")).await.is_err(), "one at a time");
+        let both_ways = async {
+            let voice = [&[3_u8][..], &[0x2A; 160]].concat();
+            loop {
+                operator.send(Message::binary(voice.clone())).await.unwrap();
+                let heard = operator.next().await.unwrap().unwrap().into_data();
+                if heard.first() == Some(&0) && heard[1..].contains(&0x2A) {
+                    return;
+                }
+            }
+        };
+        soon("the operator's voice back from the caller", both_ways).await;
+        assert_eq!(api.get(&format!("/api/v1/calls/{call}")).await.body["at_vendor"], false);
+        operator.close(None).await.unwrap();
+        let times = std::cell::Cell::new(0);
+        let is_it = |entry: &Entry| entry.event == "registered" && times.replace(times.get() + 1) == round;
+        let again = soon("the call at Retell again", world.retell.log().wait_for(is_it)).await.about.unwrap();
+        let bridged = std::cell::Cell::new(0);
+        let is_it = |entry: &Entry| entry.event == "bridged" && bridged.replace(bridged.get() + 1) == round;
+        world.vendors.twilio_saw("the two talking again", is_it).await;
+        let known = format!("{}/v2/get-call/{again}", world.retell.base_url());
+        let known: Value = world.http.get(known).bearer_auth(KEY).send().await.unwrap().json().await.unwrap();
+        let so_far = known["retell_llm_dynamic_variables"]["so_far"].as_str().unwrap();
+        assert!(so_far.contains("handed the call back") && so_far.contains("A person, please."), "{so_far}");
+        assert_eq!(api.get(&format!("/api/v1/calls/{call}")).await.body["at_vendor"], true);
+    }
+    world.vendors.end_at_carrier(&sid).await;
+    assert_eq!(api.ended(&call).await["disposition"], "completed");
 }
 
 #[tokio::test]

@@ -163,6 +163,25 @@ async fn the_newest_question_wins_and_pings_are_answered_meanwhile() {
 }
 
 #[tokio::test]
+async fn what_an_operator_tells_the_agent_reaches_its_chat() {
+    let conversation = Conversation::start().await;
+    let path = format!("/api/v1/calls/{}/message", conversation.call);
+    let tell = async |message: Value| {
+        let answer = conversation.world.server.api.post(&path, &message).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+    };
+    tell(json!({"text": "They are a gold customer.", "kind": "context"})).await;
+    tell(json!({"text": "Do you have my invoice?", "kind": "user_message"})).await;
+    let unasked = |entry: &Entry| entry.event == "llm_said" && entry.detail["interrupt_id"] == 1;
+    let said = conversation.retell_saw("an answer that Retell had not asked for", unasked).await;
+    assert_eq!(said.text("text"), Some("You said: Do you have my invoice?"));
+    let messages = conversation.asked(1).await["messages"].clone();
+    let contents: Vec<_> = messages.as_array().unwrap()[1..].iter().map(|message| &message["content"]).collect();
+    assert_eq!(contents, ["They are a gold customer.", "Do you have my invoice?"]);
+    assert_eq!(conversation.caller_hangs_up().await, "completed");
+}
+
+#[tokio::test]
 async fn tools_are_run_and_written_down() {
     let conversation = Conversation::start().await;
     conversation.act(json!({"say": r#"use remember {"name":"dog","text":"is called Rex"}"#})).await;

@@ -150,7 +150,7 @@ impl Conversation {
             }
             Some("ping_pong") => self.log("llm_pong", json!({"timestamp": message["timestamp"]})),
             Some("response") if message["response_id"] != self.newest => self.log("llm_stale", message),
-            Some("response") => self.speak(&message),
+            Some("response" | "agent_interrupt") => self.speak(&message),
             Some("tool_call_invocation" | "tool_call_result") => self.log("llm_tool", message),
             other => self.log("warning", json!({"what": format!("unknown response_type {other:?}")})),
         }
@@ -171,7 +171,8 @@ impl Conversation {
                 self.lines.pop();
             }
             let (end_call, digit) = (&message["end_call"], &message["digit_to_press"]);
-            let said = json!({"response_id": self.newest, "text": text, "end_call": end_call, "digit": digit});
+            let (response, interrupt) = (&message["response_id"], &message["interrupt_id"]);
+            let said = json!({"response_id": response, "interrupt_id": interrupt, "text": text, "end_call": end_call, "digit": digit});
             self.log("llm_said", said);
         }
     }

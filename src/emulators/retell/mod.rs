@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::{Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{StatusCode, header};
@@ -103,6 +103,7 @@ impl RetellEmulator {
             .route("/register-call", post(audio::register))
             .route("/get-agent/{agent_id}", get(fetch_agent))
             .route("/v2/get-call/{call_id}", get(fetch))
+            .route("/v2/update-live-call/{call_id}", patch(update_live))
             .route("/v2/stop-call/{call_id}", post(stop))
             .layer(middleware::from_fn_with_state(Arc::clone(&emulation), require_key));
         let control = Router::new()
@@ -191,7 +192,18 @@ async fn stop(State(emulation): Shared, Path(call_id): Path<String>) -> Response
     let Some(call) = calls.get_mut(&call_id) else { return refusal(StatusCode::NOT_FOUND, "Call not found") };
     call["call_status"] = "ended".into();
     call["disconnection_reason"] = "manual_stopped".into();
+    emulation.log.record("stopped", Some(&call_id), Value::Null);
     StatusCode::NO_CONTENT.into_response()
+}
+
+async fn update_live(State(emulation): Shared, Path(call_id): Path<String>, Json(wish): Json<Value>) -> Response {
+    let calls = locked(&emulation.calls);
+    let Some(call) = calls.get(&call_id) else { return refusal(StatusCode::NOT_FOUND, "Call not found") };
+    if call["call_status"] == "ended" {
+        return refusal(StatusCode::BAD_REQUEST, "Call is not live");
+    }
+    emulation.log.record("updated", Some(&call_id), wish);
+    Json(call.clone()).into_response()
 }
 
 #[derive(Debug, Deserialize)]

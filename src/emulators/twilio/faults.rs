@@ -24,6 +24,8 @@ pub struct TwilioFaults {
     pub rate_limit_creates: u32,
     /// So many `POST Calls.json` fail with 503, and no call is made.
     pub fail_creates: u32,
+    /// So many updates of calls (end, other document) are refused with 400, and nothing is changed.
+    pub refuse_updates: u32,
     /// Calls stay queued so long before they are dialled, as when the account starts more than its calls per second.
     pub hold_queued_ms: u64,
     /// `POST Calls.json` waits so long before it makes the call. One whose client goes away meanwhile makes none.

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::calls::{CallRecord, Command, Source, Status};
+use super::faults::take_one;
 use super::form::Form;
+use super::locked;
 use super::resource::{ApiError, page};
 use super::rest::{Shared, json_name, read_form, read_request};
 
@@ -58,6 +60,9 @@ pub(super) async fn update(
     let form = read_form(&body)?;
     let call = emulation.calls.find(sid).ok_or_else(|| ApiError::not_found(&format!("/Calls/{sid}.json")))?;
     emulation.log.record("call_updated", Some(sid), json!({"status": form.value("Status")}));
+    if take_one(&mut locked(&emulation.faults).refuse_updates) {
+        return Err(ApiError::bad(20001, "this update is refused on demand"));
+    }
     let not_in_progress = || ApiError::bad(21220, "Call is not in-progress. Cannot redirect.");
     match form.value("Status") {
         None => {

@@ -82,14 +82,27 @@ pub enum Then {
     Press(char),
 }
 
+/// What words of the agent's are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// Retell's question of this number.
+    To(u64),
+    /// Nobody asked: the agent speaks up by itself, for this time.
+    Unasked(u64),
+}
+
 /// A part of an answer.
-pub fn response(response_id: u64, content: &str) -> Value {
-    json!({"response_type": "response", "response_id": response_id, "content": content, "content_complete": false})
+pub fn response(reply: Reply, content: &str) -> Value {
+    let (kind, name, number) = match reply {
+        Reply::To(number) => ("response", "response_id", number),
+        Reply::Unasked(number) => ("agent_interrupt", "interrupt_id", number),
+    };
+    json!({"response_type": kind, name: number, "content": content, "content_complete": false})
 }
 
 /// The last part of an answer, which may be empty.
-pub fn last_response(response_id: u64, content: &str, then: &Then) -> Value {
-    let mut message = response(response_id, content);
+pub fn last_response(reply: Reply, content: &str, then: &Then) -> Value {
+    let mut message = response(reply, content);
     message["content_complete"] = true.into();
     match then {
         Then::GoOn => {}
@@ -155,14 +168,18 @@ mod tests {
 
     #[test]
     fn an_answer_says_what_follows_it() {
-        let last = |then| last_response(3, "Bye", &then);
+        let last = |then| last_response(Reply::To(3), "Bye", &then);
         assert_eq!(last(Then::HangUp)["end_call"], true);
         assert_eq!(last(Then::Press('#'))["digit_to_press"], "#");
         assert_eq!(
             last(Then::GoOn),
             json!({"response_type": "response", "response_id": 3, "content": "Bye", "content_complete": true})
         );
-        assert_eq!(response(3, "By")["content_complete"], false);
+        assert_eq!(response(Reply::To(3), "By")["content_complete"], false);
+        assert_eq!(
+            response(Reply::Unasked(1), "By"),
+            json!({"response_type": "agent_interrupt", "interrupt_id": 1, "content": "By", "content_complete": false})
+        );
         assert_eq!(tool_called("t", "n", &json!({"a": 1}))["arguments"], "{\"a\":1}");
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::agent_link::ToolCall;
 
 use super::chat::{self, ChatPiece};
 use super::retell::Line;
-use super::retell_llm::{self as wire, LlmEvent, Then};
+use super::retell_llm::{self as wire, LlmEvent, Reply, Then};
 
 /// Answers that failed one after the other, after which the call is given up.
 const FAILURES: u32 = 3;
@@ -28,6 +28,9 @@ const LINES: usize = 200;
 
 /// Tools that are remembered, the newest ones.
 const TOOLS: usize = 50;
+
+/// Notes that are remembered, the newest ones.
+const NOTES: usize = 50;
 
 /// For the chat, where Retell asks for words because nobody said any.
 const REMINDER: &str =
@@ -77,6 +80,17 @@ pub enum Input<'a> {
         result: String,
         is_error: bool,
     },
+    /// A message to the agent that the caller does not hear.
+    Told(Message),
+}
+
+/// What somebody lets the agent know in mid-call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// It counts from the next answer on.
+    Note(String),
+    /// As if the caller had said it: it is answered at once.
+    ForCaller(String),
 }
 
 /// What is to be done, in this order.
@@ -117,6 +131,10 @@ pub struct Turns {
     has_begun: bool,
     newest: Option<u64>,
     asked_at: usize,
+    /// What was said, as far as Retell has told.
+    lines: Vec<Line>,
+    /// With how many lines came before each.
+    notes: VecDeque<(usize, Message)>,
     answer: Option<Answer>,
     /// Numbers the questions to the chat.
     asks: u64,
@@ -131,7 +149,7 @@ pub struct Turns {
 #[derive(Debug)]
 struct Answer {
     number: u64,
-    response_id: u64,
+    reply: Reply,
     lines: Vec<Line>,
     is_reminder: bool,
     /// Whether Retell was sent any words of it.
@@ -163,6 +181,8 @@ impl Turns {
             has_begun,
             newest: None,
             asked_at: 0,
+            lines: Vec::new(),
+            notes: VecDeque::new(),
             answer: None,
             asks: 0,
             answers: 0,
@@ -196,6 +216,7 @@ impl Turns {
             // The answer to a question that is void.
             Input::Chat { .. } | Input::ChatFailed { .. } => {}
             Input::ToolAnswered { id, result, is_error } => self.tool_answered(&id, result, is_error),
+            Input::Told(message) => self.be_told(message),
         }
     }
 
@@ -207,7 +228,7 @@ impl Turns {
         self.nonsense = 0;
         self.send(wire::config());
         if !std::mem::replace(&mut self.has_begun, true) {
-            self.send(wire::last_response(0, &self.persona.greeting, &Then::GoOn));
+            self.send(wire::last_response(Reply::To(0), &self.persona.greeting, &Then::GoOn));
         }
         match &self.answer {
             // Its beginning was spoken, perhaps; its end is lost with the socket.
@@ -224,6 +245,7 @@ impl Turns {
                 if let Some(answer) = self.answer.as_mut().filter(|_| caller_took_turn) {
                     answer.is_talked_over = true;
                 }
+                self.lines.clone_from(&lines);
                 self.outputs.push_back(Output::Heard { lines, asked_at: self.asked_at });
             }
             // Retell repeats nothing that it has asked before; what is older than the newest is late.
@@ -232,23 +254,42 @@ impl Turns {
                 self.newest = Some(response_id);
                 self.has_begun = true;
                 self.asked_at = lines.len();
-                self.outputs.push_back(Output::Heard { lines: lines.clone(), asked_at: self.asked_at });
-                self.answers += 1;
-                self.answer = Some(Answer {
-                    number: self.answers,
-                    response_id,
-                    lines,
-                    is_reminder,
-                    is_begun: false,
-                    words: String::new(),
-                    rounds: 0,
-                    open_tools: 0,
-                    is_talked_over: false,
-                });
-                self.ask();
+                self.lines.clone_from(&lines);
+                self.outputs.push_back(Output::Heard { lines, asked_at: self.asked_at });
+                self.begin_answer(Reply::To(response_id), is_reminder);
             }
             LlmEvent::Other => {}
         }
+    }
+
+    fn be_told(&mut self, message: Message) {
+        let is_to_be_answered = matches!(message, Message::ForCaller(_));
+        self.notes.push_back((self.lines.len(), message));
+        if self.notes.len() > NOTES {
+            self.notes.pop_front();
+        }
+        if is_to_be_answered {
+            self.end_answer("", &Then::GoOn);
+            self.has_begun = true;
+            self.begin_answer(Reply::Unasked(self.answers + 1), false);
+        }
+    }
+
+    /// An answer to what was said until now, in the place of one that may be under way.
+    fn begin_answer(&mut self, reply: Reply, is_reminder: bool) {
+        self.answers += 1;
+        self.answer = Some(Answer {
+            number: self.answers,
+            reply,
+            lines: self.lines.clone(),
+            is_reminder,
+            is_begun: false,
+            words: String::new(),
+            rounds: 0,
+            open_tools: 0,
+            is_talked_over: false,
+        });
+        self.ask();
     }
 
     fn ask(&mut self) {
@@ -261,7 +302,7 @@ impl Turns {
         let Some(answer) = &mut self.answer else { return };
         match piece {
             ChatPiece::Text(text) => {
-                let message = wire::response(answer.response_id, &text);
+                let message = wire::response(answer.reply, &text);
                 answer.words.push_str(&text);
                 answer.is_begun = true;
                 self.send(message);
@@ -351,7 +392,7 @@ impl Turns {
     fn end_answer(&mut self, last_words: &str, then: &Then) {
         let Some(answer) = self.answer.take() else { return };
         self.outputs.push_back(Output::Void);
-        self.send(wire::last_response(answer.response_id, last_words, then));
+        self.send(wire::last_response(answer.reply, last_words, then));
     }
 
     fn send(&mut self, message: Value) {
@@ -364,7 +405,11 @@ impl Turns {
         let skipped = answer.lines.len().saturating_sub(LINES);
         let mut messages = vec![json!({"role": "system", "content": self.persona.prompt})];
         let mut earlier = self.tools.iter().filter(|used| used.answer != answer.number).peekable();
+        let mut notes = self.notes.iter().peekable();
         let mut before = |place: usize, messages: &mut Vec<Value>| {
+            while let Some((_, note)) = notes.next_if(|(after, _)| *after <= place) {
+                messages.push(note.told());
+            }
             while let Some(used) = earlier.next_if(|used| used.after <= place) {
                 if used.after >= skipped {
                     used.tell(messages, "");
@@ -384,6 +429,15 @@ impl Turns {
             used.tell(&mut messages, &used.words);
         }
         messages
+    }
+}
+
+impl Message {
+    fn told(&self) -> Value {
+        match self {
+            Self::Note(text) => json!({"role": "system", "content": text}),
+            Self::ForCaller(text) => json!({"role": "user", "content": text}),
+        }
     }
 }
 
@@ -429,6 +483,10 @@ mod tests {
                 let then = if message["end_call"] == true { " end" } else { "" };
                 let key = message["digit_to_press"].as_str().map(|key| format!(" press {key}")).unwrap_or_default();
                 format!("{}: {}{end}{then}{key}", message["response_id"], message["content"].as_str().unwrap())
+            }
+            "agent_interrupt" => {
+                let end = if message["content_complete"] == true { "." } else { "" };
+                format!("unasked {}: {}{end}", message["interrupt_id"], message["content"].as_str().unwrap())
             }
             other => other.to_owned(),
         };
@@ -624,6 +682,34 @@ mod tests {
         let mut later = Turns::new(Persona::default(), true);
         later.handle(Input::Opened);
         assert_eq!(said(&drain(&mut later)), ["config"]);
+    }
+
+    #[test]
+    fn a_note_counts_from_the_next_answer_on_and_keeps_its_place() {
+        let mut turns = turns();
+        retell(&mut turns, required(1, HI));
+        turns.handle(Input::Told(Message::Note("They are a gold customer.".to_owned())));
+        assert_eq!(drain(&mut turns), [], "the answer under way goes on");
+        let more = [HI, &[("agent", "At nine."), ("user", "Thanks")]].concat();
+        let (_, messages) = asked(&retell(&mut turns, required(2, &more))).unwrap();
+        assert_eq!(roles(&messages), ["system", "assistant", "user", "system", "assistant", "user"]);
+        assert_eq!(messages[3]["content"], "They are a gold customer.");
+    }
+
+    #[test]
+    fn what_is_said_for_the_caller_is_answered_at_once() {
+        let mut turns = turns();
+        retell(&mut turns, required(1, HI));
+        chat(&mut turns, 1, text("At "));
+        turns.handle(Input::Told(Message::ForCaller("Ask for the invoice number.".to_owned())));
+        let outputs = drain(&mut turns);
+        assert_eq!(said(&outputs), ["1: ."], "the answer before ends where it was");
+        let (ask, messages) = asked(&outputs).unwrap();
+        assert_eq!(roles(&messages), ["system", "assistant", "user", "user"]);
+        assert_eq!(said(&chat(&mut turns, ask, text("Which invoice?"))), ["unasked 2: Which invoice?"]);
+        // What the caller says meanwhile is what counts.
+        retell(&mut turns, required(2, HI));
+        assert_eq!(said(&chat(&mut turns, ask, text("late"))), [""; 0]);
     }
 
     #[test]

@@ -200,6 +200,21 @@ fn an_operator_speaks_in_the_agents_place() {
 }
 
 #[test]
+fn a_stream_may_begin_as_an_operators_without_any_agent() {
+    assert_snapshot!(tell("0ms carrier start
+        10ms admitted for an operator
+        20ms carrier media 160
+        30ms operator speaks 20
+        100ms carrier stop"), @r#"
+    0ms admit MZ1?
+    10ms record stream_started
+    10ms record taken_over by={"door":"console","name":"kim"}
+    30ms → carrier: media 160
+    30ms → carrier: mark t0-1
+    "#);
+}
+
+#[test]
 fn an_operator_keeps_a_call_whose_agent_leaves() {
     assert_snapshot!(after(SPEAKING, "2500ms agent ends
         2600ms operator takes over

@@ -152,6 +152,10 @@ fn parse(what: &str) -> Input {
             Input::Admitted { terms: Box::new(terms), warmed: false }
         }
         ["admitted", "with", "stand-ins"] => Input::Admitted { terms: Box::new(with_stand_ins()), warmed: false },
+        ["admitted", "for", "an", "operator"] => {
+            let by = Actor::new(Door::Console, "kim");
+            Input::Admitted { terms: Box::new(Terms { operator: Some(by), ..terms() }), warmed: false }
+        }
         ["admitted", "while", "looked", "up"] => {
             let terms = Terms { recognition: Some(Duration::from_millis(150)), ..terms() };
             Input::Admitted { terms: Box::new(terms), warmed: false }

@@ -238,6 +238,12 @@ pub(super) fn problem(error: ControlError) -> Problem {
         ControlError::NotConversing => {
             Problem::new(StatusCode::CONFLICT, "not-conversing", "The call has no open conversation", text)
         }
+        ControlError::AtVendor => {
+            Problem::new(StatusCode::CONFLICT, "at-vendor", "The audio is at the agent's vendor", text)
+        }
+        ControlError::Vendor(_) => {
+            Problem::new(StatusCode::BAD_GATEWAY, "vendor-refused", "The agent's vendor refused", text)
+        }
         ControlError::Stuck => Problem::unavailable(text),
         ControlError::TextLength { .. } => Problem::bad_request(text),
         ControlError::TakenOver { .. } => {

@@ -149,6 +149,12 @@ impl Failure {
             )
             .retryable()
             .next(&["wait_for_call", "get_call_status"]),
+            ControlError::AtVendor => Self::new("not_available", text, "Nothing was done.").next(&[
+                "send_message_to_agent",
+                "transfer_call",
+                "end_call",
+            ]),
+            ControlError::Vendor(_) => Self::new("vendor_refused", text, "Nothing was done. Read the message."),
             ControlError::Stuck => Self::new("busy", text, "Nothing was done. Try again in a few seconds.").retryable(),
             ControlError::TextLength { .. } => Self::new("invalid_arguments", text, "Nothing was done."),
             ControlError::TakenOver { .. } => {

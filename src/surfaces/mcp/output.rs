@@ -97,6 +97,13 @@ pub(super) fn call_schema() -> Value {
             ("lead_id", text("the lead that was called")),
             ("answered_by", text("who or what picked up, where detection is on")),
             ("conversation_id", text("the agent vendor's id of the conversation")),
+            (
+                "at_vendor",
+                flag(
+                    "while true the audio is at the agent's vendor and only a message to the agent, a transfer and the end \
+                     of the call are possible",
+                ),
+            ),
             ("dynamic_variables", open_object("what the agent was given")),
             ("recordings", list(open_object("one recording"), "recordings that the carrier keeps")),
             (

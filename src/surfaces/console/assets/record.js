@@ -14,7 +14,14 @@ export function apply(call, { at, event }) {
       if (event.status === "in-progress") { call.answered_at ??= at; advance(call, "in_progress"); }
       break;
     case "answered_by": call.answered_by ??= event.answered_by; break;
-    case "stream_started": call.answered_at ??= at; advance(call, "in_progress"); break;
+    case "stream_started": call.at_vendor = false; call.answered_at ??= at; advance(call, "in_progress"); break;
+    case "handed_over":
+      call.at_vendor = true;
+      call.conversation_id = event.conversation_id;
+      call.answered_at ??= at;
+      advance(call, "in_progress");
+      break;
+    case "agent_replaced": call.agent = event.by; break;
     case "agent_connected": call.conversation_id = event.conversation_id; break;
     case "stream_ended": call.counters = event.counters; break;
     case "recording_stored":
@@ -25,10 +32,10 @@ export function apply(call, { at, event }) {
     case "hang_up_requested": call.ending_as ??= event.disposition; break;
     case "taken_over": call.operator = event.by.name; break;
     case "handed_back": call.operator = null; break;
-    case "transfer_started": call.transfer = { to: event.to, name: event.name, is_connected: false }; break;
+    case "transfer_started": call.at_vendor = false; call.transfer = { to: event.to, name: event.name, is_connected: false }; break;
     case "transfer_connected": call.transfer = { ...call.transfer, is_connected: true }; call.ending_as ??= "transferred"; break;
     case "transfer_failed": call.transfer = null; break;
-    case "ended": call.disposition = event.disposition; call.ended_at ??= at; advance(call, "ended"); break;
+    case "ended": call.at_vendor = false; call.disposition = event.disposition; call.ended_at ??= at; advance(call, "ended"); break;
     default: break;
   }
 }

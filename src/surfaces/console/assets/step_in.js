@@ -46,6 +46,9 @@ const BUTTONS = [
   ["hang-up", "Hang up", "e", WORK, hang_up],
 ];
 
+// What is possible while the audio is at the agent's vendor. Take the call over, and it is here.
+const AT_VENDOR = ["take-over", "whisper", "transfer"];
+
 const WHISPER = {
   title: "Whisper to the agent", label: "What the agent should know. The caller does not hear it.", action: "Whisper", path: "message",
   more: () => el("label", {}, el("input", { type: "checkbox", id: "as-caller" }), " Answer it as if the caller had said it"),
@@ -79,7 +82,8 @@ export function offer(now) {
   const talking = call.state === "in_progress";
   for (const [id] of BUTTONS) {
     const button = $(id);
-    if (button) button.hidden = id === "do-not-call" ? false : id === "hang-up" ? ended : !talking;
+    const works = talking && (!call.at_vendor || AT_VENDOR.includes(id));
+    if (button) button.hidden = id === "do-not-call" ? false : id === "hang-up" ? ended : !works;
   }
   label("mute", steps.muted ? "Unmute agent" : "Mute agent", steps.muted);
   label("hold", steps.held ? "Take off hold" : "Hold", steps.held);
