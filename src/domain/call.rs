@@ -255,12 +255,7 @@ impl Call {
             CallEvent::AgentUnmuted { .. } => self.muted_by = None,
             CallEvent::Held { by } => self.held_by = Some(by.clone()),
             CallEvent::Resumed { .. } => self.held_by = None,
-            CallEvent::TransferStarted(to) => {
-                self.transfer = Some(Transfer { to: to.clone(), is_connected: false });
-                self.at_vendor = false;
-                // If nobody takes it the caller comes back to an agent, who is to speak.
-                (self.muted_by, self.held_by) = (None, None);
-            }
+            CallEvent::TransferStarted(to) => self.begin_transfer(to),
             CallEvent::TransferConnected => {
                 if let Some(transfer) = &mut self.transfer {
                     transfer.is_connected = true;
@@ -271,6 +266,13 @@ impl Call {
             // What happens within a conversation and at the carrier stays in the journal alone.
             _ => {}
         }
+    }
+
+    fn begin_transfer(&mut self, to: &TransferStarted) {
+        self.transfer = Some(Transfer { to: to.clone(), is_connected: false });
+        self.at_vendor = false;
+        // If nobody takes it the caller comes back to an agent, who is to speak.
+        (self.muted_by, self.held_by) = (None, None);
     }
 
     pub fn is_ended(&self) -> bool {
