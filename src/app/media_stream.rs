@@ -125,7 +125,7 @@ impl App {
         Terms {
             initiation: Initiation {
                 dynamic_variables: variables,
-                tools: self.tool_definitions().into(),
+                tools: self.tool_definitions(),
                 ..Initiation::default()
             },
             max_duration: self.time_left(call),

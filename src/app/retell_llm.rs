@@ -186,7 +186,7 @@ impl App {
             greeting: fill(&settings.greeting, &variables),
             sorry: settings.sorry.clone(),
             apology: self.config.calls.apology.clone(),
-            tools: self.tool_definitions().into_iter().map(chat::tool).collect(),
+            tools: self.tool_definitions().iter().map(chat::tool).collect(),
         };
         Turns::new(persona, has_begun)
     }

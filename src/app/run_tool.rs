@@ -107,8 +107,8 @@ impl App {
     }
 
     /// What models are told of the tools that their agents may call.
-    pub fn tool_definitions(&self) -> Vec<ToolDefinition> {
-        hosted::definitions().chain(self.attached_tools.definitions()).collect()
+    pub fn tool_definitions(&self) -> Arc<[ToolDefinition]> {
+        self.attached_tools.definitions()
     }
 
     /// Keeps up with the attached servers until the server stops.

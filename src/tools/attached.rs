@@ -4,7 +4,7 @@
 //! call or by the regular look at the server, whichever comes first. Nothing here runs where audio does.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -63,6 +63,8 @@ pub struct AttachedTools {
     servers: Vec<Server>,
     /// By the name that agents use: the place of the server, and what the server calls it.
     by_name: BTreeMap<String, (usize, String)>,
+    /// Our own tools and all that is offered: every call holds these same ones.
+    all: Mutex<Arc<[ToolDefinition]>>,
 }
 
 #[derive(Debug)]
@@ -97,7 +99,8 @@ impl AttachedTools {
                 by_name.insert(allowed.name.to_owned(), (place, allowed.tool.to_owned()));
             }
         }
-        Ok(Self { servers: config.mcp.iter().map(|(name, settings)| Server::new(name, settings)).collect(), by_name })
+        let servers = config.mcp.iter().map(|(name, settings)| Server::new(name, settings)).collect();
+        Ok(Self { servers, by_name, all: Mutex::new(hosted::definitions().collect()) })
     }
 
     /// The tool that agents call so; none for one that is not allowed.
@@ -111,10 +114,9 @@ impl AttachedTools {
         self.by_name.keys().map(String::as_str)
     }
 
-    /// What models are told of the tools that may be called and that the servers offered when they were last looked at.
-    pub fn definitions(&self) -> Vec<ToolDefinition> {
-        let offered = |server: &Server| server.offered.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.servers.iter().flat_map(offered).collect()
+    /// What models are told: our own tools, and those that may be called and that the servers offered when they were last looked at.
+    pub fn definitions(&self) -> Arc<[ToolDefinition]> {
+        Arc::clone(&lock(&self.all))
     }
 
     /// Keeps the connections open and what is offered up to date, until `shutdown`.
@@ -155,9 +157,16 @@ impl AttachedTools {
                 }
             }
         }
-        *server.offered.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        *lock(&server.offered) = known;
+        let offered = self.servers.iter().flat_map(|server| lock(&server.offered).clone());
+        *lock(&self.all) = hosted::definitions().chain(offered).collect();
         Ok(())
     }
+}
+
+/// What a panicked holder left is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl AttachedTool<'_> {

@@ -27,7 +27,7 @@ pub fn request(model: &str, messages: &[Value], tools: &[Value]) -> Value {
 }
 
 /// A tool in the API's own form.
-pub fn tool(tool: ToolDefinition) -> Value {
+pub fn tool(tool: &ToolDefinition) -> Value {
     let ToolDefinition { name, description, parameters } = tool;
     json!({"type": "function", "function": {"name": name, "description": description, "parameters": parameters}})
 }
