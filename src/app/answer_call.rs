@@ -304,7 +304,7 @@ impl App {
 
     /// What the carrier says before the agent does, on calls that we placed. Composed from the recorded decision, so that a
     /// restart between dial and answer leaves nothing out.
-    async fn disclosure(&self, call: &LiveCall) -> Option<String> {
+    pub(super) async fn disclosure(&self, call: &LiveCall) -> Option<String> {
         let record = call.record();
         if record.direction != Direction::Outbound {
             return None;

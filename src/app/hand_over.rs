@@ -106,6 +106,9 @@ impl App {
         }
         let registration = registration(record, agent_id, &variables);
         let vendor_id = self.retell.register(&registration).await.map_err(|error| error.to_string())?;
+        if call.is_over() {
+            return Err("the call ended meanwhile".to_owned());
+        }
         let conversation_id = ConversationId::new(vendor_id.as_str());
         let handed_over = CallEvent::HandedOver { conversation_id };
         self.journal.record_durably(call.id, handed_over).await.map_err(|error| error.to_string())?;

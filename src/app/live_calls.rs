@@ -358,8 +358,9 @@ impl LiveCall {
         is_free
     }
 
-    pub(super) fn release_operator(&self) {
-        *lock(&self.operator) = None;
+    /// The call is free for the next one. What another operator has claimed stays theirs.
+    pub(super) fn release_operator(&self, by: &Actor) {
+        lock(&self.operator).take_if(|operator| operator == by);
     }
 
     /// How loud it is on the call and how fast it is carried; see [`Tap::look`].

@@ -87,7 +87,11 @@ impl App {
         let record = call.record();
         // The stream before broke while an operator had the call, had muted the agent or held the call: this one begins so.
         let operator = call.operator();
-        let is_operators = operator.is_some() && self.hands_over(&record.agent);
+        let is_operators = self.hands_over(&record.agent);
+        if is_operators && operator.is_none() {
+            // The carrier goes on to the redirect, which hands the call over.
+            return refuse("the operator it was for is gone");
+        }
         let steps = [
             (operator.clone().filter(|_| !is_operators), Steer::TakeOver),
             (record.muted_by.clone(), Steer::Mute),

@@ -135,7 +135,7 @@ impl App {
             // The carrier's request for the next document was faster than its answer.
             return;
         }
-        if call.record().transfer.is_some() {
+        if call.record().transfer.is_some() || call.record().at_vendor {
             // The carrier has it with somebody else, and will ask when they are done.
             return;
         }
@@ -148,7 +148,7 @@ impl App {
             () = self.shutdown.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
-        if call.record().streams > streams {
+        if call.record().streams > streams || call.record().at_vendor {
             return;
         }
         self.request_end(call, &Actor::new(Door::System, "restart"), Disposition::Failed);

@@ -54,7 +54,7 @@ impl App {
         text: &str,
     ) -> Result<(), ControlError> {
         let text = checked_text(text, MESSAGE_MAX)?;
-        if call.record().at_vendor && !call.is_over() {
+        if call.record().is_at_vendor() && !call.is_over() {
             return self.message_vendor(call, by, kind, text).await;
         }
         steer(call, by, Steer::Message { kind, text }).await
@@ -96,7 +96,7 @@ pub(super) async fn send(call: &LiveCall, command: Command) -> Result<(), Contro
 
 /// Why nobody takes commands for the call.
 pub(super) fn no_lane(call: &LiveCall) -> ControlError {
-    if call.record().at_vendor && !call.is_over() { ControlError::AtVendor } else { ControlError::NotConversing }
+    if call.record().is_at_vendor() && !call.is_over() { ControlError::AtVendor } else { ControlError::NotConversing }
 }
 
 pub(super) fn checked_text(text: &str, max: usize) -> Result<String, ControlError> {

@@ -30,22 +30,30 @@ pub struct TakeOver {
 
 impl App {
     pub async fn take_over(self: &Arc<Self>, call: &Arc<LiveCall>, by: Actor) -> Result<TakeOver, ControlError> {
+        let (app, call) = (Arc::clone(self), Arc::clone(call));
+        // In a task of its own: whoever asked may go away meanwhile, and then the call is handed back.
+        let taken = self.tracker.spawn(async move { app.claim_for_operator(call, by).await });
+        taken.await.unwrap_or(Err(ControlError::Stuck))
+    }
+
+    async fn claim_for_operator(self: Arc<Self>, call: Arc<LiveCall>, by: Actor) -> Result<TakeOver, ControlError> {
+        let turn = call.redirecting.lock().await;
         if !call.claim_operator(&by) {
-            let operator = call.operator().unwrap_or_else(|| by.clone());
+            let operator = call.operator().unwrap_or(by);
             return Err(ControlError::TakenOver { operator });
         }
-        let listener = self.listen(call);
-        let _one_at_a_time = call.redirecting.lock().await;
-        let taken = if call.record().at_vendor {
-            self.bring_from_vendor(call).await
+        let listener = self.listen(&call);
+        let taken = if call.record().is_at_vendor() {
+            self.bring_from_vendor(&call).await
         } else {
-            steer(call, by.clone(), Steer::TakeOver).await
+            steer(&call, by.clone(), Steer::TakeOver).await
         };
         if let Err(error) = taken {
-            call.release_operator();
+            call.release_operator(&by);
             return Err(error);
         }
-        Ok(TakeOver { app: Arc::clone(self), call: Arc::clone(call), by, listener, dropped: 0 })
+        drop(turn);
+        Ok(TakeOver { app: self, call, by, listener, dropped: 0 })
     }
 }
 
@@ -73,12 +81,12 @@ impl Drop for TakeOver {
         let (call, by) = (Arc::clone(&self.call), self.by.clone());
         let app = Arc::clone(&self.app);
         self.app.tracker.spawn(async move {
-            if app.hands_over(&call.record().agent) && app.hand_back_to_vendor(&call, &by).await {
-                return;
+            let _one_at_a_time = call.redirecting.lock().await;
+            if !app.hands_over(&call.record().agent) || !app.hand_back_to_vendor(&call, &by).await {
+                // A call that is over or whose stream is gone needs no handing back.
+                let _ = steer(&call, by.clone(), Steer::HandBack).await;
             }
-            // A call that is over or whose stream is gone needs no handing back.
-            let _ = steer(&call, by, Steer::HandBack).await;
-            call.release_operator();
+            call.release_operator(&by);
         });
     }
 }

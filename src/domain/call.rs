@@ -118,7 +118,7 @@ pub struct Call {
     #[serde(default)]
     pub on_machine: Option<OnMachine>,
     pub conversation_id: Option<ConversationId>,
-    /// Whether the audio is at the agent's vendor, so that it does not pass through us.
+    /// Whether the audio was sent to the agent's vendor last; see [`Call::is_at_vendor`].
     #[serde(default)]
     pub at_vendor: bool,
     pub disposition: Option<Disposition>,
@@ -221,11 +221,7 @@ impl Call {
                 self.at_vendor = false;
                 self.advance(CallState::InProgress, at);
             }
-            CallEvent::HandedOver { conversation_id } => {
-                self.conversation_id = Some(conversation_id.clone());
-                self.at_vendor = true;
-                self.advance(CallState::InProgress, at);
-            }
+            CallEvent::HandedOver { conversation_id } => self.hand_over(at, conversation_id),
             CallEvent::AgentReplaced { by } => self.agent = by.clone(),
             CallEvent::AgentConnected { conversation_id, .. } => self.conversation_id = Some(conversation_id.clone()),
             CallEvent::RecordingStored { recording_sid, url, status, duration_s, .. } => {
@@ -248,7 +244,6 @@ impl Call {
             CallEvent::Ended { disposition, .. } => {
                 self.disposition.get_or_insert(*disposition);
                 self.ended_at.get_or_insert(at);
-                self.at_vendor = false;
                 self.advance(CallState::Ended, at);
             }
             CallEvent::AgentMuted { by } => self.muted_by = Some(by.clone()),
@@ -268,11 +263,26 @@ impl Call {
         }
     }
 
+    fn hand_over(&mut self, at: Timestamp, conversation_id: &ConversationId) {
+        if self.is_ended() {
+            return;
+        }
+        self.conversation_id = Some(conversation_id.clone());
+        self.at_vendor = true;
+        // There is neither at the vendor's.
+        (self.muted_by, self.held_by) = (None, None);
+        self.advance(CallState::InProgress, at);
+    }
+
     fn begin_transfer(&mut self, to: &TransferStarted) {
         self.transfer = Some(Transfer { to: to.clone(), is_connected: false });
-        self.at_vendor = false;
         // If nobody takes it the caller comes back to an agent, who is to speak.
         (self.muted_by, self.held_by) = (None, None);
+    }
+
+    /// Whether the audio is at the agent's vendor, so that it does not pass through us.
+    pub fn is_at_vendor(&self) -> bool {
+        self.at_vendor && self.transfer.is_none() && !self.is_ended()
     }
 
     pub fn is_ended(&self) -> bool {

@@ -7,6 +7,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::proxy::Proxy;
+use super::restart;
 use super::server::Server;
 use super::vendors::Vendors;
 use super::{APOLOGY, soon};
@@ -155,7 +157,8 @@ async fn a_vendor_that_refuses_or_does_not_pick_up_is_replaced_or_regretted() {
 
 #[tokio::test]
 async fn an_agent_at_retell_is_told_things_and_what_needs_the_audio_is_refused() {
-    let world = World::start("retell:agent_1", "silent").await;
+    let own = [("TRANSFERS__TARGETS", "sales=+12125550140")];
+    let world = World::start_with("retell:agent_1", "silent", &own).await;
     let sid = world.vendors.ring("silent").await;
     let retell_id = world.registered().await;
     world.vendors.twilio_saw("the two talking", |entry| entry.event == "bridged").await;
@@ -181,6 +184,11 @@ async fn an_agent_at_retell_is_told_things_and_what_needs_the_audio_is_refused()
             (409, Some("https://clearline.invalid/problems/at-vendor"))
         );
     }
+    // A transfer that the carrier refuses leaves the call where it is.
+    world.vendors.break_twilio(json!({"refuse_updates": 1})).await;
+    let refused = api.post(&format!("/api/v1/calls/{call}/transfer"), &json!({"to": "sales"})).await;
+    assert_eq!(refused.status, 502, "{}", refused.body);
+    assert_eq!(api.get(&format!("/api/v1/calls/{call}")).await.body["at_vendor"], true);
     // The vendor lost the call: whoever tells the agent something learns that it was not told.
     world.tell(&format!("calls/{retell_id}/tell"), &json!({"events": ["call_ended"], "silently": true})).await;
     let answer = api.post(&format!("/api/v1/calls/{call}/message"), &json!({"text": "Too late."})).await;
@@ -293,6 +301,29 @@ async fn what_happened_while_the_server_was_down_is_asked_for_at_its_start() {
     world.server.start_again().await;
     world.server.api.event_of(&call, "conversation_analysed").await;
     assert_eq!(world.lines(&call).await, ["Hello.", "Please stop calling me."]);
+}
+
+#[tokio::test]
+async fn a_call_at_retell_outlasts_a_restart() {
+    let proxy = Proxy::start().await;
+    let own = [("CALLS__RESUME_WAIT_S", "1"), ("SERVER__PUBLIC_URL", proxy.base.as_str())];
+    let mut world = World::start_with("retell:agent_1", "silent", &own).await;
+    proxy.lead_to(Some(&world.server.base));
+    world.vendors.lead_to(&proxy.base).await;
+    let sid = world.vendors.ring("silent").await;
+    world.registered().await;
+    let call = world.server.api.call_of(&sid).await;
+    world.vendors.twilio_saw("the two talking", |entry| entry.event == "bridged").await;
+    restart::kill(&proxy, &mut world.server);
+    world.server.start_again().await;
+    proxy.lead_to(Some(&world.server.base));
+    // The carrier has no reason to come back: nobody waits for it, and the call is messaged and ended as before.
+    let message = json!({"text": "They are a gold customer."});
+    assert_eq!(world.server.api.post(&format!("/api/v1/calls/{call}/message"), &message).await.status, 202);
+    world.vendors.end_at_carrier(&sid).await;
+    let story = world.server.api.story(&call).await;
+    assert!(!story.iter().any(|event| event["type"] == "resume_awaited"), "{story:?}");
+    assert_eq!(story.last().unwrap()["disposition"], "completed");
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ pub fn call(call: &Call, numbers: Numbers) -> Value {
         "lead_id": call.lead_id,
         "answered_by": call.answered_by,
         "conversation_id": call.conversation_id,
-        "at_vendor": call.at_vendor,
+        "at_vendor": call.is_at_vendor(),
         "dynamic_variables": numbers.show_all(json!(call.dynamic_variables)),
         "recordings": call.recordings,
         "summary": numbers.show_all(json!(call.summary)),

@@ -32,10 +32,10 @@ export function apply(call, { at, event }) {
     case "hang_up_requested": call.ending_as ??= event.disposition; break;
     case "taken_over": call.operator = event.by.name; break;
     case "handed_back": call.operator = null; break;
-    case "transfer_started": call.at_vendor = false; call.transfer = { to: event.to, name: event.name, is_connected: false }; break;
+    case "transfer_started": call.transfer = { to: event.to, name: event.name, is_connected: false }; break;
     case "transfer_connected": call.transfer = { ...call.transfer, is_connected: true }; call.ending_as ??= "transferred"; break;
     case "transfer_failed": call.transfer = null; break;
-    case "ended": call.at_vendor = false; call.disposition = event.disposition; call.ended_at ??= at; advance(call, "ended"); break;
+    case "ended": call.disposition = event.disposition; call.ended_at ??= at; advance(call, "ended"); break;
     default: break;
   }
 }

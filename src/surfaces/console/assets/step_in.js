@@ -21,6 +21,7 @@ export function note_step({ event }) {
   if (event.type === "agent_unmuted") steps.muted = false;
   if (event.type === "held") steps.held = true;
   if (event.type === "resumed") steps.held = false;
+  if (event.type === "handed_over") steps.muted = steps.held = false;
   if (event.type === "taken_over") steps.operator = event.by.name;
   if (event.type === "handed_back") steps.operator = null;
 }
