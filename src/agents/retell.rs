@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -30,7 +30,7 @@ const ANSWER_LIMIT: usize = 16 << 20;
 pub struct RetellClient {
     http: reqwest::Client,
     api: Url,
-    has_key: bool,
+    key: Option<Secret>,
     tls: Arc<rustls::ClientConfig>,
 }
 
@@ -53,7 +53,7 @@ impl RetellClient {
             .build()
             .map_err(|error| AgentError::Unreachable { host: host_of(&api), reason: error.to_string() })?;
         let tls = socket::tls().map_err(|reason| AgentError::Unreachable { host: host_of(&api), reason })?;
-        Ok(Self { http, api, has_key: key.is_some(), tls })
+        Ok(Self { http, api, key: key.cloned(), tls })
     }
 
     /// Announces a call to Retell. Returns its id there, which is good for a SIP call within five minutes.
@@ -92,10 +92,7 @@ impl RetellClient {
     ) -> Result<AgentSocket<DialledSocket>, AgentError> {
         let answer = self.request(Method::POST, &["register-call"], Some(&registration.audio_body(protocol))).await?;
         let call_id = self.call_id(&answer)?;
-        let mut url = self.api.clone();
-        let scheme = if self.api.scheme() == "https" { "wss" } else { "ws" };
-        url.set_scheme(scheme).map_err(|()| AgentError::ApiUrl(self.api.to_string()))?;
-        url.path_segments_mut().expect("such URLs have a path").pop_if_empty().extend(["audio-websocket", &call_id]);
+        let mut url = self.socket_url(&["audio-websocket", &call_id])?;
         if protocol == AudioProtocol::Web {
             url.set_query(Some("enable_update=true"));
         }
@@ -127,13 +124,34 @@ impl RetellClient {
         self.request(Method::PATCH, &["v2", "update-live-call", call_id], Some(&body)).await.map(drop)
     }
 
+    /// Opens the socket on which Retell tells what is said in a call, from the moment when it is live.
+    pub async fn monitor(&self, call_id: &str) -> Result<DialledSocket, AgentError> {
+        let key = self.key.as_ref().ok_or(AgentError::NoRetellKey)?;
+        let url = self.socket_url(&["v2", "monitor-call", call_id])?;
+        let mut request = url.as_str().into_client_request().map_err(|_| AgentError::ApiUrl(self.api.to_string()))?;
+        let mut protocols =
+            HeaderValue::try_from(format!("bearer, {}", key.expose())).map_err(|_| AgentError::KeyText)?;
+        protocols.set_sensitive(true);
+        request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocols);
+        let late = |_| AgentError::Timeout { host: host_of(&self.api), after: LIMIT };
+        tokio::time::timeout(LIMIT, socket::open(request, &self.tls)).await.map_err(late)?
+    }
+
+    fn socket_url(&self, path: &[&str]) -> Result<Url, AgentError> {
+        let mut url = self.api.clone();
+        let scheme = if self.api.scheme() == "https" { "wss" } else { "ws" };
+        url.set_scheme(scheme).map_err(|()| AgentError::ApiUrl(self.api.to_string()))?;
+        url.path_segments_mut().expect("such URLs have a path").pop_if_empty().extend(path);
+        Ok(url)
+    }
+
     /// Ends the agent's side of a call.
     pub async fn stop_call(&self, call_id: &str) -> Result<(), AgentError> {
         self.request(Method::POST, &["v2", "stop-call", call_id], None).await.map(drop)
     }
 
     async fn request(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Vec<u8>, AgentError> {
-        if !self.has_key {
+        if self.key.is_none() {
             return Err(AgentError::NoRetellKey);
         }
         let mut url = self.api.clone();

@@ -99,7 +99,7 @@ impl App {
         self.apology_document()
     }
 
-    async fn register(&self, call: &LiveCall, record: &Call, agent_id: &str) -> Result<String, String> {
+    async fn register(self: &Arc<Self>, call: &Arc<LiveCall>, record: &Call, agent_id: &str) -> Result<String, String> {
         let mut variables = self.all_variables(record).await;
         if let Some(note) = call.last_note() {
             variables.insert(SO_FAR.to_owned(), note.into());
@@ -110,8 +110,9 @@ impl App {
             return Err("the call ended meanwhile".to_owned());
         }
         let conversation_id = ConversationId::new(vendor_id.as_str());
-        let handed_over = CallEvent::HandedOver { conversation_id };
+        let handed_over = CallEvent::HandedOver { conversation_id: conversation_id.clone() };
         self.journal.record_durably(call.id, handed_over).await.map_err(|error| error.to_string())?;
+        self.follow_at_vendor(call, conversation_id);
         Ok(vendor_id)
     }
 

@@ -24,6 +24,7 @@ mod list_facts;
 mod listen;
 mod live_calls;
 mod media_stream;
+mod monitor_vendor;
 mod opt_out_listener;
 mod outbound_stop;
 mod place_call;

@@ -135,7 +135,12 @@ impl App {
             // The carrier's request for the next document was faster than its answer.
             return;
         }
-        if call.record().transfer.is_some() || call.record().at_vendor {
+        let record = call.record();
+        if let Some(vendor_id) = record.conversation_id.filter(|_| record.at_vendor) {
+            self.follow_at_vendor(call, vendor_id);
+            return;
+        }
+        if record.transfer.is_some() {
             // The carrier has it with somebody else, and will ask when they are done.
             return;
         }

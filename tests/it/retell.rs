@@ -202,6 +202,30 @@ async fn an_agent_at_retell_is_told_things_and_what_needs_the_audio_is_refused()
 }
 
 #[tokio::test]
+async fn what_is_said_at_retell_is_followed_without_webhooks() {
+    let world = World::start("retell:agent_1", "silent").await;
+    world.tell("webhook", &json!({"url": null})).await;
+    let sid = world.vendors.ring("silent").await;
+    let retell_id = world.registered().await;
+    let api = &world.server.api;
+    let call = api.call_of(&sid).await;
+    let path = format!("calls/{retell_id}/tell");
+    // Until the call is live there, the socket is closed and opened again.
+    let is_early = |entry: &Entry| entry.event == "monitored" && entry.detail["status"] == "registered";
+    soon("a look too early", world.retell.log().wait_for(is_early)).await;
+    let said = |lines: &Value| json!({"events": ["transcript_updated"], "transcript": lines});
+    world.tell(&path, &said(&json!([["agent", "Hello."]]))).await;
+    let is_live = |entry: &Entry| entry.event == "monitored" && entry.detail["status"] == "ongoing";
+    soon("the socket", world.retell.log().wait_for(is_live)).await;
+    world.tell(&path, &said(&json!([["agent", "Hello."], ["user", "Please"]]))).await;
+    assert_eq!(api.event_of(&call, "agent_said").await["text"], "Hello.");
+    world.tell(&path, &said(&json!([["agent", "Hello."], ["user", "Please stop calling me."], ["agent", "Of"]]))).await;
+    world.vendors.call_ended(&sid).await;
+    assert_eq!(api.ended(&call).await["disposition"], "opted_out");
+    assert_eq!(world.lines(&call).await, ["Hello.", "Please stop calling me."]);
+}
+
+#[tokio::test]
 async fn an_operator_brings_a_call_from_retell_and_hands_it_back() {
     let world = World::start("retell:agent_1", "silent").await;
     let sid = world.vendors.ring("wait for stream\necho").await;

@@ -6,6 +6,7 @@
 
 mod audio;
 mod llm;
+mod monitor;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,7 +23,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -68,6 +69,8 @@ struct Emulation {
     agents: Mutex<BTreeMap<String, Value>>,
     /// Calls with an open LLM socket.
     llm: Mutex<BTreeMap<String, mpsc::Sender<llm::Act>>>,
+    /// A call's id, and the call as it is told to be.
+    told: broadcast::Sender<(String, Value)>,
     client: reqwest::Client,
     clock: Clock,
     log: EventLog,
@@ -93,6 +96,7 @@ impl RetellEmulator {
             refuse_register: Mutex::default(),
             agents: Mutex::default(),
             llm: Mutex::default(),
+            told: broadcast::channel(64).0,
             client,
             clock: config.clock,
             log: log.clone(),
@@ -108,6 +112,7 @@ impl RetellEmulator {
             .layer(middleware::from_fn_with_state(Arc::clone(&emulation), require_key));
         let control = Router::new()
             // Whoever knows the call's id may open it, as at Retell.
+            .route("/v2/monitor-call/{call_id}", get(monitor::follow))
             .route("/audio-websocket/{call_id}", get(audio::converse))
             .route("/_emulator/calls/{call_id}/tell", post(tell))
             .route("/_emulator/agents/{agent_id}", post(set_agent))
@@ -245,6 +250,8 @@ async fn tell(State(emulation): Shared, Path(call_id): Path<String>, Json(tellin
         if telling.silently {
             continue;
         }
+        // Nobody may follow it.
+        let _ = emulation.told.send((call_id.clone(), call.clone()));
         let status = emulation.post_webhook(&json!({"event": event, "call": call})).await;
         emulation.log.record("webhook", Some(&call_id), json!({"event_sent": event, "status": status}));
     }

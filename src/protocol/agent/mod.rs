@@ -23,6 +23,7 @@ pub mod elevenlabs_webhook;
 mod elevenlabs_wire;
 pub mod retell;
 pub mod retell_llm;
+pub mod retell_monitor;
 pub mod retell_turns;
 pub mod retell_web;
 pub mod twilio_stream;
