@@ -80,7 +80,7 @@ impl App {
                 }
                 Ok(News::Other) => {}
                 Err(error) => {
-                    tracing::debug!(call.id = %call.id, %error, "a message of Retell's monitor makes no sense")
+                    tracing::debug!(call.id = %call.id, %error, "a message of Retell's monitor makes no sense");
                 }
             }
         }

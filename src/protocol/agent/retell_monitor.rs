@@ -34,12 +34,16 @@ impl Monitored {
         let message: Wire = serde_json::from_slice(text)?;
         let entries = message.transcript.unwrap_or_default();
         let said: Vec<_> = entries.into_iter().filter_map(|entry| Some((entry.id, entry.line.line()?))).collect();
-        match message.kind.as_str() {
-            "transcript_snapshot" => self.lines = said,
-            "transcript_updated" if said.iter().any(|(id, _)| id.is_none()) => self.lines = said,
-            "transcript_updated" => said.into_iter().for_each(|line| self.put(line)),
+        let is_whole = match message.kind.as_str() {
+            "transcript_snapshot" => true,
+            "transcript_updated" => said.iter().any(|(id, _)| id.is_none()),
             "call_ended" => return Ok(News::CallEnded),
             _ => return Ok(News::Other),
+        };
+        if is_whole {
+            self.lines = said;
+        } else {
+            said.into_iter().for_each(|line| self.put(line));
         }
         Ok(News::Said)
     }
