@@ -1,5 +1,6 @@
 //! The control plane: one use case a file, the registry of live calls, the journal's one writer.
 
+mod addresses;
 mod agent_health;
 mod agent_tools;
 mod answer_call;
