@@ -337,7 +337,7 @@ async fn what_is_open_ends_with_the_key_behind_it() {
     let own = server.api.with_key(&key);
     let mut listener = own.socket(&format!("/api/v1/calls/{call}/listen")).await.unwrap();
     let mut operator = own.socket(&format!("/api/v1/calls/{call}/take-over")).await.unwrap();
-    assert_eq!(server.api.event_of(&call, "taken_over").await["by"]["name"], "tests");
+    assert_eq!(server.api.event_of(&call, "taken_over").await["by"]["name"], "tests-1");
 
     assert!(server.settings().run(&["keys", "revoke", &id]).status.success());
     soon("the end of the feed", async { while feed.chunk().await.is_ok_and(|piece| piece.is_some()) {} }).await;
