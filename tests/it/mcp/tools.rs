@@ -295,3 +295,16 @@ async fn a_transfer_to_an_outside_number_is_a_dial_too() {
     server.api.conversing(&call, 3).await;
     vendors.end_at_carrier(&sid).await;
 }
+
+#[tokio::test]
+async fn every_agent_that_is_set_up_is_offered() {
+    let own = [
+        ("AGENTS__DEFAULT", "elevenlabs:agent_echo | elevenlabs:agent_2"),
+        ("AGENTS__ROUTES", "+12125550101=retell:agent_9,+12125550102=elevenlabs:agent_3"),
+    ];
+    let (_vendors, _server, agent) = open_house(&own).await;
+    let asked = json!({"ref": {"type": "ref/prompt", "name": "place_compliant_call"},
+        "argument": {"name": "agent", "value": "elevenlabs:"}});
+    let offered = agent.send("completion/complete", asked).await.body["result"]["completion"]["values"].clone();
+    assert_eq!(offered, json!(["elevenlabs:agent_echo", "elevenlabs:agent_2", "elevenlabs:agent_3"]));
+}
