@@ -32,6 +32,15 @@ struct Record {
     rests_until: Option<Timestamp>,
 }
 
+/// How an agent fared that failed and was not heard since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ailment {
+    /// In a row.
+    pub(super) failures: u32,
+    /// None for one that failed too few times to be skipped.
+    pub(super) rests_until: Option<Timestamp>,
+}
+
 impl AgentHealth {
     /// The agent was lost, for whatever reason.
     pub fn failed(&self, agent: &AgentRef, now: Timestamp) {
@@ -55,6 +64,12 @@ impl AgentHealth {
     pub fn order(&self, agents: Vec<AgentRef>, now: Timestamp) -> Vec<AgentRef> {
         let (well, sick): (Vec<_>, Vec<_>) = agents.into_iter().partition(|agent| !self.rests(agent, now));
         well.into_iter().chain(sick).collect()
+    }
+
+    /// What is wrong with an agent: that it failed lately, and until when calls skip it.
+    pub(super) fn ailment(&self, agent: &AgentRef) -> Option<Ailment> {
+        let record = self.0.get(agent)?;
+        Some(Ailment { failures: record.failures, rests_until: record.rests_until })
     }
 
     fn rests(&self, agent: &AgentRef, now: Timestamp) -> bool {
@@ -129,6 +144,8 @@ mod tests {
         health.failed(&agents[0], at(0));
         assert_eq!(first(0), "a");
         health.failed(&agents[0], at(0));
+        assert_eq!(health.ailment(&agents[0]), Some(Ailment { failures: 3, rests_until: Some(at(30)) }));
+        assert_eq!(health.ailment(&agents[1]), None);
         assert_eq!([first(0), first(29), first(30), first(31), first(39)], ["b", "b", "a", "b", "b"]);
         // The trial went wrong: the rest is longer.
         health.failed(&agents[0], at(40));

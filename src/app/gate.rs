@@ -25,7 +25,7 @@ use crate::store::{self, Decided, GateRequest, Intent, Store, StoreError, Stored
 
 use super::inputs::inputs;
 use super::scrub_number::{Scrubbing, held_since};
-use super::{App, PlaceCall, list_facts};
+use super::{App, PlaceCall, addresses, list_facts};
 
 /// What to do where no vendor is asked.
 const NOT_ON_RECORD: &str = "No answer of the Reassigned Numbers Database that still counts is on record: set compliance.scrub.vendor, or \
@@ -300,18 +300,7 @@ impl Gate {
         let mut facts = Facts::unknown(CalledNumber::from(question.number.as_str()), question.purpose, question.voice);
         facts.outbound_stopped = stored.outbound_stop.is_some();
         facts.line_type = question.line_type.or(stored.line_type.as_ref().map(|answer| answer.line_type));
-        if let Some(lead) = &stored.lead {
-            let state = lead.state.as_deref().map(str::trim).filter(|state| !state.is_empty());
-            match state.map(|state| state.to_ascii_uppercase().parse()) {
-                None => {}
-                Some(Ok(state)) => facts.known_state = Some(state),
-                // An address that cannot be read is no reason to leave its state's rules out.
-                Some(Err(error)) => {
-                    facts.why_unknown.insert("known_state".to_owned(), format!("In the lead's address, {error}"));
-                }
-            }
-            facts.known_zone.clone_from(&lead.time_zone);
-        }
+        addresses::tell(&mut facts, &stored.addresses);
         facts.protected_line = stored.protected_by.is_some();
         facts.consents = stored
             .consents

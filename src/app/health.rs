@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::timeout;
 
-use crate::domain::{AgentRef, AgentVendor, CallState, Disposition};
+use crate::compliance::profile::LitigatorList;
+use crate::domain::{AgentRef, AgentVendor, CallState, Disposition, Secret};
 use crate::store::{CallFilter, StoreError};
 
 use super::App;
@@ -14,6 +17,9 @@ const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many of the last hour's calls the error rate rests on at most.
 const RATED_CALLS: u32 = 2_000;
+
+/// Where what is found of agents stands.
+const AGENT: &str = "Agent";
 
 /// From this share of failed calls on (in percent, of at least five) an operator should look.
 const FAILED_PERCENT: u32 = 10;
@@ -63,9 +69,10 @@ impl Check {
 impl App {
     /// Looks at everything, vendors included, which takes a few seconds where one does not answer.
     pub async fn look_at_health(&self) -> Result<Vec<Check>, StoreError> {
-        let (carrier, agent) = tokio::join!(self.look_at_carrier(), self.look_at_agent());
+        let (carrier, agents) = tokio::join!(self.look_at_carrier(), self.look_at_agents());
         let now = self.clock.now();
-        let mut checks = vec![self.look_at_outbound().await?, carrier, agent];
+        let mut checks = vec![self.look_at_outbound().await?, carrier];
+        checks.extend(agents);
         checks.extend(self.look_at_settings());
         checks.extend(self.look_at_dnc_lists(now));
         checks.push(self.look_at_litigators(now).await?);
@@ -97,7 +104,7 @@ impl App {
                 "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. Without them no call can be placed or ended.",
             );
         };
-        match tokio::time::timeout(PROBE_LIMIT, carrier.fetch_account()).await {
+        match timeout(PROBE_LIMIT, carrier.fetch_account()).await {
             Ok(Ok(answer)) if answer.account.is_trial() => Check::warning(
                 AREA,
                 "the Twilio account is a trial account",
@@ -115,33 +122,62 @@ impl App {
         }
     }
 
-    async fn look_at_agent(&self) -> Check {
-        const AREA: &str = "Agent";
-        let Ok(agent) = self.config.agents.default.parse::<AgentRef>() else {
-            return Check::note(
-                AREA,
-                "no default agent is set",
-                "Set agents.default, or name an agent with each call.",
-            );
-        };
-        if agent.vendor != AgentVendor::ElevenLabs || self.config.agents.elevenlabs.api_key.expose().is_empty() {
-            return Check::note(
-                AREA,
-                format!("{agent} is not looked at"),
-                "Set the vendor's API key to see whether the agent can be reached.",
-            );
+    /// Every agent that may answer or place calls, each looked at by itself.
+    async fn look_at_agents(&self) -> Vec<Check> {
+        let agents = self.config.agents.all();
+        if agents.is_empty() {
+            return vec![Check::note(
+                AGENT,
+                "no agent is set",
+                "Set agents.default, or name an agent with each call. Without one, inbound calls are rejected.",
+            )];
         }
-        match tokio::time::timeout(PROBE_LIMIT, self.agents.fetch_agent(&agent.id)).await {
-            Ok(Ok(_)) => Check::fine(AREA, format!("{agent} is there")),
+        join_all(agents.iter().map(|agent| self.look_at_agent(agent))).await
+    }
+
+    /// Whether calls skip it, else whether its vendor has it.
+    async fn look_at_agent(&self, agent: &AgentRef) -> Check {
+        if let Some(ailment) = self.agent_health.ailment(agent) {
+            let remedy = "Look at the vendor's status page and at the last events of the failed calls. It is tried again by itself.";
+            return match ailment.rests_until {
+                Some(until) => {
+                    let text =
+                        format!("{agent} failed {} times in a row: calls skip it until {until:.0}", ailment.failures);
+                    Check::warning(AGENT, text, format!("Where no other agent is set, calls still go to it. {remedy}"))
+                }
+                None => Check::note(AGENT, format!("{agent} failed {} times in a row", ailment.failures), remedy),
+            };
+        }
+        let no_key = |key: &Secret| key.expose().is_empty();
+        let unseen = |why: &str, remedy: &str| Check::note(AGENT, format!("{agent} is not looked at: {why}"), remedy);
+        let answer = match agent.vendor {
+            AgentVendor::ElevenLabs if no_key(&self.config.agents.elevenlabs.api_key) => {
+                return unseen("no API key is set", "Set ELEVENLABS_API_KEY to see whether the agent can be reached.");
+            }
+            AgentVendor::Retell if no_key(&self.config.agents.retell.api_key) => {
+                return Check::warning(
+                    AGENT,
+                    format!("{agent}: no API key is set"),
+                    "Set RETELL_API_KEY: without it no call can be handed to this agent.",
+                );
+            }
+            AgentVendor::ElevenLabs => timeout(PROBE_LIMIT, self.agents.fetch_agent(&agent.id)).await,
+            AgentVendor::Retell => timeout(PROBE_LIMIT, self.retell.fetch_agent(&agent.id)).await,
+            AgentVendor::TwilioStream | AgentVendor::Binary => {
+                return Check::fine(AGENT, format!("{agent} has not failed lately; only calls ask it"));
+            }
+        };
+        match answer {
+            Ok(Ok(_)) => Check::fine(AGENT, format!("{agent} is there")),
             Ok(Err(error)) => Check::warning(
-                AREA,
+                AGENT,
                 format!("{agent}: {error}"),
-                "Calls will hear the apology. Check the agent's id, the API key and the vendor's status page.",
+                "Its calls go to the next agent of its list, or hear the apology. Check the agent's id, the API key and the vendor's status page.",
             ),
             Err(_) => Check::warning(
-                AREA,
+                AGENT,
                 format!("{agent}: no answer within {} s", PROBE_LIMIT.as_secs()),
-                "Calls will hear the apology. Check this machine's connection and the vendor's status page.",
+                "Its calls go to the next agent of its list, or hear the apology. Check this machine's connection and the vendor's status page.",
             ),
         }
     }
@@ -218,15 +254,22 @@ impl App {
 
     async fn look_at_litigators(&self, now: Timestamp) -> Result<Check, StoreError> {
         const AREA: &str = "Litigator list";
+        const OFF: &str = "no call waits for one (compliance.choices.litigator_list = \"off\")";
         let import = "clearline dnc import FILE --list litigator --as-of DATE";
+        let is_required = self.gate.profile().litigator_list == LitigatorList::Required;
         let Some(list) = self.store.litigator_list().await? else {
+            if !is_required {
+                return Ok(Check::fine(AREA, OFF));
+            }
             return Ok(Check::warning(AREA, "none was imported: calls that need it are denied", import));
         };
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         let days = today.duration_since(list.as_of).as_hours() / 24;
         let text = format!("{} numbers, as of {} ({days} days old)", list.numbers, list.as_of);
-        Ok(if days > i64::from(self.gate.tables().list_age.says.max_days) {
-            Check::warning(AREA, text, format!("Import a newer one: {import}"))
+        Ok(if !is_required {
+            Check::fine(AREA, format!("{text}; {OFF}"))
+        } else if days > i64::from(self.gate.tables().list_age.says.max_days) {
+            Check::warning(AREA, text, format!("Calls that need it are denied. Import a newer one: {import}"))
         } else {
             Check::fine(AREA, text)
         })

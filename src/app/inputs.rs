@@ -8,7 +8,7 @@ use crate::compliance::evidence::Input;
 use crate::lists::{ListAnswer, ListName, Listing};
 use crate::store::StoredFacts;
 
-use super::GateQuestion;
+use super::{GateQuestion, addresses};
 
 /// One entry for each thing that is known of the number. What is missing here was not known, or there was none.
 pub(super) fn inputs(
@@ -65,9 +65,11 @@ pub(super) fn inputs(
     for relationship in &stored.relationships {
         add("relationships", format!("{:?}", relationship.kind), "operator's record", midnight(relationship.date));
     }
-    if let Some(lead) = stored.lead.as_ref().filter(|lead| lead.state.is_some() || lead.time_zone.is_some()) {
-        let place = [lead.state.as_deref(), lead.time_zone.as_deref()].into_iter().flatten().collect::<Vec<_>>();
-        add("known_state", format!("address in {}", place.join(", ")), &lead.id.to_string(), lead.updated_at);
+    let known = addresses::known(&stored.addresses);
+    for address in &stored.addresses {
+        let fact = if known == Some(address) { "known_state" } else { "other_addresses" };
+        let place = [address.state.as_deref(), address.time_zone.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+        add(fact, format!("address in {}", place.join(", ")), &address.lead_id.to_string(), address.updated_at);
     }
     if let Some(lead) = &stored.protected_by {
         add("protected_line", format!("{:?}", lead.protected_line), &lead.id.to_string(), lead.updated_at);

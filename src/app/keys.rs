@@ -14,6 +14,9 @@ use super::{App, WallClock, ids};
 /// What every key that we make starts with, so that a leaked one is recognised.
 const PREFIX: &str = "clk_";
 
+/// The name of the key from the environment.
+const ENVIRONMENT: &str = "environment";
+
 /// A key from the environment must be hard to guess too.
 const SHORTEST_ENVIRONMENT_KEY: usize = 20;
 
@@ -75,7 +78,7 @@ impl App {
             .environment_key
             .as_ref()
             .is_some_and(|known| bool::from(known.sha256.expose().as_bytes().ct_eq(sha256.as_bytes())));
-        Ok(is_environments.then(|| KnownKey { id: None, name: "environment".to_owned(), access: Role::Admin.into() }))
+        Ok(is_environments.then(|| KnownKey { id: None, name: ENVIRONMENT.to_owned(), access: Role::Admin.into() }))
     }
 }
 
@@ -96,13 +99,28 @@ impl App {
     }
 }
 
-/// Makes a key with a role, or with a role and more. Its text is only ever known here.
+/// Why no key was made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateKeyError {
+    #[error(
+        "`{ENVIRONMENT}` is the name of the key in the server's environment (CLEARLINE_API_KEY): choose another name"
+    )]
+    NameOfTheEnvironments,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes a key with a role, or with a role and more. Its text is only ever known here. No two keys in force have one name: limits,
+/// tasks and the records of who did what go by it.
 pub async fn create_key(
     store: &Store,
     clock: WallClock,
     name: &str,
     access: impl Into<Access>,
-) -> Result<(KeyId, Secret), StoreError> {
+) -> Result<(KeyId, Secret), CreateKeyError> {
+    if name == ENVIRONMENT {
+        return Err(CreateKeyError::NameOfTheEnvironments);
+    }
     let Access { role, granted } = access.into();
     let text = format!("{PREFIX}{}", ids::secret_text());
     let id = ids::key();

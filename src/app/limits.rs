@@ -1,9 +1,9 @@
-//! What one API key may use: dials a minute, calls at once, money a day. Counted from the store, so that a restart forgets nothing,
+//! What one API key may use: dials a minute, calls at once, money a day. A transfer to an outside number is a dial. Counted from the store, so that a restart forgets nothing,
 //! and over all doors that take keys: a browser that was signed in with a key is that key.
 
 use tokio::sync::MutexGuard;
 
-use crate::domain::event::{Actor, Door};
+use crate::domain::event::Actor;
 use crate::store::{KeyUsage, StoreError};
 
 use super::App;
@@ -11,7 +11,7 @@ use super::App;
 /// Which limit of a key was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LimitReached {
-    #[error("this key may place {0} calls a minute (limits.dials_per_minute)")]
+    #[error("this key may dial {0} times a minute (limits.dials_per_minute)")]
     DialsPerMinute(u32),
     #[error("this key may have {0} calls at once (limits.concurrent_calls)")]
     ConcurrentCalls(u32),
@@ -20,7 +20,7 @@ pub enum LimitReached {
 }
 
 impl App {
-    /// Lets a key place one more call, or says which limit stands against it. While the answer is held no other call is let
+    /// Lets a key dial once more, for a call or a transfer to an outside number, or says which limit stands against it. While the answer is held no other call is let
     /// through, so that two at once cannot both be the last one.
     pub(super) async fn within_limits(
         &self,
@@ -28,11 +28,9 @@ impl App {
     ) -> Result<Result<Option<MutexGuard<'_, ()>>, LimitReached>, StoreError> {
         let limits = &self.config.limits;
         let any = limits.dials_per_minute > 0 || limits.concurrent_calls > 0 || limits.spend_per_day > 0.0;
-        if !any || !matches!(actor.door, Door::Api | Door::Mcp | Door::Console) {
-            return Ok(Ok(None));
-        }
+        let Some(key) = actor.key().filter(|_| any) else { return Ok(Ok(None)) };
         let turn = self.limited.lock().await;
-        let usage = self.store.usage_of_key(&actor.name, self.clock.now()).await?;
+        let usage = self.store.usage_of_key(key, self.clock.now()).await?;
         Ok(self.check(usage).map(|()| Some(turn)))
     }
 

@@ -1,5 +1,6 @@
 //! The control plane: one use case a file, the registry of live calls, the journal's one writer.
 
+mod addresses;
 mod agent_health;
 mod agent_tools;
 mod answer_call;
@@ -80,7 +81,7 @@ pub use health::{Check, Level};
 pub use ids::fingerprint;
 pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
-pub use keys::{EnvironmentKey, KnownKey, WeakKey, create_key};
+pub use keys::{CreateKeyError, EnvironmentKey, KnownKey, WeakKey, create_key};
 pub use leads::{LeadError, LeadPatch, ProtectedLines, read_number};
 pub use limits::LimitReached;
 pub use listen::Listener;

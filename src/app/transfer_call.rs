@@ -12,7 +12,7 @@ use crate::compliance::clearance::Clearance;
 use crate::domain::access::ClaimedPurpose;
 use crate::domain::call::Transfer;
 use crate::domain::decision::Voice;
-use crate::domain::event::{Actor, TransferFailure, TransferStarted};
+use crate::domain::event::{Actor, Door, TransferFailure, TransferStarted};
 use crate::domain::{
     AttemptId, CallEvent, CallSid, CallStatus, Decision, DecisionId, Disposition, E164, Party, Purpose, ReservationId,
     transcript,
@@ -22,7 +22,7 @@ use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::LiveCall;
 use super::steer_call::{ControlError, checked_text};
-use super::{App, GateQuestion, JournalFull, ids};
+use super::{App, GateQuestion, JournalFull, LimitReached, ids};
 
 /// The longest briefing, in characters.
 pub const BRIEFING_MAX: usize = 1_000;
@@ -93,6 +93,8 @@ pub enum TransferError {
     NoCarrier,
     #[error("this server does not let callers claim the purpose `{0:?}` (compliance.purposes)")]
     PurposeNotAllowed(Purpose),
+    #[error(transparent)]
+    Limit(#[from] LimitReached),
     #[error(transparent)]
     Journal(#[from] JournalFull),
     #[error(transparent)]
@@ -177,6 +179,13 @@ impl App {
         if !self.config.compliance.purposes.contains(&purpose) {
             return Err(TransferError::PurposeNotAllowed(purpose));
         }
+        // An agent has no limits of its own: what it starts is charged to the key that placed the call.
+        let payer = if by.door == Door::Agent { call.record().requested_by } else { Some(by.clone()) };
+        // Held until the attempt is in the store, where the next one's limits are counted.
+        let _turn = match &payer {
+            Some(payer) => self.within_limits(payer).await??,
+            None => None,
+        };
         // A briefing is spoken by a machine; without one they hear the caller, a person.
         let voice = if is_briefed { Voice::Ai } else { Voice::Human };
         let question =
@@ -192,7 +201,8 @@ impl App {
             return Ok(Gated::Blocked { decision_id, decision: Box::new(decision) });
         };
         let attempt_id = order.attempt_id();
-        match self.store.begin_attempt(&order, call.id, self.clock.now()).await {
+        let charged_to = payer.as_ref().and_then(Actor::key);
+        match self.store.begin_transfer(&order, call.id, charged_to, self.clock.now()).await {
             Ok(()) => Ok(Gated::Cleared { callee: Callee::Outside(order), decision_id, attempt_id }),
             Err(StoreError::Overtaken(reservation)) => self.overtaken(call, &question, reservation).await,
             Err(error) => Err(error.into()),
@@ -320,6 +330,7 @@ impl App {
         };
         let settlement = leg.call_sid.clone().map_or(Settlement::Absent, Settlement::Accepted);
         self.settle_transfer(transfer.to.attempt_id, settlement).await;
+        self.finish_transfer(transfer.to.attempt_id).await;
         if self.was_taken(call, &transfer, &leg).await {
             self.request_end(call, &transfer.to.by, Disposition::Transferred);
             return render(&HangUp);
@@ -358,6 +369,16 @@ impl App {
                 tracing::warn!(call.id = %call.id, %error, "the conversation so far could not be read");
                 String::new()
             }
+        }
+    }
+
+    /// The other leg is over while the call may go on: its number is free, and it counts no longer against its key.
+    async fn finish_transfer(&self, attempt: Option<AttemptId>) {
+        let Some(attempt) = attempt else { return };
+        match self.store.finish_attempt(attempt, self.clock.now()).await {
+            // It never came about.
+            Ok(()) | Err(StoreError::AttemptSettled { .. }) => {}
+            Err(error) => tracing::error!(%error, "the end of a transfer's leg could not be written down"),
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 
-use super::facts::Facts;
+use super::facts::{Address, Facts};
 use super::number::Number;
 use super::profile::{AutomatedVoiceHours, ConsentedHours, Profile};
 use super::standing::{ConsentStanding, LiveRelationships};
@@ -193,7 +193,7 @@ fn first_date(zones: &[LocalTime], now: Timestamp) -> Date {
     zones.first().map_or_else(|| Offset::UTC.to_datetime(now).date(), |first| first.at.date())
 }
 
-/// Where the called party may be: the area code's state and zones, and those of a verified address.
+/// Where the called party may be: the area code's state and zones, and those of every known address.
 #[derive(Default)]
 struct Places<'a> {
     zones: Vec<Zone>,
@@ -204,40 +204,67 @@ struct Places<'a> {
 impl<'a> Places<'a> {
     /// A verified zone in the area code's own state replaces the area code's zones; an address in another state adds
     /// its zone, or all zones of that state. A zone without a state adds itself, since nothing says that it is in the
-    /// same state.
+    /// same state. The other addresses add theirs to all that, and narrow nothing.
     fn of(facts: &Facts, tables: &'a RuleTables, zones: &[Zone], home: Option<&'a StateRules>) -> Self {
         let mut places = Self { zones: Vec::with_capacity(4), states: home.into_iter().collect(), unknown: None };
+        places.add_known(facts, tables, zones, home);
+        let mut others: Vec<_> = facts.other_addresses.iter().collect();
+        others.sort_unstable();
+        for other in others {
+            places.add_other(other, tables, zones, home);
+        }
+        places
+    }
+
+    /// What the address says that may narrow.
+    fn add_known(&mut self, facts: &Facts, tables: &'a RuleTables, zones: &[Zone], home: Option<&'a StateRules>) {
         let known_zone = facts.known_zone.as_deref().map(|name| tables.zone(name));
         if known_zone == Some(None) {
-            places.unknown = Some("known_zone");
+            self.unknown = Some("known_zone");
         }
         if facts.why_unknown.contains_key("known_state") {
-            places.unknown = Some("known_state");
+            self.unknown = Some("known_state");
         }
         let known_zone = known_zone.flatten();
         let known_state = facts.known_state.map(|code| tables.state(code));
         let Some(known_state) = known_state else {
-            places.add(zones.iter().chain(&known_zone));
-            return places;
+            self.add(zones.iter().chain(&known_zone));
+            return;
         };
         let Some(address) = known_state else {
-            places.unknown = Some("known_state");
-            places.add(zones.iter().chain(&known_zone));
-            return places;
+            self.unknown = Some("known_state");
+            self.add(zones.iter().chain(&known_zone));
+            return;
         };
         if home.is_some_and(|home| home.code == address.code) {
             match &known_zone {
-                Some(zone) => places.add(std::iter::once(zone)),
-                None => places.add(zones.iter()),
+                Some(zone) => self.add(std::iter::once(zone)),
+                None => self.add(zones.iter()),
             }
-            return places;
+            return;
         }
-        places.states.push(address);
+        self.states.push(address);
         match &known_zone {
-            Some(zone) => places.add(zones.iter().chain(std::iter::once(zone))),
-            None => places.add(zones.iter().chain(&address.zones)),
+            Some(zone) => self.add(zones.iter().chain(std::iter::once(zone))),
+            None => self.add(zones.iter().chain(&address.zones)),
         }
-        places
+    }
+
+    /// An address that somebody knows too: the rules of its state, and its zone. Without a zone it may be anywhere in its state, of
+    /// which in the area code's own state the area code's zones are what a call to the number reaches.
+    fn add_other(&mut self, other: &Address, tables: &'a RuleTables, zones: &[Zone], home: Option<&'a StateRules>) {
+        let state = other.state.and_then(|code| tables.state(code));
+        match state {
+            Some(state) if self.states.iter().all(|known| known.code != state.code) => self.states.push(state),
+            None if other.state.is_some() => self.unknown = Some("known_state"),
+            _ => {}
+        }
+        match (other.zone.as_deref().map(|name| tables.zone(name)), state) {
+            (Some(Some(zone)), _) => self.add(std::iter::once(&zone)),
+            (Some(None), _) => self.unknown = Some("known_zone"),
+            (None, Some(state)) if home.is_none_or(|home| home.code != state.code) => self.add(state.zones.iter()),
+            (None, _) => self.add(zones.iter()),
+        }
     }
 
     fn add<'z>(&mut self, zones: impl Iterator<Item = &'z Zone>) {

@@ -28,6 +28,9 @@ pub struct Facts {
     pub known_state: Option<StateCode>,
     /// IANA zone of a verified address; none where no address was verified.
     pub known_zone: Option<String>,
+    /// Further addresses that somebody knows of the number, in any order. They add places and never take one away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_addresses: Vec<Address>,
     /// Every record of permission for this number, in any order.
     pub consents: Vec<ConsentFact>,
     /// When permission was last withdrawn; none if it never was.
@@ -63,6 +66,15 @@ pub struct Facts {
     /// Why a fact is not known and what to do about it, by the fact's name (`rnd`, `known_state`). For the reasons' messages.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub why_unknown: BTreeMap<String, String>,
+}
+
+/// Where the called party may be, by somebody's record: a state, a zone of it, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    pub state: Option<StateCode>,
+    /// IANA name.
+    pub zone: Option<String>,
 }
 
 /// One record of permission, as far as the gate needs it.
@@ -157,6 +169,7 @@ impl Facts {
             line_type: None,
             known_state: None,
             known_zone: None,
+            other_addresses: Vec::new(),
             consents: Vec::new(),
             revoked_at: None,
             internal_dnc_at: None,

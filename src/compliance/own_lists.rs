@@ -6,12 +6,14 @@ use super::place::StateCode;
 use super::tables::RuleTables;
 use super::tables::jurisdictions::DncList;
 
-/// The states of the area code and of the verified address that keep a list of their own.
+/// The states of the area code and of every known address that keep a list of their own.
 pub fn states_with_own_list(facts: &Facts, tables: &RuleTables) -> Vec<StateCode> {
     let of_number = Number::classify(facts.number.as_str(), tables).us_area().and_then(|area| area.state);
+    let of_addresses = facts.other_addresses.iter().filter_map(|address| address.state).chain(facts.known_state);
     let keeps_own =
         |code: &StateCode| tables.state(*code).is_some_and(|state| state.jurisdiction.says.dnc == DncList::Own);
-    let mut states: Vec<_> = of_number.into_iter().chain(facts.known_state).filter(keeps_own).collect();
+    let mut states: Vec<_> = of_number.into_iter().chain(of_addresses).filter(keeps_own).collect();
+    states.sort_unstable();
     states.dedup();
     states
 }
@@ -34,7 +36,7 @@ mod tests {
         assert_eq!(states("+15125550113", None), ["TX"]);
         assert_eq!(states("+15125550113", Some("TX")), ["TX"]);
         assert_eq!(states("+12125550113", Some("FL")), ["FL"]);
-        assert_eq!(states("+15125550113", Some("FL")), ["TX", "FL"]);
+        assert_eq!(states("+15125550113", Some("FL")), ["FL", "TX"]);
         assert_eq!(states("+442079460000", None), [""; 0]);
     }
 }

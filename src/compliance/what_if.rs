@@ -162,6 +162,7 @@ pub(super) fn read_facts(row: &Map<String, Value>, tables: &RuleTables) -> Resul
         line_type: fields.choice("line_type", &LINES)?,
         known_state: fields.state("known_state", tables)?,
         known_zone: fields.zone("known_zone", tables)?,
+        other_addresses: Vec::new(),
         consents: read_consent(&fields, &flags)?.into_iter().collect(),
         revoked_at: fields.instant("revoked_at")?,
         internal_dnc_at: fields.instant("internal_dnc_at")?,

@@ -307,6 +307,11 @@ impl Actor {
     pub fn new(door: Door, name: impl Into<String>) -> Self {
         Self { door, name: name.into() }
     }
+
+    /// The API key whose limits count what is done: it was shown at a door that takes keys, a browser's included.
+    pub fn key(&self) -> Option<&str> {
+        matches!(self.door, Door::Api | Door::Mcp | Door::Console).then_some(self.name.as_str())
+    }
 }
 
 impl fmt::Display for Actor {

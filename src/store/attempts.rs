@@ -104,13 +104,34 @@ impl Store {
     /// lease ran out, or if decision or reservation were ever used before; and `Overtaken` if, since the gate allowed the call,
     /// all calls were stopped or the number opted out: what binds before the next dial binds here.
     pub async fn begin_attempt(&self, order: &DialOrder, call_id: CallId, now: Timestamp) -> Result<(), StoreError> {
+        self.begin(order, call_id, None, now).await
+    }
+
+    /// The same for a transfer of a call to an outside number, which counts against the limits of the key that it is `charged_to`.
+    pub async fn begin_transfer(
+        &self,
+        order: &DialOrder,
+        call_id: CallId,
+        charged_to: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.begin(order, call_id, charged_to.map(str::to_owned), now).await
+    }
+
+    async fn begin(
+        &self,
+        order: &DialOrder,
+        call_id: CallId,
+        charged_to: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let (id, decision_id, reservation_id) = (order.attempt_id(), order.decision_id(), order.reservation_id());
         let number = order.number().clone();
         self.write(move |connection| {
             Box::pin(async move {
                 sqlx::query(
-                    "INSERT INTO dial_attempts (id, call_id, decision_id, reservation_id, number, state, started_at)
-                     VALUES (?, ?, ?, ?, ?, 'pending', ?)",
+                    "INSERT INTO dial_attempts (id, call_id, decision_id, reservation_id, number, state, started_at, charged_to)
+                     VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
                 )
                 .bind(id.to_string())
                 .bind(call_id.to_string())
@@ -118,6 +139,7 @@ impl Store {
                 .bind(reservation_id.to_string())
                 .bind(number.as_str())
                 .bind(stamp(now))
+                .bind(charged_to)
                 .execute(&mut *connection)
                 .await
                 .map_err(on_conflict(StoreError::AlreadyRedeemed(id)))?;

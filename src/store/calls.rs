@@ -5,7 +5,6 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::{Cursor, Listing, from_json, json, stamp, word};
 use super::{Store, StoreError};
-use crate::domain::event::Door;
 use crate::domain::{AgentRef, Call, CallId, CallSid, CallState, Direction, Disposition, E164, LeadId};
 
 /// Which calls to list. What is `None` does not matter.
@@ -28,13 +27,28 @@ pub struct CallFilter {
 /// What one key has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyUsage {
-    /// Calls placed in the last minute, blocked ones not counted.
+    /// Calls placed in the last minute, blocked ones not counted, and transfers to outside numbers.
     pub last_minute: u32,
-    /// Calls that have not ended.
+    /// Calls, and other legs of transfers to outside numbers, that have not ended.
     pub live: u32,
-    /// Seconds of answered calls of the last 24 hours, running ones up to now.
+    /// Seconds of answered calls and of such legs in the last 24 hours, running ones up to now.
     pub answered_s: u64,
 }
+
+/// What one key used of one kind of dial: in the last minute, live, seconds. `?1` is a minute ago, `?2` now, `?3` the key, `?4` a
+/// day ago.
+const USED_BY_CALLS: &str = "
+SELECT count(*) FILTER (WHERE created_at > ?1), count(*) FILTER (WHERE state <> 'ended'),
+    coalesce(sum(max(0, unixepoch(coalesce(ended_at, ?2)) - unixepoch(json_extract(record, '$.answered_at')))), 0)
+FROM calls WHERE requester = ?3 AND created_at > ?4 AND disposition IS NOT 'blocked'";
+
+const USED_BY_TRANSFERS: &str = "
+SELECT count(*) FILTER (WHERE leg.started_at > ?1),
+    count(*) FILTER (WHERE leg.finished_at IS NULL AND call.state <> 'ended'),
+    coalesce(sum(max(0, unixepoch(coalesce(leg.finished_at, ?2)) - unixepoch(leg.settled_at)))
+        FILTER (WHERE leg.state = 'accepted'), 0)
+FROM dial_attempts AS leg JOIN calls AS call ON call.id = leg.call_id
+WHERE leg.charged_to = ?3 AND leg.started_at > ?4 AND leg.state IN ('pending', 'accepted', 'uncertain')";
 
 impl Store {
     /// What a key has used up to now, over all doors.
@@ -44,23 +58,20 @@ impl Store {
         let (minute_ago, day_ago) = (ago(60), ago(24 * 60 * 60));
         self.read(move |connection| {
             Box::pin(async move {
-                let row: (i64, i64, i64) = sqlx::query_as(
-                    "SELECT count(*) FILTER (WHERE created_at > ?1), count(*) FILTER (WHERE state <> 'ended'),
-                         coalesce(sum(max(0, unixepoch(coalesce(ended_at, ?2))
-                             - unixepoch(json_extract(record, '$.answered_at')))), 0)
-                     FROM calls WHERE requester = ?3 AND created_at > ?4 AND disposition IS NOT 'blocked'",
-                )
-                .bind(stamp(minute_ago))
-                .bind(stamp(now))
-                .bind(name)
-                .bind(stamp(day_ago))
-                .fetch_one(connection)
-                .await?;
-                Ok(KeyUsage {
-                    last_minute: u32::try_from(row.0).unwrap_or(u32::MAX),
-                    live: u32::try_from(row.1).unwrap_or(u32::MAX),
-                    answered_s: u64::try_from(row.2).unwrap_or(0),
-                })
+                let mut usage = KeyUsage::default();
+                for used in [USED_BY_CALLS, USED_BY_TRANSFERS] {
+                    let (dials, live, seconds): (i64, i64, i64) = sqlx::query_as(used)
+                        .bind(stamp(minute_ago))
+                        .bind(stamp(now))
+                        .bind(&name)
+                        .bind(stamp(day_ago))
+                        .fetch_one(&mut *connection)
+                        .await?;
+                    usage.last_minute += u32::try_from(dials).unwrap_or(u32::MAX / 2);
+                    usage.live += u32::try_from(live).unwrap_or(u32::MAX / 2);
+                    usage.answered_s += u64::try_from(seconds).unwrap_or(0);
+                }
+                Ok(usage)
             })
         })
         .await
@@ -192,8 +203,7 @@ pub(super) async fn save_call(connection: &mut SqliteConnection, call: &Call) ->
 
 /// The key that asked for this call, where one did: what a key uses counts at whichever door it came through.
 fn requester(call: &Call) -> Option<&str> {
-    let by = call.requested_by.as_ref().filter(|by| matches!(by.door, Door::Api | Door::Mcp | Door::Console))?;
-    (call.direction == Direction::Outbound).then_some(by.name.as_str())
+    call.requested_by.as_ref().filter(|_| call.direction == Direction::Outbound)?.key()
 }
 
 #[cfg(test)]

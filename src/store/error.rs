@@ -73,6 +73,11 @@ pub enum StoreError {
     AttemptSettled { id: AttemptId, state: AttemptState },
     #[error("there is already a consent {0}: consents are never changed, record a new one")]
     ConsentExists(ConsentId),
+    #[error(
+        "a key is called `{0}` already, and limits, tasks and the records of who did what go by the name: choose another name, or \
+         revoke that key first (`clearline keys list`, `clearline keys revoke ID`)"
+    )]
+    KeyNameTaken(String),
     #[error("there is already a key with this id or text")]
     KeyExists,
     #[error("this cursor is not one that the same list gave out")]

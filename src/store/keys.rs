@@ -23,17 +23,18 @@ pub struct ApiKey {
 }
 
 impl Store {
-    /// `sha256` is that of the key's text, in lower-case hex.
+    /// `sha256` is that of the key's text, in lower-case hex. Refused while a key of the same name is in force.
     pub async fn insert_key(&self, key: ApiKey, sha256: &str) -> Result<(), StoreError> {
         let sha256 = sha256.to_owned();
         self.write(move |connection| {
             Box::pin(async move {
-                sqlx::query(
+                let inserted = sqlx::query(
                     "INSERT INTO api_keys (id, name, role, scopes, sha256, created_at, revoked_at, last_used_at)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+                     WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE name = ?2 AND revoked_at IS NULL)",
                 )
                 .bind(key.id.to_string())
-                .bind(key.name)
+                .bind(&key.name)
                 .bind(key.role)
                 .bind(json(&key.scopes))
                 .bind(sha256)
@@ -43,7 +44,7 @@ impl Store {
                 .execute(connection)
                 .await
                 .map_err(on_conflict(StoreError::KeyExists))?;
-                Ok(())
+                if inserted.rows_affected() == 0 { Err(StoreError::KeyNameTaken(key.name)) } else { Ok(()) }
             })
         })
         .await
@@ -137,9 +138,13 @@ mod tests {
             last_used_at: None,
         };
         store.insert_key(key.clone(), "ab12").await.unwrap();
-        assert!(matches!(store.insert_key(key.clone(), "cd34").await, Err(StoreError::KeyExists)));
-        let other = ApiKey { id: KeyId::from_uuid(uuid::Uuid::from_u128(2)), ..key.clone() };
-        assert!(matches!(store.insert_key(other, "ab12").await, Err(StoreError::KeyExists)));
+        let same_id = ApiKey { name: "another".to_owned(), ..key.clone() };
+        assert!(matches!(store.insert_key(same_id, "cd34").await, Err(StoreError::KeyExists)));
+        let same_name = ApiKey { id: KeyId::from_uuid(uuid::Uuid::from_u128(2)), ..key.clone() };
+        let refused = store.insert_key(same_name.clone(), "cd34").await;
+        assert!(matches!(refused, Err(StoreError::KeyNameTaken(name)) if name == "dialer"));
+        let same_text = ApiKey { name: "another".to_owned(), ..same_name };
+        assert!(matches!(store.insert_key(same_text, "ab12").await, Err(StoreError::KeyExists)));
 
         store.touch_key(id, at(1)).await.unwrap();
         assert!(store.revoke_key(id, at(2)).await.unwrap());

@@ -64,7 +64,7 @@ pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};
 pub use reservations::{Decided, GateRequest, LEASE, SlotRecord};
 pub use sessions::SignIn;
 pub use settings::OutboundStop;
-pub use stored_facts::{ATTEMPTS_KEPT_IN_VIEW, StoredFacts};
+pub use stored_facts::{ATTEMPTS_KEPT_IN_VIEW, LeadAddress, StoredFacts};
 pub use waits::{Until, Wait};
 
 /// The open database. Cheap to clone; `close`, or dropping the last clone, ends its task.

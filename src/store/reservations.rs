@@ -208,8 +208,8 @@ mod tests {
         store,
     };
     use crate::store::{
-        AttemptState, DecisionFilter, DncAnswer, LineTypeAnswer, OptOut, ReassignedAnswer, Reassignment, Relationship,
-        RelationshipKind, Settlement,
+        AttemptState, DecisionFilter, DncAnswer, LeadAddress, LineTypeAnswer, OptOut, ReassignedAnswer, Reassignment,
+        Relationship, RelationshipKind, Settlement,
     };
 
     const TO: &str = "+12125550113";
@@ -448,7 +448,10 @@ mod tests {
         let ada = Lead { protected_line: ProtectedLine::PatientRoom, ..lead(1, TO) };
         let given = [consent(1, TO, at(-9)), consent(2, TO, at(-90)), consent(3, "+12125550114", at(-9))];
         store.record_consents(given.to_vec(), &operator(), at(0)).await.unwrap();
-        store.upsert_leads(vec![ada.clone()]).await.unwrap();
+        // Two more people have this number: one at the same address, one at none that is known; and one has another number.
+        let with_ada = Lead { state: Some(" ny".to_owned()), updated_at: at(-1), ..lead(2, TO) };
+        let nowhere = Lead { state: Some(String::new()), time_zone: None, ..lead(3, TO) };
+        store.upsert_leads(vec![with_ada, nowhere, ada.clone(), lead(4, "+12125550114")]).await.unwrap();
         let date = |text: &str| text.parse().unwrap();
         let source = || "vendor".to_owned();
         let asked = |seconds, answer| ReassignedAnswer {
@@ -484,6 +487,13 @@ mod tests {
 
         let request = |text: &str| GateRequest { lead_id: Some(ada.id), ..gate_request(text) };
         let [first, second, _] = given;
+        let new_york = LeadAddress {
+            lead_id: ada.id,
+            is_of_request: true,
+            state: Some("NY".to_owned()),
+            time_zone: Some("America/New_York".to_owned()),
+            updated_at: ada.updated_at,
+        };
         let expected = StoredFacts {
             outbound_stop: Some(stop.clone()),
             internal_dnc_at: None,
@@ -497,7 +507,7 @@ mod tests {
             relationships: vec![bought],
             attempts: vec![],
             in_flight: None,
-            lead: Some(ada.clone()),
+            addresses: vec![new_york.clone()],
             protected_by: Some(ada.clone()),
         };
         assert_eq!(gathered(&store, request(TO), 1).await, expected);
@@ -508,10 +518,18 @@ mod tests {
             dnc_answers: vec![],
             line_type: None,
             relationships: vec![],
-            lead: None,
+            addresses: vec![],
             protected_by: None,
             ..expected
         };
         assert_eq!(other, nothing);
+
+        // Of this number, everybody's address: the request need name nobody.
+        let texan = Lead { state: Some("TX".to_owned()), time_zone: None, ..lead(5, TO) };
+        store.upsert_leads(vec![texan.clone()]).await.unwrap();
+        let unnamed = gathered(&store, gate_request(TO), 1).await.addresses;
+        let at_home = LeadAddress { is_of_request: false, ..new_york };
+        let in_texas = LeadAddress { lead_id: texan.id, state: texan.state, time_zone: None, ..at_home.clone() };
+        assert_eq!(unnamed, [at_home, in_texas]);
     }
 }

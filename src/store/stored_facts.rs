@@ -11,9 +11,9 @@ use super::ledger::Head;
 use super::number_facts::{DncAnswer, LineTypeAnswer, ReassignedAnswer, Relationship};
 use super::reservations::GateRequest;
 use super::settings::{OUTBOUND_STOP, OutboundStop};
-use crate::domain::ReservationId;
 use crate::domain::consent::{Consent, OptOutChannel, Revocation};
 use crate::domain::lead::Lead;
+use crate::domain::{LeadId, ReservationId};
 
 /// How far back attempts are given: the longest window that a cap may have (an operator's own, 366 days), and a day more for calendar
 /// days. The law's own longest is 30 days (47 CFR 64.1200(a)(3)).
@@ -45,10 +45,23 @@ pub struct StoredFacts {
     pub attempts: Vec<Timestamp>,
     /// The live reservation of this number, if any: another call is being placed or is running.
     pub in_flight: Option<ReservationId>,
-    /// The lead of the request, if it has this number. (Another number's address says nothing about this one.)
-    pub lead: Option<Lead>,
+    /// Every address that leads of this number have, whoever the request is about, each once.
+    pub addresses: Vec<LeadAddress>,
     /// A lead of this number, whoever the request is about, that says that the line is protected.
     pub protected_by: Option<Lead>,
+}
+
+/// An address that a lead has. It may be no address of any place: leads are kept as they were once told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct LeadAddress {
+    /// The newest lead with this address.
+    pub lead_id: LeadId,
+    /// It is also that of the lead that the request names.
+    pub is_of_request: bool,
+    /// As the lead has it, without the spaces around it and in capital letters.
+    pub state: Option<String>,
+    pub time_zone: Option<String>,
+    pub updated_at: Timestamp,
 }
 
 /// A row of `revocations`, as `GATHER` packs it.
@@ -85,7 +98,13 @@ SELECT
             AND reservation_id IS NOT live.id) AS attempts,
     live.id AS in_flight,
     live.reserved_at AS in_flight_at,
-    (SELECT record FROM leads WHERE id = ?4 AND number = ?1) AS lead,
+    (SELECT json_group_array(json_object('lead_id', id, 'is_of_request', json(iif(named, 'true', 'false')),
+            'state', state, 'time_zone', time_zone, 'updated_at', updated_at))
+        FROM (SELECT id, nullif(upper(trim(record ->> 'state')), '') AS state,
+                nullif(trim(record ->> 'time_zone'), '') AS time_zone, max(updated_at) AS updated_at,
+                count(*) FILTER (WHERE id = ?4) AS named
+            FROM leads WHERE number = ?1 GROUP BY 2, 3)
+        WHERE state IS NOT NULL OR time_zone IS NOT NULL) AS addresses,
     (SELECT record FROM leads WHERE number = ?1 AND record ->> 'protected_line' IS NOT NULL LIMIT 1) AS protected_by,
     head.seq AS head_seq,
     head.hash AS head_hash
@@ -126,7 +145,7 @@ pub(super) async fn gather(
         relationships: from_json(text("relationships")?, "relationships")?,
         attempts: from_json(text("attempts")?, "dial_attempts")?,
         in_flight: parse_opt(optional("in_flight")?, "reservations")?,
-        lead: optional("lead")?.map(|record| from_json(record, "leads")).transpose()?,
+        addresses: from_json(text("addresses")?, "leads")?,
         protected_by: optional("protected_by")?.map(|record| from_json(record, "leads")).transpose()?,
     };
     if let Some(number) = request.number.number() {
@@ -141,6 +160,7 @@ pub(super) async fn gather(
     facts.consents.sort_by_key(|consent| consent.given_at);
     facts.reassigned.sort_by_key(|answer| std::cmp::Reverse(answer.asked_at));
     facts.relationships.sort_by_key(|relationship| relationship.date);
+    facts.addresses.sort_by(|a, b| (&a.state, &a.time_zone).cmp(&(&b.state, &b.time_zone)));
     facts.attempts.sort_unstable();
     facts.attempts.extend(parse_opt::<Timestamp>(optional("in_flight_at")?, "reservations")?);
 

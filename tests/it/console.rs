@@ -337,7 +337,7 @@ async fn what_is_open_ends_with_the_key_behind_it() {
     let own = server.api.with_key(&key);
     let mut listener = own.socket(&format!("/api/v1/calls/{call}/listen")).await.unwrap();
     let mut operator = own.socket(&format!("/api/v1/calls/{call}/take-over")).await.unwrap();
-    assert_eq!(server.api.event_of(&call, "taken_over").await["by"]["name"], "tests");
+    assert_eq!(server.api.event_of(&call, "taken_over").await["by"]["name"], "tests-1");
 
     assert!(server.settings().run(&["keys", "revoke", &id]).status.success());
     soon("the end of the feed", async { while feed.chunk().await.is_ok_and(|piece| piece.is_some()) {} }).await;
@@ -407,4 +407,52 @@ async fn assets_are_kept_for_good_under_their_digest() {
     let old = browser.get("/console/assets/0123456789abcdef/console.css").await;
     assert_eq!((old.status().as_u16(), &old.headers()["cache-control"]), (200, &"no-cache".parse().unwrap()));
     assert_eq!(browser.get("/console/assets/0123456789abcdef/../secret").await.status(), 404);
+}
+
+#[tokio::test]
+async fn the_health_page_knows_every_agent_and_how_it_fares() {
+    const SECOND: &str = "This is the second one.";
+    let vendors = Vendors::start().await;
+    let second = vendors.create_agent(&format!("agent: {SECOND}")).await;
+    let list = format!("elevenlabs:nobody | {second}");
+    let own = [
+        ("AGENTS__DEFAULT", list.as_str()),
+        ("AGENTS__ROUTES", "+12125550101=retell:agent_9,+12125550102=elevenlabs:agent_of_nobody"),
+        ("AGENTS__ELEVENLABS__API_KEY", "emulated-api-key"),
+        ("COMPLIANCE__CHOICES__LITIGATOR_LIST", "off"),
+    ];
+    let server = Server::start(&vendors, &own).await;
+    let browser = signed_in(&server, "viewer").await;
+    for _ in 0..3 {
+        let sid = vendors.ring("silent").await;
+        let call = server.api.call_of(&sid).await;
+        let heard = |entry: &Value| entry["event"]["text"] == SECOND && entry["call_id"] == call.as_str();
+        server.api.event("the second agent's words", heard).await;
+        vendors.end_at_carrier(&sid).await;
+        server.api.ended(&call).await;
+    }
+    let health = browser.json("/console/data/health").await;
+    let of = |area: &str| -> Vec<(String, String)> {
+        let checks = health["checks"].as_array().unwrap().iter().filter(|check| check["area"] == area);
+        let text = |check: &Value, name: &str| check[name].as_str().unwrap().to_owned();
+        checks
+            .map(|check| (text(check, "level"), format!("{} {}", text(check, "text"), text(check, "remedy"))))
+            .collect()
+    };
+    let found = of("Agent");
+    let expected = [
+        ("warning", "elevenlabs:nobody failed 3 times in a row: calls skip it until"),
+        ("fine", second.as_str()),
+        ("warning", "retell:agent_9: no API key is set Set RETELL_API_KEY"),
+        ("warning", "elevenlabs:agent_of_nobody: "),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for ((level, told), (expected, beginning)) in found.iter().zip(expected) {
+        assert!(level == expected && told.starts_with(beginning), "{level}: {told}");
+        assert!(
+            *level == "fine" || told.contains("Check") || told.contains("Set") || told.contains("Look at"),
+            "{told}"
+        );
+    }
+    assert_eq!(of("Litigator list")[0].0, "fine", "no call waits for a list that is off");
 }

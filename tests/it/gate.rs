@@ -229,6 +229,30 @@ async fn a_permitted_call_is_placed_and_the_books_show_it() {
 }
 
 #[tokio::test]
+async fn where_a_leads_number_lives_binds_calls_that_name_no_lead() {
+    let stage = Morning::start().await;
+    stage.permit(SELLER).await;
+    let lead = |external: &str, state: &str, zone: &str| json!({"number": SELLER, "external_id": external, "state": state, "time_zone": zone});
+    let at_home = stage.api.post("/api/v1/leads", &lead("1", "NY", "America/New_York")).await;
+    assert_eq!(at_home.status, 201, "{}", at_home.body);
+    let fine = stage.api.post("/api/v1/calls", &json!({"to": SELLER, "dry_run": true})).await;
+    assert_eq!(fine.body["decision"], "allow", "{}", fine.body);
+
+    // Eleven in New York, eight in California, where an artificial voice may sell from nine on (Pub. Util. Code 2872).
+    assert_eq!(stage.api.post("/api/v1/leads", &lead("2", "CA", "America/Los_Angeles")).await.status, 201);
+    for request in [json!({"to": SELLER}), json!({"to": SELLER, "lead_id": at_home.body["id"]})] {
+        let blocked = stage.api.post("/api/v1/calls", &request).await;
+        assert_eq!(blocked.status, 403, "{request} {}", blocked.body);
+        let details = &blocked.body["error"]["details"];
+        assert_eq!(codes(&details["reasons"]), ["OUTSIDE_HOURS_STATE_AUTOMATED"], "{details}");
+    }
+    let asked = stage.api.post("/api/v1/check", &json!({"number": SELLER})).await.body;
+    assert_eq!(asked["decision"], "deny", "{asked}");
+    assert_eq!(stage.vendors.dials(), 0);
+    stage.check_books(&[SELLER]).await;
+}
+
+#[tokio::test]
 async fn two_requests_for_one_number_at_once_ring_it_once() {
     let stage = Morning::start().await;
     stage.permit(SELLER).await;

@@ -173,3 +173,20 @@ async fn when_a_key_was_last_used_is_told() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_name_is_one_keys_until_it_is_revoked() {
+    let vendors = Vendors::start().await;
+    let settings = Settings::new(&vendors, &[]);
+    let (_, id) = settings.create_key("agent");
+    let create = |name: &str| {
+        let made = settings.run(&["keys", "create", name, "--role", "viewer"]);
+        (made.status.success(), String::from_utf8(made.stderr).unwrap())
+    };
+    let (made, why) = create("tests");
+    assert!(!made && why.contains("a key is called `tests` already") && why.contains("keys revoke"), "{why}");
+    let (made, why) = create("environment");
+    assert!(!made && why.contains("CLEARLINE_API_KEY"), "{why}");
+    assert!(settings.run(&["keys", "revoke", &id]).status.success());
+    assert!(create("tests").0, "the name is free again");
+}

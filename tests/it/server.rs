@@ -120,8 +120,11 @@ impl Settings {
 
     /// The same, with scopes beside those of the role.
     pub(super) fn create_key_with(&self, role: &str, scopes: &[&str]) -> (String, String) {
+        // The first one is the server's, `tests`.
+        let made = String::from_utf8(self.run(&["keys", "list"]).stdout).unwrap().lines().count();
+        let name = if made == 0 { "tests".to_owned() } else { format!("tests-{made}") };
         let grants = scopes.iter().flat_map(|scope| ["--grant", scope]);
-        let arguments: Vec<_> = ["keys", "create", "tests", "--role", role].into_iter().chain(grants).collect();
+        let arguments: Vec<_> = ["keys", "create", &name, "--role", role].into_iter().chain(grants).collect();
         let output = self.run(&arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();

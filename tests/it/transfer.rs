@@ -1,7 +1,10 @@
 //! Transfers: to a colleague and to an outside number, at once and after a briefing, and every way back to the agent.
 
+use clearline::store::Store;
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
+use super::SELLER;
 use super::server::Server;
 use super::soon;
 use super::vendors::Vendors;
@@ -148,4 +151,59 @@ async fn a_transfer_outlives_a_restart() {
     caller.vendors.end_at_carrier(&caller.sid).await;
     caller.server.start_again().await;
     assert_eq!(caller.server.api.ended(&caller.call).await["disposition"], "transferred");
+}
+
+#[tokio::test]
+async fn an_outside_number_counts_against_the_keys_limits() {
+    let caller = Caller::start(&[TARGETS, ANY_HOUR, ("LIMITS__DIALS_PER_MINUTE", "1")]).await;
+    caller.vendors.seat(OUTSIDE, "busy after 100ms").await;
+    caller.vendors.seat(COLLEAGUE, "busy after 100ms").await;
+    let outside = json!({"to": OUTSIDE, "purpose": "emergency"});
+    assert_eq!(caller.transfer(&outside).await.0, 202);
+    caller.event("transfer_failed").await;
+    caller.server.api.conversing(&caller.call, 2).await;
+    let store = Store::open(&caller.server.settings().store_url(), &TaskTracker::new()).await.unwrap();
+    let leg = store.attempts_of(caller.call.parse().unwrap()).await.unwrap().remove(0);
+    assert!(leg.finished_at.is_some(), "the leg is over while the call goes on: {leg:?}");
+    let usage = store.usage_of_key("tests", leg.started_at).await.unwrap();
+    assert_eq!((usage.last_minute, usage.live), (1, 0));
+
+    let (status, body) = caller.transfer(&outside).await;
+    assert_eq!(status, 429, "{body}");
+    assert!(body["detail"].as_str().unwrap().contains("limits.dials_per_minute"), "{body}");
+    let call = json!({"to": SELLER, "purpose": "emergency"});
+    assert_eq!(caller.server.api.post("/api/v1/calls", &call).await.status, 429, "one limit for both");
+    assert_eq!(caller.now().await["state"], "in_progress");
+    assert_eq!(caller.transfer(&json!({"to": "sales"})).await.0, 202, "a colleague is no dial");
+    caller.server.api.conversing(&caller.call, 3).await;
+    caller.vendors.end_at_carrier(&caller.sid).await;
+}
+
+#[tokio::test]
+async fn a_transfer_that_an_agent_begins_is_charged_to_the_key_that_placed_the_call() {
+    let vendors = Vendors::start().await;
+    let script = format!("agent: Hello.\ntool: transfer_call {{\"to\": \"{OUTSIDE}\"}}");
+    let agent = vendors.create_agent(&script).await;
+    let own = [
+        ("COMPLIANCE__PURPOSES", "informational,emergency"),
+        ("AGENTS__DEFAULT", agent.as_str()),
+        ("AGENTS__ELEVENLABS__API_KEY", "emulated-api-key"),
+        ("LIMITS__CONCURRENT_CALLS", "1"),
+    ];
+    let server = Server::start(&vendors, &own).await;
+    vendors.seat(SELLER, "answer\nsilent").await;
+    let placed = server.api.post("/api/v1/calls", &json!({"to": SELLER, "purpose": "emergency"})).await;
+    assert_eq!(placed.status, 202, "{}", placed.body);
+    let call = placed.body["call_id"].as_str().unwrap();
+    let answered = server.api.event_of(call, "tool_answered").await;
+    assert_eq!(answered["is_error"], true, "{answered}");
+    let sid = server.api.get(&format!("/api/v1/calls/{call}")).await.body["call_sid"].as_str().unwrap().to_owned();
+    vendors.end_at_carrier(&sid).await;
+    let story = server.api.story(call).await;
+    let asked = ["transfer_blocked", "transfer_started"];
+    assert!(
+        !story.iter().any(|event| asked.iter().any(|kind| event["type"] == *kind)),
+        "the gate was not asked: {story:?}"
+    );
+    assert_eq!(vendors.dials(), 1);
 }

@@ -20,7 +20,7 @@ mod time_of_day;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::facts::Facts;
+use super::facts::{Address, Facts};
 use super::gate;
 use super::profile::Profile;
 use super::rules::{RULES, Rule};
@@ -66,6 +66,13 @@ struct NamedCase {
     warning: Option<String>,
 }
 
+/// `TX/America/Chicago`, `TX/`, `/America/Chicago`.
+fn address(text: &str) -> Address {
+    let (state, zone) = text.split_once('/').unwrap();
+    let state = (!state.is_empty()).then(|| state.parse().unwrap());
+    Address { state, zone: (!zone.is_empty()).then(|| zone.to_owned()) }
+}
+
 impl NamedCase {
     fn parse(line: &str, tables: &RuleTables) -> Self {
         let mut parts = line.splitn(3, '|').map(str::trim);
@@ -73,6 +80,7 @@ impl NamedCase {
         let mut row: Map<String, Value> =
             BASE.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
         let (mut known_state, mut known_zone) = (None, None);
+        let mut also = Vec::new();
         let (mut stopped, mut reserved, mut choices) = (false, String::new(), String::new());
         for field in fields.split_whitespace() {
             let (key, value) = field.split_once('=').expect(line);
@@ -82,6 +90,7 @@ impl NamedCase {
                 "stopped" => stopped = true,
                 "unheard_of_state" => known_state = value.parse().ok(),
                 "unheard_of_zone" => known_zone = Some(value.to_owned()),
+                "also" => also.extend(value.split(';')),
                 "reserved" => value.clone_into(&mut reserved),
                 _ if key.starts_with("profile.") => {
                     choices.extend([&key["profile.".len()..], " = ", value, "\n"]);
@@ -93,6 +102,7 @@ impl NamedCase {
         facts.outbound_stopped = stopped;
         facts.known_state = known_state.or(facts.known_state);
         facts.known_zone = known_zone.or(facts.known_zone);
+        facts.other_addresses = also.into_iter().map(address).collect();
         facts.reservations =
             reserved.split(';').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
         let profile = toml::from_str(&choices).unwrap_or_else(|error| panic!("{line}: {error}"));

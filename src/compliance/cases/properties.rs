@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::shipped;
-use crate::compliance::facts::{ConsentFact, Facts, Reassigned, Relationship, RelationshipKind};
+use crate::compliance::facts::{Address, ConsentFact, Facts, Reassigned, Relationship, RelationshipKind};
 use crate::compliance::gate::{evaluate, evaluate_under, outcomes};
 use crate::compliance::profile::Profile;
 use crate::compliance::rules::{RULES, Rule};
@@ -54,6 +54,14 @@ fn relationship() -> impl Strategy<Value = Relationship> {
     (kind, instant()).prop_map(|(kind, at)| Relationship { kind, date: at.strftime("%F").to_string().parse().unwrap() })
 }
 
+fn address() -> impl Strategy<Value = Address> {
+    let (state, zone) = (option::weighted(0.7, select(STATES.to_vec())), option::weighted(0.5, select(ZONES.to_vec())));
+    (state, zone).prop_map(|(state, zone)| Address {
+        state: state.map(|code| code.parse().unwrap()),
+        zone: zone.map(str::to_owned),
+    })
+}
+
 prop_compose! {
     /// Whom is called and how.
     fn call()(
@@ -93,8 +101,10 @@ prop_compose! {
         dnc_list_date in option::weighted(0.9, Just("2028-12-31".parse().unwrap())),
         protected_line in prop::bool::weighted(0.1),
         emergency in option::weighted(0.1, select(STATES.to_vec())),
+        other_addresses in option::weighted(0.3, vec(address(), 1..3)),
     ) -> Facts {
         Facts {
+            other_addresses: other_addresses.unwrap_or_default(),
             consents,
             relationships,
             revoked_at,
@@ -131,9 +141,11 @@ fn shuffled_request() -> impl Strategy<Value = (Facts, Facts, Timestamp)> {
             Just(facts.attempts.clone()).prop_shuffle(),
             Just(facts.reservations.clone()).prop_shuffle(),
             Just(facts.emergencies.clone()).prop_shuffle(),
+            Just(facts.other_addresses.clone()).prop_shuffle(),
         );
-        orders.prop_map(move |(consents, relationships, attempts, reservations, emergencies)| {
-            let shuffled = Facts { consents, relationships, attempts, reservations, emergencies, ..facts.clone() };
+        orders.prop_map(move |(consents, relationships, attempts, reservations, emergencies, other_addresses)| {
+            let orders = Facts { consents, relationships, attempts, reservations, ..facts.clone() };
+            let shuffled = Facts { emergencies, other_addresses, ..orders };
             (facts.clone(), shuffled, now)
         })
     })
@@ -235,6 +247,17 @@ proptest! {
         }
     }
 
+    /// Whatever one more lead of the number says, and whatever is known already.
+    #[test]
+    fn another_address_never_turns_deny_into_allow((mut facts, now) in request(), more in address()) {
+        let profile = Profile::default();
+        let before = evaluate(&facts, &TABLES, &profile, now);
+        facts.other_addresses.push(more.clone());
+        let with_more = evaluate(&facts, &TABLES, &profile, now);
+        prop_assert!(!with_more.is_allowed() || before.is_allowed(), "{more:?} allowed {facts:?} at {now}");
+        prop_assert!(before.places.iter().all(|place| with_more.places.contains(place)), "{more:?} took a place away");
+    }
+
     #[test]
     fn order_and_repetition_of_facts_do_not_matter((facts, shuffled, now) in shuffled_request()) {
         let profile = Profile::default();
@@ -244,6 +267,7 @@ proptest! {
         repeated.consents.extend(repeated.consents.clone());
         repeated.relationships.extend(repeated.relationships.clone());
         repeated.emergencies.extend(repeated.emergencies.clone());
+        repeated.other_addresses.extend(repeated.other_addresses.clone());
         prop_assert_eq!(&evaluate(&repeated, &TABLES, &profile, now), &decision);
     }
 

@@ -55,6 +55,16 @@ hawaii_and_florida_open               | npa=808 known_state=FL known_zone=Americ
 hawaii_and_florida_close              | npa=808 known_state=FL known_zone=America/New_York at=2026-12-02T01:00:00Z | OUTSIDE_HOURS_STATE next=2026-12-02T18:00:00Z
 navajo_nation_keeps_daylight_time     | npa=928 at=2027-07-02T03:30:00Z    | OUTSIDE_HOURS_FEDERAL next=2027-07-02T15:00:00Z
 address_in_no_state                   | unheard_of_state=ZZ                | FACT_UNKNOWN
+another_lead_s_state_adds_its_rules   | also=CA/ at=2026-12-01T16:30:00Z | OUTSIDE_HOURS_STATE_AUTOMATED next=2026-12-01T17:00:00Z
+another_lead_s_state_adds_beside_known | known_state=NY known_zone=America/New_York also=CA/America/Los_Angeles at=2026-12-01T16:30:00Z | OUTSIDE_HOURS_STATE_AUTOMATED next=2026-12-01T17:00:00Z
+another_lead_s_zone_adds              | also=/America/Los_Angeles at=2026-12-01T15:00:00Z | OUTSIDE_HOURS_FEDERAL OUTSIDE_HOURS_STATE next=2026-12-01T16:00:00Z
+another_lead_s_zone_ends_the_narrowing | npa=850 at=2026-12-02T01:15:00Z known_state=FL known_zone=America/Chicago also=FL/America/New_York | OUTSIDE_HOURS_STATE next=2026-12-02T14:00:00Z
+another_lead_of_the_state_ends_the_narrowing | npa=850 at=2026-12-02T01:15:00Z known_state=FL known_zone=America/Chicago also=FL/ | OUTSIDE_HOURS_STATE next=2026-12-02T14:00:00Z
+another_lead_at_the_same_address      | npa=850 at=2026-12-02T01:15:00Z known_state=FL known_zone=America/Chicago also=FL/America/Chicago | ALLOW
+another_lead_never_narrows            | npa=850 at=2026-12-02T01:15:00Z also=FL/America/Chicago | OUTSIDE_HOURS_STATE next=2026-12-02T14:00:00Z
+another_lead_s_ban                    | also=TX/;AZ/America/Phoenix voice=human consent_type=none | STATE_PROHIBITION
+another_lead_in_no_zone               | also=NY/America/Gotham | FACT_UNKNOWN
+another_lead_in_no_state              | also=ZZ/ | FACT_UNKNOWN
 address_in_no_zone                    | known_state=NY unheard_of_zone=America/Gotham | FACT_UNKNOWN
 a_bare_abbreviation_is_no_zone        | known_state=NY unheard_of_zone=EST | FACT_UNKNOWN
 alaska_to_the_aleutians               | npa=907 at=2026-12-01T17:30:00Z    | OUTSIDE_HOURS_FEDERAL next=2026-12-01T18:00:00Z

@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, MESSAGE_MAX, PlaceCall, PlaceCallError, Placed};
+use crate::app::{App, LimitReached, MESSAGE_MAX, PlaceCall, PlaceCallError, Placed};
 use crate::domain::access::Scope;
 use crate::domain::event::{Door, OnMachine};
 use crate::domain::{AgentRef, Call, CallId, Direction, Disposition, E164, LeadId, Purpose};
@@ -181,16 +181,16 @@ pub(super) fn parse_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<
         .map_err(|error| Problem::bad_request(format!("The body is not the JSON expected: {error}.")))
 }
 
+pub(super) fn limit_problem(limit: LimitReached) -> Problem {
+    let title = "This key has used what it may use";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit-reached", title, limit.to_string())
+}
+
 fn place_problem(error: PlaceCallError) -> Problem {
     match error {
         PlaceCallError::Store(error) => Problem::internal(&error),
         PlaceCallError::Journal(error) => Problem::internal(&error),
-        PlaceCallError::Limit(_) => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "limit-reached",
-            "This key has used what it may use",
-            error.to_string(),
-        ),
+        PlaceCallError::Limit(limit) => limit_problem(limit),
         PlaceCallError::ShuttingDown => Problem::unavailable(error.to_string()),
         PlaceCallError::PurposeNotAllowed(_) => Problem::new(
             StatusCode::FORBIDDEN,

@@ -14,7 +14,7 @@ use crate::domain::event::Door;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
-use super::calls::{blocked, mask, parse_json, parse_purpose};
+use super::calls::{blocked, limit_problem, mask, parse_json, parse_purpose};
 use super::control::{accepted, live, may_work, problem};
 
 #[derive(Debug, Deserialize)]
@@ -82,6 +82,7 @@ fn transfer_problem(error: TransferError) -> Problem {
         TransferError::PurposeNotAllowed(_) => {
             Problem::new(StatusCode::FORBIDDEN, "purpose-not-allowed", "This purpose may not be claimed", text)
         }
+        TransferError::Limit(limit) => limit_problem(limit),
         TransferError::Journal(error) => Problem::internal(&error),
         TransferError::Store(error) => Problem::internal(&error),
     }

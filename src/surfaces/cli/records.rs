@@ -53,7 +53,7 @@ impl When {
 
 #[derive(Debug, Subcommand)]
 pub enum LeadsCommand {
-    /// Import a CSV file; every bad row is told, the good ones come in all at once (columns: docs/evidence.md)
+    /// Import a CSV file; every bad row is told, the good ones come in two thousand at a time (columns: docs/evidence.md)
     Import(ImportArgs),
     /// List leads, newest first
     List(LeadListArgs),
@@ -105,7 +105,7 @@ pub enum LeadStatusArg {
 pub enum ConsentCommand {
     /// Record a permission
     Add(Box<ConsentAddArgs>),
-    /// Import a CSV file; every bad row is told, the good ones come in all at once (columns: docs/evidence.md)
+    /// Import a CSV file; every bad row is told, the good ones come in two thousand at a time (columns: docs/evidence.md)
     Import(ImportArgs),
     /// Withdraw every permission for a number
     Revoke {

@@ -23,7 +23,7 @@ pub(super) async fn complete(
     let values = match request.argument.name.as_str() {
         "call_id" if principal.may(Scope::CallsRead) => call_ids(app).await?,
         "purpose" => PURPOSES.map(str::to_owned).to_vec(),
-        "agent" => [app.config.agents.default.clone()].into_iter().filter(|agent| !agent.is_empty()).collect(),
+        "agent" => app.config.agents.all().iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     };
     let mut fitting: Vec<_> = values.into_iter().filter(|value| value.starts_with(&request.argument.value)).collect();

@@ -1,4 +1,4 @@
-//! A person's word before an agent dials, where the operator wants it: asked of the client's user where the client can ask, else by
+//! A person's word before an agent dials (a call, or a transfer to an outside number), where the operator wants it: asked of the client's user where the client can ask, else by
 //! a token that the agent passes back. The gate decides in any case; this is one guard more, never the only one.
 
 use std::collections::{BTreeMap, HashMap};
@@ -60,7 +60,12 @@ impl Confirmations {
 }
 
 /// Whether the call may be placed as far as a person's word goes. `Some` is a question that the client has to answer first.
-pub(super) async fn confirm(asked: &Asked, message: String) -> Result<Option<InputRequiredResult>, Failure> {
+/// `next` is the tool to call again with a token.
+pub(super) async fn confirm(
+    asked: &Asked,
+    next: &'static [&'static str],
+    message: String,
+) -> Result<Option<InputRequiredResult>, Failure> {
     let app = asked.app();
     if app.config.mcp.confirm_dials == ConfirmDials::Never {
         return Ok(None);
@@ -97,11 +102,11 @@ pub(super) async fn confirm(asked: &Asked, message: String) -> Result<Option<Inp
                 Ok(answer) => agreed(Some(&answer)).map(|()| None),
                 Err(error) => {
                     tracing::debug!(%error, "a client that can ask its user did not");
-                    Err(fallback(asked, &about, &message))
+                    Err(fallback(asked, &about, next, &message))
                 }
             }
         }
-        (false, _) => Err(fallback(asked, &about, &message)),
+        (false, _) => Err(fallback(asked, &about, next, &message)),
     }
 }
 
@@ -120,7 +125,7 @@ fn agreed(answer: Option<&ElicitResult>) -> Result<(), Failure> {
     ))
 }
 
-fn fallback(asked: &Asked, about: &str, message: &str) -> Failure {
+fn fallback(asked: &Asked, about: &str, next: &'static [&'static str], message: &str) -> Failure {
     let app = asked.app();
     if app.config.mcp.confirm_fallback == ConfirmFallback::Refuse {
         return Failure::refusal(
@@ -136,7 +141,7 @@ fn fallback(asked: &Asked, about: &str, message: &str) -> Failure {
         "No call was placed. Once the user has agreed, call again with the same arguments and confirm_token.",
     )
     .details(json!({ "confirm_token": token, "valid_for_secs": LIFETIME.as_secs() }))
-    .next(&["initiate_call_with_compliance"])
+    .next(next)
 }
 
 fn question(state: String, message: String) -> InputRequiredResult {
@@ -154,6 +159,11 @@ fn form(message: String) -> ElicitRequestParams {
 /// Shown in the question: whom, with the number masked, and what for.
 pub(super) fn call_question(to: &crate::domain::E164, purpose: &Value) -> String {
     format!("May the agent call {} now ({})?", to.masked(), purpose.as_str().unwrap_or("telemarketing"))
+}
+
+/// The same for a transfer to a number outside.
+pub(super) fn transfer_question(to: &crate::domain::E164) -> String {
+    format!("May the agent call {} now and transfer the live call to them?", to.masked())
 }
 
 #[cfg(test)]

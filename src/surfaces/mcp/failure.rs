@@ -4,7 +4,7 @@
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
-use crate::app::{ControlError, PlaceCallError};
+use crate::app::{ControlError, LimitReached, PlaceCallError};
 use crate::carrier::CarrierError;
 use crate::store::StoreError;
 
@@ -165,6 +165,17 @@ impl Failure {
         }
     }
 
+    /// The key has used what it may use.
+    pub(super) fn limit(limit: LimitReached) -> Self {
+        Self::refusal(
+            "limit_reached",
+            limit.to_string(),
+            "No call was placed. Wait for a call to end or for the minute to pass, or ask the operator.",
+        )
+        .retryable()
+        .next(&["list_active_calls"])
+    }
+
     pub(super) fn place_call(error: &PlaceCallError) -> Self {
         let nothing = "No call was placed.";
         match error {
@@ -180,13 +191,7 @@ impl Failure {
             PlaceCallError::ShuttingDown => {
                 Self::new("shutting_down", error.to_string(), format!("{nothing} Try again in a minute.")).retryable()
             }
-            PlaceCallError::Limit(_) => Self::refusal(
-                "limit_reached",
-                error.to_string(),
-                format!("{nothing} Wait for a call to end or for the minute to pass, or ask the operator."),
-            )
-            .retryable()
-            .next(&["list_active_calls"]),
+            PlaceCallError::Limit(limit) => Self::limit(*limit),
             PlaceCallError::PurposeNotAllowed(_) => Self::refusal(
                 "purpose_not_allowed",
                 error.to_string(),

@@ -100,7 +100,8 @@ async fn a_key_sees_and_uses_what_its_role_may_and_all_of_it_is_written_down() {
 #[tokio::test]
 async fn a_key_dials_as_much_as_it_may() {
     let (vendors, server, _) = open_house(&[("LIMITS__CONCURRENT_CALLS", "1")]).await;
-    let agent = Client::new(&server.base, &server.settings().create_key_with("admin", &["calls:emergency"]).0);
+    let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
+    let agent = Client::new(&server.base, &key);
     vendors.seat(SELLER, "silent").await;
     let to = |number: &str| json!({"to": number, "purpose": "emergency"});
     let (one, two) = tokio::join!(
@@ -110,8 +111,10 @@ async fn a_key_dials_as_much_as_it_may() {
     let refused: Vec<_> = [&one, &two].into_iter().filter(|result| result["isError"] == true).collect();
     assert_eq!(refused.len(), 1, "{one} {two}");
     assert!(refused[0].to_string().contains("limit_reached"));
-    let rest = server.api.post("/api/v1/calls", &to("+12125550115")).await;
+    let rest = server.api.with_key(&key).post("/api/v1/calls", &to("+12125550115")).await;
     assert_eq!(rest.status, 429, "the same key at another door: {}", rest.body);
+    let another = server.api.post("/api/v1/calls", &to("+12125550115")).await;
+    assert_eq!(another.status, 202, "another key has limits of its own: {}", another.body);
 }
 
 #[tokio::test]

@@ -259,3 +259,52 @@ async fn a_dial_waits_for_a_persons_word_where_the_operator_wants_it() {
     let late = answer(json!({"action": "accept", "content": {"place_call": true}})).await.body["result"].clone();
     assert_eq!(late["resultType"], "input_required", "an answer counts once: {late}");
 }
+
+#[tokio::test]
+async fn a_transfer_to_an_outside_number_is_a_dial_too() {
+    let own = [("MCP__CONFIRM_DIALS", "always"), ("LIMITS__DIALS_PER_MINUTE", "1")];
+    let own = [&own[..], &[("TRANSFERS__TARGETS", "sales=+12125550140")]].concat();
+    let (vendors, server, agent) = open_house(&own).await;
+    let outside = "+12125550141";
+    vendors.seat(outside, "busy after 100ms").await;
+    vendors.seat("+12125550140", "busy after 100ms").await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+    let transfer = json!({"call_id": call, "to": outside, "purpose": "emergency"});
+    let confirmed = async || {
+        let asked = agent.error("transfer_call", transfer.clone()).await;
+        assert_eq!(
+            (&asked["code"], &asked["next_tools"]),
+            (&json!("confirmation_required"), &json!(["transfer_call"]))
+        );
+        assert!(!asked.to_string().contains("5550141"), "{asked}");
+        let mut transfer = transfer.clone();
+        transfer["confirm_token"] = asked["details"]["confirm_token"].clone();
+        transfer
+    };
+    let mut elsewhere = confirmed().await;
+    elsewhere["to"] = "+12125550142".into();
+    assert_eq!(agent.error("transfer_call", elsewhere).await["code"], "confirmation_invalid");
+    assert_eq!(agent.call("transfer_call", confirmed().await).await["transferring"], true);
+    server.api.event_of(&call, "transfer_failed").await;
+    server.api.conversing(&call, 2).await;
+    assert_eq!(agent.error("transfer_call", confirmed().await).await["code"], "limit_reached");
+    let colleague = agent.call("transfer_call", json!({"call_id": call, "colleague": "sales"})).await;
+    assert_eq!(colleague["transferring"], true, "a colleague is no dial");
+    server.api.conversing(&call, 3).await;
+    vendors.end_at_carrier(&sid).await;
+}
+
+#[tokio::test]
+async fn every_agent_that_is_set_up_is_offered() {
+    let own = [
+        ("AGENTS__DEFAULT", "elevenlabs:agent_echo | elevenlabs:agent_2"),
+        ("AGENTS__ROUTES", "+12125550101=retell:agent_9,+12125550102=elevenlabs:agent_3"),
+    ];
+    let (_vendors, _server, agent) = open_house(&own).await;
+    let asked = json!({"ref": {"type": "ref/prompt", "name": "place_compliant_call"},
+        "argument": {"name": "agent", "value": "elevenlabs:"}});
+    let offered = agent.send("completion/complete", asked).await.body["result"]["completion"]["values"].clone();
+    assert_eq!(offered, json!(["elevenlabs:agent_echo", "elevenlabs:agent_2", "elevenlabs:agent_3"]));
+}

@@ -31,7 +31,8 @@ pub(super) const CONFIRM_TOKEN: Field = optional(
 /// Asks for a person's word where the operator wants it, then places the call, once for its key.
 pub(super) async fn place(asked: &Asked, request: PlaceCall) -> Result<Answer, Failure> {
     let purpose = json!(Purpose::from(request.purpose));
-    if let Some(question) = confirm(asked, call_question(&request.to, &purpose)).await? {
+    let message = call_question(&request.to, &purpose);
+    if let Some(question) = confirm(asked, &["initiate_call_with_compliance"], message).await? {
         return Ok(Answer::Input(question));
     }
     let app = asked.app();

@@ -6,6 +6,7 @@ use crate::app::{BRIEFING_MAX, TransferCall, TransferError, TransferTo, Transfer
 use crate::domain::access::Scope;
 
 use super::super::args::{Kind, optional, required};
+use super::super::confirm::{confirm, transfer_question};
 use super::super::failure::Failure;
 use super::super::output::{flag, object, text};
 use super::super::tool::{Answer, Asked, Hints, ToolSpec};
@@ -26,6 +27,7 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
         optional("to", Kind::Number, "A number in E.164 form. Give this or colleague."),
         optional("briefing", Kind::Text { max: BRIEFING_MAX }, "What the person hears before taking the call."),
         optional("purpose", whom::PURPOSES, "For a number outside: what it is called for. Default: as the call."),
+        placing::CONFIRM_TOKEN,
     ],
     output: schema,
     shows_numbers: false,
@@ -45,6 +47,12 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
     };
     let purpose = args.word("purpose").map(|purpose| placing::claim(asked, purpose)).transpose()?;
     let call = asked.live_call("call_id").await?;
+    let outside = args.number("to").filter(|to| asked.app().config.transfers.name_of(to).is_none());
+    if let Some(outside) = outside
+        && let Some(question) = confirm(asked, &["transfer_call"], transfer_question(&outside)).await?
+    {
+        return Ok(Answer::Input(question));
+    }
     let request = TransferCall { to, briefing: args.text("briefing").map(str::to_owned), purpose };
     match asked.app().transfer_call(&call, asked.actor(), request).await {
         Ok(Transferring::Started) => Ok(Answer::Done(json!({ "call_id": call.id, "transferring": true }))),
@@ -72,6 +80,10 @@ fn failure(error: TransferError) -> Failure {
         TransferError::PurposeNotAllowed(_) => {
             Failure::refusal("purpose_not_allowed", text, "Nothing was done. Claim the purpose that it really has.")
         }
+        TransferError::Limit(limit) => Failure {
+            hint: "The call goes on as it was. A colleague may be called at any time.".to_owned(),
+            ..Failure::limit(limit)
+        },
         TransferError::Journal(cause) => Failure::internal(&cause),
         TransferError::Store(cause) => cause.into(),
     }
