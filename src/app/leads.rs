@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::compliance::place::StateCode;
 use crate::compliance::tables::RuleTables;
+use crate::domain::decision::LineType;
+use crate::domain::event::Actor;
 use crate::domain::lead::{Lead, LeadStatus, ProtectedLine};
 use crate::domain::{E164, LeadId};
-use crate::store::StoreError;
+use crate::store::{Relationship, RelationshipKind, Said, StoreError};
 
 use super::{App, ids};
 
@@ -35,6 +39,12 @@ pub struct LeadPatch {
     pub time_zone: Option<String>,
     /// `none` takes the mark away.
     pub protected_line: Option<ProtectedLine>,
+    /// What kind of line the number is, by the operator's own knowledge.
+    pub line_type: Option<LineType>,
+    /// The day of the last purchase or transaction with this seller, 47 CFR 64.1200(f)(5).
+    pub last_purchase_on: Option<Date>,
+    /// The day of the last inquiry or application.
+    pub last_inquiry_on: Option<Date>,
     pub source: Option<String>,
     pub status: Option<LeadStatus>,
     pub tags: Option<Vec<String>>,
@@ -63,8 +73,15 @@ impl LeadPatch {
         }
     }
 
+    /// What it says of the number itself, and not only of this lead.
+    pub fn said(&self) -> Said {
+        let purchase = self.last_purchase_on.map(|date| Relationship { kind: RelationshipKind::Purchase, date });
+        let inquiry = self.last_inquiry_on.map(|date| Relationship { kind: RelationshipKind::Inquiry, date });
+        Said { relationships: purchase.into_iter().chain(inquiry).collect(), line_type: self.line_type }
+    }
+
     /// Everything that is wrong with it: the field, and a sentence.
-    pub fn problems(&self, tables: &RuleTables) -> Vec<(&'static str, String)> {
+    pub fn problems(&self, tables: &RuleTables, now: Timestamp) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self
             .state
@@ -78,6 +95,9 @@ impl LeadPatch {
         }
         if self.email.as_deref().is_some_and(|email| !looks_like_email(email)) {
             problems.push(("email", "it is no e-mail address".to_owned()));
+        }
+        for (field, date) in [("last_purchase_on", self.last_purchase_on), ("last_inquiry_on", self.last_inquiry_on)] {
+            problems.extend(date.and_then(|date| future_date(date, now)).map(|problem| (field, problem)));
         }
         let mut text = |field, text: Option<&str>| {
             if text.is_some_and(|text| text.chars().count() > TEXT_LIMIT) {
@@ -149,7 +169,13 @@ impl LeadPatch {
     }
 }
 
-/// Whether somebody may say that a line is no longer protected: people who answer for it may, a caller who wants to ring it may not.
+/// What is wrong with the date of something that has happened.
+pub fn future_date(date: Date, now: Timestamp) -> Option<String> {
+    (date > now.to_zoned(TimeZone::UTC).date()).then(|| "it is in the future".to_owned())
+}
+
+/// Whether somebody may say that a line is no longer protected, or what lifts a rule: people who answer for it may, a caller who
+/// wants to ring it may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProtectedLines {
     MayBeCleared,
@@ -158,8 +184,14 @@ pub enum ProtectedLines {
 
 impl App {
     /// Writes what is said about a lead: over the one that there is, or as a new one. Says whether it is new.
-    pub async fn upsert_lead(&self, patch: LeadPatch, protected: ProtectedLines) -> Result<(Lead, bool), LeadError> {
-        let mut problems = patch.problems(self.gate.tables());
+    pub async fn upsert_lead(
+        &self,
+        patch: LeadPatch,
+        protected: ProtectedLines,
+        by: &Actor,
+    ) -> Result<(Lead, bool), LeadError> {
+        let now = self.clock.now();
+        let mut problems = patch.problems(self.gate.tables(), now);
         let id = patch.lead_id();
         let known = self.store.lead(id).await?;
         match (&patch.id, &patch.number) {
@@ -178,11 +210,20 @@ impl App {
                     .push(("number", "it is a protected line: changing it needs the scope calls:control".to_owned()));
             }
         }
+        let said = patch.said();
+        if protected == ProtectedLines::Stay {
+            let loosening = [
+                ("line_type", said.line_type.is_some()),
+                ("last_purchase_on", patch.last_purchase_on.is_some()),
+                ("last_inquiry_on", patch.last_inquiry_on.is_some()),
+            ];
+            let said = loosening.into_iter().filter(|(_, is_said)| *is_said);
+            problems.extend(said.map(|(field, _)| (field, "saying it needs the scope calls:control".to_owned())));
+        }
         if !problems.is_empty() {
             return Err(LeadError::Invalid(problems));
         }
-        let now = self.clock.now();
-        Ok(self.store.change_lead(id, move |old| patch.apply(old, now)).await?)
+        Ok(self.store.change_lead(id, said, by, now, move |old| patch.apply(old, now)).await?)
     }
 }
 
@@ -265,10 +306,13 @@ mod tests {
             state: Some("ZZ".to_owned()),
             time_zone: Some("Mars/Base".to_owned()),
             email: Some("ada@".to_owned()),
+            last_purchase_on: Some(jiff::civil::date(2026, 11, 1)),
+            last_inquiry_on: Some(jiff::civil::date(2026, 11, 2)),
             first_name: Some("x".repeat(1_001)),
             ..LeadPatch::default()
         };
-        let fields: Vec<_> = patch.problems(&tables).into_iter().map(|(field, _)| field).collect();
-        assert_eq!(fields, ["state", "time_zone", "email", "first_name"]);
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        let fields: Vec<_> = patch.problems(&tables, now).into_iter().map(|(field, _)| field).collect();
+        assert_eq!(fields, ["state", "time_zone", "email", "last_inquiry_on", "first_name"]);
     }
 }

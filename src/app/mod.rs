@@ -82,7 +82,7 @@ pub use ids::fingerprint;
 pub use import::{BadRow, ImportError, ImportMode, ImportReport, import_consents, import_leads};
 pub use journal::{Journal, JournalFull};
 pub use keys::{CreateKeyError, EnvironmentKey, KnownKey, WeakKey, create_key};
-pub use leads::{LeadError, LeadPatch, ProtectedLines, read_number};
+pub use leads::{LeadError, LeadPatch, ProtectedLines, future_date, read_number};
 pub use limits::LimitReached;
 pub use listen::Listener;
 pub use live_calls::{LiveCall, LiveCalls, Next};

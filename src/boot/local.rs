@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::{GateQuestion, WallClock, create_key};
 use crate::config::Config;
 use crate::domain::access::{Access, Role};
-use crate::domain::decision::{LineType, Voice};
+use crate::domain::decision::Voice;
 use crate::domain::{Purpose, Secret};
 use crate::emulators::elevenlabs::{ElevenLabsEmulator, ElevenLabsEmulatorConfig};
 use crate::emulators::twilio::{NumberConfig, TwilioEmulator, TwilioEmulatorConfig};
@@ -18,9 +18,7 @@ use crate::emulators::{BotEmulator, ChatEmulator, RetellEmulator, RetellEmulator
 use crate::store::Intent;
 use crate::surfaces::cli::calls::EXIT_DENIED;
 use crate::surfaces::cli::out::{Paint, line, notice};
-use crate::surfaces::cli::{
-    CheckArgs, EmulateCommand, KeysCommand, LineTypeArg, PurposeArg, RoleArg, VoiceArg, When, explain,
-};
+use crate::surfaces::cli::{CheckArgs, EmulateCommand, KeysCommand, PurposeArg, RoleArg, VoiceArg, When, explain};
 
 use super::open_store::{OpenStore, operator};
 use super::world;
@@ -35,11 +33,7 @@ pub(super) async fn check(config: &Config, args: &CheckArgs, paint: Paint) -> an
             VoiceArg::Ai => Voice::Ai,
             VoiceArg::Human => Voice::Human,
         },
-        line_type: Some(match args.line_type {
-            LineTypeArg::Mobile => LineType::Mobile,
-            LineTypeArg::LandlineResidential => LineType::LandlineResidential,
-            LineTypeArg::LandlineBusiness => LineType::LandlineBusiness,
-        }),
+        line_type: Some(args.line_type.into()),
         lead_id: args.lead.as_deref().map(str::parse).transpose().context("--lead takes a lead's id")?,
         at: match args.at {
             None => None,

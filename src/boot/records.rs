@@ -9,20 +9,22 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::{
-    BadRow, Erasure, ImportMode, ImportReport, NewConsent, PersonRecords, WallClock, erase_person, import_consents,
-    import_leads, read_number, record_consent,
+    BadRow, Erasure, ImportMode, ImportReport, NewConsent, PersonRecords, WallClock, erase_person, future_date,
+    import_consents, import_leads, read_number, record_consent,
 };
 use crate::config::Config;
 use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
 use crate::domain::lead::{Lead, LeadStatus};
 use crate::domain::{E164, LeadId};
-use crate::store::{ImportedBy, LeadFilter, LetIn, ReassignedAnswer, Reassignment, Store};
+use crate::store::{
+    ImportedBy, LeadFilter, LetIn, ReassignedAnswer, Reassignment, Relationship, RelationshipKind, Said, Store,
+};
 use crate::surfaces::api::record_views;
 use crate::surfaces::api::views::Numbers;
 use crate::surfaces::cli::out::{Paint, line};
 use crate::surfaces::cli::{
     ConsentAddArgs, ConsentCommand, ConsentKindArg, ImportArgs, LeadListArgs, LeadStatusArg, LeadsCommand,
-    PrivacyCommand, show,
+    PrivacyCommand, RelationshipArg, show,
 };
 
 use super::open_store::{OpenStore, number, operator};
@@ -32,11 +34,31 @@ pub(super) async fn leads(config: &Config, command: LeadsCommand, paint: Paint) 
     let open = OpenStore::open(config).await?;
     let done = match command {
         LeadsCommand::Import(args) => import_lead_file(&open.store, config, &args, paint).await,
+        LeadsCommand::Relationship { number, kind, on } => {
+            let kind = match kind {
+                RelationshipArg::Purchase => RelationshipKind::Purchase,
+                RelationshipArg::Inquiry => RelationshipKind::Inquiry,
+            };
+            let relationships = vec![Relationship { kind, date: on }];
+            say(&open.store, &number, Said { relationships, line_type: None }).await
+        }
+        LeadsCommand::LineType { number, line_type } => {
+            say(&open.store, &number, Said { relationships: Vec::new(), line_type: Some(line_type.into()) }).await
+        }
         LeadsCommand::List(args) => list_leads(&open.store, &args).await,
         LeadsCommand::Show { lead, json } => show_leads(&open.store, &lead, json, paint).await,
     };
     open.close().await;
     done
+}
+
+async fn say(store: &Store, text: &str, said: Said) -> anyhow::Result<ExitCode> {
+    let now = WallClock::real().now();
+    let problem = said.relationships.iter().find_map(|relationship| future_date(relationship.date, now));
+    anyhow::ensure!(problem.is_none(), "--on: {}", problem.unwrap_or_default());
+    store.record_said(&number(text)?, said, &operator(), now).await?;
+    line("recorded; it holds from the next decision on, for every call to the number");
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn import_lead_file(store: &Store, config: &Config, args: &ImportArgs, paint: Paint) -> anyhow::Result<ExitCode> {

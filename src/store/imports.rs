@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::columns::{from_json, json as to_json, stamp, word};
 use super::leads::search_text;
+use super::number_facts::Said;
 use super::operator_log::record_action;
 use super::{Store, StoreError};
 use crate::domain::LeadId;
@@ -150,10 +151,30 @@ impl Store {
 const LEADS: Kind = Kind {
     preview: "SELECT count(*),
             count(*) FILTER (WHERE leads.id IS NULL AND row ->> 'base' IS NULL),
-            count(*) FILTER (WHERE leads.updated_at = row ->> 'base' AND leads.record <> row ->> 'record'),
+            count(*) FILTER (WHERE leads.updated_at = row ->> 'base' AND (leads.record <> row ->> 'record'
+                OR EXISTS (SELECT 1 FROM json_each(row, '$.said.relationships') AS said WHERE NOT EXISTS (
+                    SELECT 1 FROM relationships AS known WHERE known.number = row ->> 'number'
+                        AND known.kind = said.value ->> 'kind' AND known.date = said.value ->> 'date'))
+                OR row ->> '$.said.line_type' <> coalesce(
+                    (SELECT line_type FROM line_types WHERE line_types.number = row ->> 'number'), ''))),
             count(*) FILTER (WHERE leads.updated_at IS NOT row ->> 'base')
         FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id WHERE staged.rowid BETWEEN ?1 AND ?2",
-    let_in: "INSERT INTO leads (id, number, status, search, created_at, updated_at, record)
+    // What is said of the numbers comes first: as long as the leads are not written, their base tells which rows still hold.
+    let_in: "INSERT INTO relationships (number, kind, date, recorded_at, door, actor)
+        SELECT DISTINCT row ->> 'number', said.value ->> 'kind', said.value ->> 'date', ?3, ?4, ?5
+        FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id,
+            json_each(row, '$.said.relationships') AS said
+        WHERE staged.rowid BETWEEN ?1 AND ?2 AND leads.updated_at IS row ->> 'base' AND NOT EXISTS (
+            SELECT 1 FROM relationships AS known WHERE known.number = row ->> 'number'
+                AND known.kind = said.value ->> 'kind' AND known.date = said.value ->> 'date');
+        INSERT INTO line_types (number, line_type, asked_at, source)
+        SELECT row ->> 'number', row ->> '$.said.line_type', ?3, 'operator (' || ?4 || ', ' || ?5 || ')'
+        FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id
+        WHERE staged.rowid BETWEEN ?1 AND ?2 AND leads.updated_at IS row ->> 'base'
+            AND row ->> '$.said.line_type' IS NOT NULL ORDER BY staged.rowid
+        ON CONFLICT DO UPDATE SET line_type = excluded.line_type, asked_at = excluded.asked_at, source = excluded.source
+        WHERE excluded.asked_at >= asked_at AND excluded.line_type <> line_type;
+        INSERT INTO leads (id, number, status, search, created_at, updated_at, record)
         SELECT staged.id, row ->> 'number', row ->> 'status', row ->> 'search', row ->> 'created_at', row ->> 'updated_at',
             row ->> 'record'
         FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id
@@ -178,6 +199,8 @@ const CONSENTS: Kind = Kind {
 pub struct StagedLead {
     pub line: u64,
     pub lead: Lead,
+    /// What its row says of the number.
+    pub said: Said,
     /// When the lead was last changed that this one was made from; none where there was none.
     pub base: Option<Timestamp>,
 }
@@ -185,11 +208,11 @@ pub struct StagedLead {
 impl LeadImport {
     /// Stages leads. Gives those whose id an earlier line had: they are left out.
     pub async fn stage(&self, leads: &[StagedLead]) -> Result<Vec<Repeated>, StoreError> {
-        let rows = leads.iter().map(|StagedLead { line, lead, base }| {
+        let rows = leads.iter().map(|StagedLead { line, lead, said, base }| {
             json!({
                 "line": line, "id": lead.id, "number": lead.number, "status": word(&lead.status),
                 "search": search_text(lead), "created_at": stamp(lead.created_at), "updated_at": stamp(lead.updated_at),
-                "record": to_json(lead), "base": base.map(stamp),
+                "record": to_json(lead), "said": said, "base": base.map(stamp),
             })
         });
         self.0.stage(rows.collect()).await
@@ -391,7 +414,7 @@ mod tests {
     }
 
     fn staged(line: u64, lead: &Lead) -> StagedLead {
-        StagedLead { line, lead: lead.clone(), base: None }
+        StagedLead { line, lead: lead.clone(), said: Said::default(), base: None }
     }
 
     async fn commit_leads(import: LeadImport, seconds: i64) -> Imported {

@@ -1,9 +1,12 @@
 //! Leads: the people and businesses that the operator may call.
 
+use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::{Cursor, Listing, from_json, json, stamp, word};
+use super::number_facts::{Said, save_said};
 use super::{Store, StoreError};
+use crate::domain::event::Actor;
 use crate::domain::lead::{Lead, LeadStatus};
 use crate::domain::{E164, LeadId};
 
@@ -30,19 +33,24 @@ impl Store {
         .await
     }
 
-    /// Writes what `change` makes of the lead with this id (none if there is none yet), in one transaction. Gives the lead as it
-    /// is now, and whether it is new.
+    /// Writes what `change` makes of the lead with this id (none if there is none yet), and what is said of its number, in one
+    /// transaction. Gives the lead as it is now, and whether it is new.
     pub async fn change_lead(
         &self,
         id: LeadId,
+        said: Said,
+        by: &Actor,
+        now: Timestamp,
         change: impl FnOnce(Option<Lead>) -> Lead + Send + 'static,
     ) -> Result<(Lead, bool), StoreError> {
+        let by = by.clone();
         self.write(move |connection| {
             Box::pin(async move {
                 let old = load_lead(connection, id).await?;
                 let is_new = old.is_none();
                 let lead = change(old);
                 save_lead(connection, &lead).await?;
+                save_said(connection, &lead.number, &said, &by, now).await?;
                 Ok((lead, is_new))
             })
         })

@@ -57,7 +57,7 @@ pub use ledger::{DecisionFilter, DecisionSubject, Head, Intent, LedgerFault, Led
 pub use litigators::LitigatorList;
 pub use memories::{MEMORIES_MAX, Memory};
 pub use number_facts::{
-    DncAnswer, LineTypeAnswer, NumberRecord, ReassignedAnswer, Reassignment, Relationship, RelationshipKind,
+    DncAnswer, LineTypeAnswer, NumberRecord, ReassignedAnswer, Reassignment, Relationship, RelationshipKind, Said,
 };
 pub use operator_log::{ActionFilter, OperatorAction};
 pub use opt_outs::{DncEntry, DncHistory, DncRemoval, OptOut};

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
+use serde_json::json;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::columns::{from_json, stamp, word};
+use super::operator_log::record_action;
 use super::{Store, StoreError};
 use crate::domain::E164;
 use crate::domain::consent::Consent;
@@ -62,11 +64,24 @@ pub enum RelationshipKind {
 }
 
 /// An established business relationship, 47 CFR 64.1200(f)(5).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relationship {
     pub kind: RelationshipKind,
     /// Of the purchase or inquiry.
     pub date: Date,
+}
+
+/// What an operator says of a number from their own records. It holds for every call to the number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Said {
+    pub relationships: Vec<Relationship>,
+    pub line_type: Option<LineType>,
+}
+
+impl Said {
+    pub fn is_nothing(&self) -> bool {
+        self.relationships.is_empty() && self.line_type.is_none()
+    }
 }
 
 /// What is on record about a number of which a vendor is to be asked.
@@ -158,50 +173,64 @@ impl Store {
     /// Keeps the newest answer.
     pub async fn record_line_type(&self, number: &E164, answer: LineTypeAnswer) -> Result<(), StoreError> {
         let number = number.clone();
-        self.write(move |connection| {
-            Box::pin(async move {
-                sqlx::query(
-                    "INSERT INTO line_types (number, line_type, asked_at, source) VALUES (?, ?, ?, ?)
-                     ON CONFLICT DO UPDATE SET line_type = excluded.line_type, asked_at = excluded.asked_at,
-                         source = excluded.source
-                     WHERE excluded.asked_at >= asked_at",
-                )
-                .bind(number.as_str())
-                .bind(word(&answer.line_type))
-                .bind(stamp(answer.asked_at))
-                .bind(answer.source)
-                .execute(connection)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |connection| Box::pin(async move { save_line_type(connection, &number, answer).await })).await
     }
 
-    pub async fn record_relationship(
-        &self,
-        number: &E164,
-        relationship: Relationship,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Writes down what an operator says of a number, and in the operators' log that they did. What stands there already stays.
+    pub async fn record_said(&self, number: &E164, said: Said, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
         let (number, by) = (number.clone(), by.clone());
-        self.write(move |connection| {
-            Box::pin(async move {
-                sqlx::query(
-                    "INSERT INTO relationships (number, kind, date, recorded_at, door, actor) VALUES (?, ?, ?, ?, ?, ?)",
-                )
-                .bind(number.as_str())
-                .bind(word(&relationship.kind))
-                .bind(relationship.date.to_string())
-                .bind(stamp(now))
-                .bind(word(&by.door))
-                .bind(by.name)
-                .execute(connection)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |connection| Box::pin(async move { save_said(connection, &number, &said, &by, now).await }))
+            .await
     }
+}
+
+/// The same within the transaction of a lead that it was said with.
+pub(super) async fn save_said(
+    connection: &mut SqliteConnection,
+    number: &E164,
+    said: &Said,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if said.is_nothing() {
+        return Ok(());
+    }
+    for relationship in &said.relationships {
+        sqlx::query(
+            "INSERT INTO relationships (number, kind, date, recorded_at, door, actor) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+             WHERE NOT EXISTS (SELECT 1 FROM relationships WHERE (number, kind, date) = (?1, ?2, ?3))",
+        )
+        .bind(number.as_str())
+        .bind(word(&relationship.kind))
+        .bind(relationship.date.to_string())
+        .bind(stamp(now))
+        .bind(word(&by.door))
+        .bind(&by.name)
+        .execute(&mut *connection)
+        .await?;
+    }
+    if let Some(line_type) = said.line_type {
+        let source = format!("operator ({}, {})", word(&by.door), by.name);
+        save_line_type(connection, number, LineTypeAnswer { line_type, asked_at: now, source }).await?;
+    }
+    record_action(connection, "number_facts_recorded", &json!(said), by, now).await
+}
+
+async fn save_line_type(
+    connection: &mut SqliteConnection,
+    number: &E164,
+    answer: LineTypeAnswer,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO line_types (number, line_type, asked_at, source) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET line_type = excluded.line_type, asked_at = excluded.asked_at, source = excluded.source
+         WHERE excluded.asked_at >= asked_at",
+    )
+    .bind(number.as_str())
+    .bind(word(&answer.line_type))
+    .bind(stamp(answer.asked_at))
+    .bind(answer.source)
+    .execute(connection)
+    .await?;
+    Ok(())
 }

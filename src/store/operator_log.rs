@@ -16,7 +16,8 @@ pub struct OperatorAction {
     pub seq: i64,
     pub at: Timestamp,
     pub by: Actor,
-    /// `outbound_stopped`, `outbound_released`, `leads_imported`, `consents_imported`, `person_erased`, `evidence_expired`.
+    /// `outbound_stopped`, `outbound_released`, `leads_imported`, `consents_imported`, `number_facts_recorded`,
+    /// `person_erased`, `evidence_expired`.
     pub action: String,
     /// Counts and reasons. It names nobody.
     pub detail: Value,

@@ -209,7 +209,7 @@ mod tests {
     };
     use crate::store::{
         AttemptState, DecisionFilter, DncAnswer, LeadAddress, LineTypeAnswer, OptOut, ReassignedAnswer, Reassignment,
-        Relationship, RelationshipKind, Settlement,
+        Relationship, RelationshipKind, Said, Settlement,
     };
 
     const TO: &str = "+12125550113";
@@ -482,7 +482,10 @@ mod tests {
             LineTypeAnswer { asked_at: at(-20), line_type: crate::domain::decision::LineType::Mobile, ..line.clone() };
         store.record_line_type(&ada.number, older).await.unwrap();
         store.record_dnc_answer(&ada.number, scrubbed.clone()).await.unwrap();
-        store.record_relationship(&ada.number, bought.clone(), &operator(), at(0)).await.unwrap();
+        for _ in 0..2 {
+            let said = Said { relationships: vec![bought.clone()], line_type: None };
+            store.record_said(&ada.number, said, &operator(), at(0)).await.unwrap();
+        }
         let stop = store.stop_outbound("", &operator(), at(0)).await.unwrap();
 
         let request = |text: &str| GateRequest { lead_id: Some(ada.id), ..gate_request(text) };

@@ -3,6 +3,8 @@
 use std::process::Output;
 
 use clearline::domain::CallEvent;
+use clearline::domain::event::Door;
+use clearline::store::ActionFilter;
 use serde_json::{Value, json};
 
 use super::SELLER;
@@ -124,6 +126,65 @@ async fn consents_are_imported_with_their_proof_and_explain_themselves() {
     assert!(shown("+12125550199").contains("There is none"));
     let other = Settings::clone(&settings).with("SELLER__NAME", "Other Homes");
     assert!(stdout(&other.run(&["consent", "show", "+12125550116"])).contains("another seller"));
+}
+
+#[tokio::test]
+async fn relationships_and_kinds_of_line_are_told_through_every_door_and_bind_the_next_decision() {
+    let stage = Morning::start_with("", 100.0).await;
+    let settings = stage.settings();
+    // Without either, a sales call needs the national list, and there is none here.
+    let list_binds = async |number: &str| {
+        let answer = stage.api.post("/api/v1/check", &json!({"number": number})).await.body;
+        let reasons = answer["reasons"].as_array().unwrap();
+        reasons.iter().any(|reason| reason["rule"] == "national_dnc")
+    };
+    let [bought, business, asked, typed, wired] =
+        ["+12125550113", "+12125550114", "+12125550115", "+12125550116", "+12125550117"];
+    for number in [bought, business, asked, typed, wired] {
+        assert!(list_binds(number).await, "{number}");
+    }
+
+    let file = b"number,last_purchase_on,last_inquiry_on,line_type\n+12125550113,2025-10-01,2024-10-01,\n\
+        +12125550114,,,Landline_Biz\n+12125550118,2026-13-01,yesterday,phone\n+12125550119,9999-01-01,,\n";
+    let told = lines_json(&import(&settings, "leads", file, &["--json"]));
+    let problems: Vec<_> = told[..2].iter().map(|row| (row["line"].clone(), row["problems"].to_string())).collect();
+    assert_eq!((&problems[0].0, &problems[1].0), (&json!(4), &json!(5)));
+    for column in ["line_type: ", "last_purchase_on: ", "last_inquiry_on: "] {
+        assert!(problems[0].1.contains(column), "{problems:?}");
+    }
+    assert!(problems[1].1.contains("last_purchase_on: it is in the future"), "{problems:?}");
+    assert_eq!((&told[2]["new"], &told[2]["bad"]), (&json!(2), &json!(2)), "{told:?}");
+    assert!(!list_binds(bought).await && !list_binds(business).await);
+    let again = lines_json(&import(&settings, "leads", file, &["--json"])).pop().unwrap();
+    assert_eq!((&again["changed"], &again["unchanged"]), (&json!(0), &json!(2)), "{again}");
+    let newer = b"number,last_purchase_on\n+12125550113,2025-11-01\n";
+    let newer = lines_json(&import(&settings, "leads", newer, &["--json"])).pop().unwrap();
+    assert_eq!(newer["changed"], 1, "the lead is the same, what is said of its number is not: {newer}");
+
+    let lead = json!({"number": asked, "last_inquiry_on": "2026-09-01"});
+    let agent = stage.api.with_key(&settings.create_key("agent").0);
+    let refused = agent.post("/api/v1/leads", &lead).await;
+    assert_eq!(refused.status, 422, "who wants to ring does not say what lifts a rule: {}", refused.body);
+    let future = stage.api.post("/api/v1/leads", &json!({"number": asked, "last_inquiry_on": "2026-10-15"})).await;
+    assert_eq!(future.status, 422, "{}", future.body);
+    assert!(list_binds(asked).await);
+    assert_eq!(stage.api.post("/api/v1/leads", &lead).await.status, 201);
+    assert!(!list_binds(asked).await);
+
+    let noted = settings.run(&["leads", "relationship", typed, "--kind", "purchase", "--on", "2025-10-01"]);
+    assert!(noted.status.success(), "{}", String::from_utf8_lossy(&noted.stderr));
+    assert!(!list_binds(typed).await);
+    assert!(
+        !settings.run(&["leads", "relationship", typed, "--kind", "inquiry", "--on", "9999-01-01"]).status.success()
+    );
+    assert!(settings.run(&["leads", "line-type", wired, "landline_biz"]).status.success());
+    assert!(!list_binds(wired).await);
+
+    let filter = ActionFilter { action_prefix: Some("number_facts_"), ..ActionFilter::default() };
+    let actions = stage.server.app.store.operator_actions(filter, 10).await.unwrap();
+    let doors: Vec<_> = actions.iter().map(|action| action.by.door).collect();
+    assert_eq!(doors, [Door::Cli, Door::Cli, Door::Api], "{actions:?}");
+    assert!(!format!("{actions:?}").contains("555"), "it names nobody");
 }
 
 #[tokio::test]

@@ -23,6 +23,9 @@ const COLUMNS: Columns = Columns {
         "state",
         "time_zone",
         "protected_line",
+        "line_type",
+        "last_purchase_on",
+        "last_inquiry_on",
         "source",
         "status",
         "tags",
@@ -44,7 +47,7 @@ pub async fn import_leads(
 ) -> Result<ImportReport, ImportError> {
     let mut intake = Intake::open(file, &COLUMNS, mode, bad)?;
     let import = store.begin_lead_import().await?;
-    while let Some(piece) = intake.next_piece(|row| read_row(row, tables))? {
+    while let Some(piece) = intake.next_piece(|row| read_row(row, tables, by.now))? {
         let merged = merge(store, piece, by.now).await?;
         intake.tell_repeated(&import.stage(&merged).await?);
     }
@@ -63,12 +66,12 @@ async fn merge(store: &Store, piece: Vec<(u64, LeadPatch)>, now: Timestamp) -> R
     let merged = piece.into_iter().map(|(line, patch)| {
         let old = known.get(&patch.lead_id()).cloned();
         let base = old.as_ref().map(|lead| lead.updated_at);
-        StagedLead { line, lead: patch.apply(old, now), base }
+        StagedLead { line, said: patch.said(), lead: patch.apply(old, now), base }
     });
     Ok(merged.collect())
 }
 
-fn read_row(mut row: Row, tables: &RuleTables) -> Result<(u64, LeadPatch), BadRow> {
+fn read_row(mut row: Row, tables: &RuleTables, now: Timestamp) -> Result<(u64, LeadPatch), BadRow> {
     let text = |row: &Row, column| row.text(column).map(str::to_owned);
     let number = row.need("number", |text| read_number(text).map_err(str::to_owned));
     let id = row.parse("id", |text| text.parse().map_err(|_| "an id of ours is like lead_…".to_owned()));
@@ -80,6 +83,13 @@ fn read_row(mut row: Row, tables: &RuleTables) -> Result<(u64, LeadPatch), BadRo
         serde_json::from_value(Value::from(text.to_lowercase()))
             .map_err(|_| "it may be emergency_line, patient_room or none".to_owned())
     });
+    let line_type = row.parse("line_type", |text| {
+        serde_json::from_value(Value::from(text.to_lowercase()))
+            .map_err(|_| "it may be mobile, landline_res or landline_biz".to_owned())
+    });
+    let date = |text: &str| text.parse().map_err(|_| "it is no date like 2026-05-01".to_owned());
+    let last_purchase_on = row.parse("last_purchase_on", date);
+    let last_inquiry_on = row.parse("last_inquiry_on", date);
     let tags = row.text("tags").map(|text| {
         text.split(';').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     });
@@ -93,12 +103,15 @@ fn read_row(mut row: Row, tables: &RuleTables) -> Result<(u64, LeadPatch), BadRo
         state: text(&row, "state").map(|state| state.to_uppercase()),
         time_zone: text(&row, "time_zone"),
         protected_line,
+        line_type,
+        last_purchase_on,
+        last_inquiry_on,
         source: text(&row, "source"),
         status,
         tags,
         custom: row.texts_under("custom.").map(|(name, text)| (name.to_owned(), Value::from(text))).collect(),
     };
-    let problems = patch.problems(tables).into_iter().map(|(field, problem)| format!("{field}: {problem}"));
+    let problems = patch.problems(tables, now).into_iter().map(|(field, problem)| format!("{field}: {problem}"));
     row.problems.extend(problems);
     if row.problems.is_empty() { Ok((row.line, patch)) } else { Err(row.into_bad()) }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::app::{App, LeadError, LeadPatch, ProtectedLines, read_number};
 use crate::domain::LeadId;
 use crate::domain::access::Scope;
+use crate::domain::event::Door;
 use crate::store::LeadFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
@@ -30,11 +31,12 @@ pub(super) async fn upsert(
     let patch: LeadPatch = parse_json(&body)?;
     let may_clear = caller.must(Scope::CallsControl).is_ok();
     let protected = if may_clear { ProtectedLines::MayBeCleared } else { ProtectedLines::Stay };
-    let (lead, is_new) = app.upsert_lead(patch, protected).await.map_err(|error| match error {
-        LeadError::Invalid(problems) => Problem::invalid_fields(&problems),
-        LeadError::NoSuchLead(_) => Problem::not_found("lead"),
-        LeadError::Store(error) => Problem::internal(&error),
-    })?;
+    let (lead, is_new) =
+        app.upsert_lead(patch, protected, &caller.actor(Door::Api)).await.map_err(|error| match error {
+            LeadError::Invalid(problems) => Problem::invalid_fields(&problems),
+            LeadError::NoSuchLead(_) => Problem::not_found("lead"),
+            LeadError::Store(error) => Problem::internal(&error),
+        })?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(record_views::lead(&lead, numbers(&caller)))))
 }

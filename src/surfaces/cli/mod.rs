@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 pub use records::{
     ConsentAddArgs, ConsentCommand, ConsentKindArg, ExportArgs, ImportArgs, LeadListArgs, LeadStatusArg, LeadsCommand,
-    LedgerCommand, OutboundCommand, PrivacyCommand, ReplayArgs, When,
+    LedgerCommand, OutboundCommand, PrivacyCommand, RelationshipArg, ReplayArgs, When,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

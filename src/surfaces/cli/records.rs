@@ -8,6 +8,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::domain::decision::LineType;
+
+use super::LineTypeArg;
+
 /// An instant or a whole date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
@@ -55,6 +59,17 @@ impl When {
 pub enum LeadsCommand {
     /// Import a CSV file; every bad row is told, the good ones come in two thousand at a time (columns: docs/evidence.md)
     Import(ImportArgs),
+    /// Record an established business relationship with whoever has a number (47 CFR 64.1200(f)(5))
+    Relationship {
+        number: String,
+        #[arg(long)]
+        kind: RelationshipArg,
+        /// The day of the last purchase or inquiry (YYYY-MM-DD)
+        #[arg(long)]
+        on: Date,
+    },
+    /// Record what kind of line a number is
+    LineType { number: String, line_type: LineTypeArg },
     /// List leads, newest first
     List(LeadListArgs),
     /// Show a lead by its id (lead_…), or the leads of a number
@@ -63,6 +78,16 @@ pub enum LeadsCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+impl From<LineTypeArg> for LineType {
+    fn from(arg: LineTypeArg) -> Self {
+        match arg {
+            LineTypeArg::Mobile => Self::Mobile,
+            LineTypeArg::LandlineResidential => Self::LandlineResidential,
+            LineTypeArg::LandlineBusiness => Self::LandlineBusiness,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +116,14 @@ pub struct LeadListArgs {
     pub cursor: Option<String>,
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RelationshipArg {
+    /// A purchase or transaction
+    Purchase,
+    /// An inquiry or application
+    Inquiry,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -64,6 +64,9 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         state: text("state"),
         time_zone: text("time_zone"),
         protected_line: args.word("protected_line"),
+        line_type: None,
+        last_purchase_on: None,
+        last_inquiry_on: None,
         source: text("source"),
         status: args.word("status"),
         tags: (!tags.is_empty()).then_some(tags),
@@ -73,7 +76,8 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         let expected = "a number like +12125550113, or the lead_id or external_id of a lead";
         return Err(Failure::invalid_argument("number", "nothing", expected));
     }
-    let (lead, created) = asked.app().upsert_lead(patch, ProtectedLines::Stay).await.map_err(failure)?;
+    let (lead, created) =
+        asked.app().upsert_lead(patch, ProtectedLines::Stay, &asked.actor()).await.map_err(failure)?;
     Ok(Answer::Done(json!({ "lead": get_lead::body(&lead, asked.numbers()), "created": created })))
 }
 
