@@ -209,7 +209,7 @@ fn requester(call: &Call) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{Actor, Created};
+    use crate::domain::event::{Actor, Created, Door};
     use crate::domain::{CallEvent, CallStatus};
     use crate::store::testing::{at, call_id, created, number, store};
 

@@ -60,6 +60,8 @@ impl Hints {
     pub(super) const READ_OUTSIDE: Self = Self { open_world: true, ..Self::READ };
     /// Adds to our own records; doing it twice is doing it once.
     pub(super) const RECORD: Self = Self { read_only: false, destructive: false, idempotent: true, open_world: false };
+    /// A person notices it, and it can be undone; doing it twice is doing it once.
+    pub(super) const STEP_IN: Self = Self { read_only: false, destructive: false, idempotent: true, open_world: true };
     /// Takes something away that comes back only by other means; doing it twice is doing it once.
     pub(super) const WITHDRAW: Self = Self { read_only: false, destructive: true, idempotent: true, open_world: false };
     /// A person hears it, and it cannot be taken back.

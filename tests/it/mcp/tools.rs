@@ -308,3 +308,57 @@ async fn every_agent_that_is_set_up_is_offered() {
     let offered = agent.send("completion/complete", asked).await.body["result"]["completion"]["values"].clone();
     assert_eq!(offered, json!(["elevenlabs:agent_echo", "elevenlabs:agent_2", "elevenlabs:agent_3"]));
 }
+
+#[tokio::test]
+async fn a_call_is_held_muted_and_spoken_into_by_who_may_step_in() {
+    let (vendors, server, operator) = open_house(&[VENDOR_KEY]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+    let named = json!({"call_id": call});
+    for (tool, event) in [
+        ("hold_call", "held"),
+        ("resume_call", "resumed"),
+        ("mute_agent", "agent_muted"),
+        ("unmute_agent", "agent_unmuted"),
+    ] {
+        assert_eq!(operator.call(tool, named.clone()).await["done"], true, "{tool}");
+        assert_eq!(server.api.event_of(&call, event).await["by"]["door"], "mcp", "{tool}");
+    }
+    let said = operator.call("say_in_call", json!({"call_id": call, "text": "One moment, please."})).await;
+    assert_eq!(said["sent"], true);
+    assert_eq!(server.api.event_of(&call, "house_spoke").await["text"], "One moment, please.");
+    let agent = Client::new(&server.base, &server.settings().create_key("agent").0);
+    for tool in ["hold_call", "resume_call", "mute_agent", "unmute_agent", "say_in_call"] {
+        let refused = agent.error(tool, json!({"call_id": call, "text": "No."})).await;
+        assert_eq!(refused["code"], "missing_scope", "{tool}: {refused}");
+    }
+    vendors.end_at_carrier(&sid).await;
+    server.api.ended(&call).await;
+    assert_eq!(operator.error("hold_call", named).await["code"], "call_ended");
+}
+
+#[tokio::test]
+async fn a_caller_says_what_is_done_if_a_machine_picks_up() {
+    let (_vendors, server, agent) = open_house(&[]).await;
+    let to = |more: Value| {
+        let mut call = json!({"to": SELLER, "purpose": "emergency"});
+        call.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        call
+    };
+    for wrong in [
+        json!({"on_machine": "message"}),
+        json!({"on_machine": "message", "machine_message": " "}),
+        json!({"on_machine": "hang_up", "machine_message": "Call us."}),
+        json!({"machine_message": "Call us."}),
+        json!({"on_machine": "beep"}),
+    ] {
+        for tool in ["initiate_call_with_compliance", "twilio_make_call"] {
+            assert_eq!(agent.error(tool, to(wrong.clone())).await["code"], "invalid_arguments", "{tool}: {wrong}");
+        }
+    }
+    let message = to(json!({"on_machine": "message", "machine_message": "Please call us back."}));
+    let placed = agent.call("initiate_call_with_compliance", message).await;
+    let planned = server.api.event_of(&id(&placed, "call_id"), "machine_planned").await;
+    assert_eq!(planned["plan"], json!({"do": "message", "text": "Please call us back."}));
+}

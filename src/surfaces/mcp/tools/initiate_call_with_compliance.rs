@@ -23,6 +23,8 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
         placing::AGENT,
         whom::PURPOSE,
         placing::VARIABLES,
+        placing::ON_MACHINE,
+        placing::MACHINE_MESSAGE,
         optional("dry_run", Kind::Flag, "Only ask the gate: the decision is returned and nothing is placed."),
         placing::IDEMPOTENCY_KEY,
         placing::CONFIRM_TOKEN,
@@ -40,7 +42,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         purpose: placing::claim(asked, whom::purpose(asked))?,
         lead_id,
         dynamic_variables: asked.args.variables("dynamic_variables"),
-        on_machine: None,
+        on_machine: placing::on_machine(asked)?,
     };
     if asked.args.flag("dry_run") {
         return placing::dry_run(asked, &request).await;

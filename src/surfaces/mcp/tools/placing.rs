@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{PlaceCall, PlaceCallError, Placed};
+use crate::app::{MESSAGE_MAX, PlaceCall, PlaceCallError, Placed};
 use crate::domain::access::{ClaimedPurpose, MissingScope};
+use crate::domain::event::OnMachine;
 use crate::domain::{CallState, Decision, DecisionId, Purpose};
 
 use super::super::args::{Field, Kind, optional};
@@ -27,6 +28,34 @@ pub(super) const CONFIRM_TOKEN: Field = optional(
     Kind::Text { max: 500 },
     "Only after confirmation_required: its token, once the user agreed.",
 );
+
+pub(super) const ON_MACHINE: Field = optional(
+    "on_machine",
+    Kind::Word(&["release", "hang_up", "message"]),
+    "If a machine picks up: the agent talks to it, nobody does, or machine_message is left. Default: the server's settings.",
+);
+pub(super) const MACHINE_MESSAGE: Field = optional(
+    "machine_message",
+    Kind::Text { max: MESSAGE_MAX },
+    "With on_machine message: said after the beep, with the disclosures that the law wants around it.",
+);
+
+/// What is to be done if a machine picks up; none: what the settings say.
+pub(super) fn on_machine(asked: &Asked) -> Result<Option<OnMachine>, Failure> {
+    match (asked.args.text("on_machine"), asked.args.text("machine_message").map(str::trim)) {
+        (None, None) => Ok(None),
+        (Some("release"), None) => Ok(Some(OnMachine::Release)),
+        (Some("hang_up"), None) => Ok(Some(OnMachine::HangUp)),
+        (Some("message"), Some(text)) if !text.is_empty() => Ok(Some(OnMachine::Message { text: text.to_owned() })),
+        (Some("message"), _) => {
+            Err(Failure::invalid_argument("machine_message", "nothing", "the text to leave, with on_machine message"))
+        }
+        (_, Some(_)) => {
+            Err(Failure::invalid_argument("machine_message", "a text", "none, unless on_machine is message"))
+        }
+        (Some(_), None) => Err(Failure::invalid_argument("on_machine", "another word", "release, hang_up or message")),
+    }
+}
 
 /// Asks for a person's word where the operator wants it, then places the call, once for its key.
 pub(super) async fn place(asked: &Asked, request: PlaceCall) -> Result<Answer, Failure> {

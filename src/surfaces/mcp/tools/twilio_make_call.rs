@@ -22,6 +22,8 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
         placing::AGENT,
         whom::PURPOSE,
         placing::VARIABLES,
+        placing::ON_MACHINE,
+        placing::MACHINE_MESSAGE,
         placing::IDEMPOTENCY_KEY,
         placing::CONFIRM_TOKEN,
     ],
@@ -43,7 +45,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         purpose: placing::claim(asked, whom::purpose(asked))?,
         lead_id: None,
         dynamic_variables: asked.args.variables("dynamic_variables"),
-        on_machine: None,
+        on_machine: placing::on_machine(asked)?,
     };
     placing::place(asked, request).await
 }
