@@ -123,8 +123,8 @@ impl App {
             Next::Reconnect => None,
             Next::HangUp => Some(render(&HangUp)),
             Next::Apologise => Some(self.apology_document()),
-            Next::Goodbye(text) => Some(render(&Goodbye { say: Say::plainly(text) })),
-            Next::Message(text) => Some(render(&Voicemail { say: Say::plainly(text) })),
+            Next::Goodbye(text) => Some(render(&Goodbye { say: self.say_text(text) })),
+            Next::Message(text) => Some(render(&Voicemail { say: self.say_text(text) })),
         }
     }
 
@@ -175,11 +175,17 @@ impl App {
     /// The document that connects the call with an agent once more.
     pub(super) async fn come_back(self: &Arc<Self>, call: &Arc<LiveCall>) -> String {
         self.warm_agent(call);
-        self.plan_document(call, None).await
+        let disclosure = self.disclosure_unsaid(call).await;
+        self.plan_document(call, disclosure).await
+    }
+
+    /// A text in the carrier's voice.
+    pub(super) fn say_text<'a>(&self, text: &'a str) -> Say<'a> {
+        Say { text, voice: None, language: self.config.seller.language.tag() }
     }
 
     pub fn apology_document(&self) -> String {
-        render(&Apology { say: Say::plainly(&self.config.calls.apology) })
+        render(&Apology { say: self.say_text(&self.config.calls.apology) })
     }
 
     async fn create_inbound(
@@ -253,7 +259,7 @@ impl App {
         if let Some(document) = call.made_document() {
             return document;
         }
-        let disclosure = self.disclosure(call).await;
+        let disclosure = self.leave_to_agent(call, self.disclosure(call).await);
         let document = self.plan_document(call, disclosure).await;
         call.document(|| document)
     }
@@ -292,9 +298,9 @@ impl App {
         let recording = self.first_recording(call);
         let told = recording.as_ref().map(FirstRecording::told);
         render(&ConnectStream {
-            disclosure: told.or(disclosure.as_deref()).map(Say::plainly),
+            disclosure: told.or(disclosure.as_deref()).map(|text| self.say_text(text)),
             recording: recording.as_ref().map(|recording| &recording.request),
-            recorded_notice: recording.as_ref().and_then(FirstRecording::told_again).map(Say::plainly),
+            recorded_notice: recording.as_ref().and_then(FirstRecording::told_again).map(|text| self.say_text(text)),
             stream_url: &self.urls.media(),
             stream_status_callback: &self.urls.stream_callback(call.id),
             parameters: &[("token", &token)],

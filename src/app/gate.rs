@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 
-use crate::compliance::disclosure::{self, Language, Opening, RecordingNotice, VoicemailError};
+use crate::compliance::disclosure::{self, Opening, RecordingNotice, VoicemailError};
 use crate::compliance::evidence;
 use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Relationship, RelationshipKind};
 use crate::compliance::opt_out::OptOutPhrases;
@@ -18,7 +18,7 @@ use crate::compliance::tables::RuleTables;
 use crate::config::{ComplianceConfig, ScrubConfig, SellerConfig};
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::event::Actor;
-use crate::domain::{CallId, Decision, DecisionId, E164, LeadId, Party, Purpose};
+use crate::domain::{CallId, Decision, DecisionId, E164, Language, LeadId, Party, Purpose};
 use crate::lists::{ListAnswer, Lists};
 use crate::scrub::ScrubClient;
 use crate::store::{self, Decided, GateRequest, Intent, Store, StoreError, StoredFacts};
@@ -40,6 +40,7 @@ pub struct Gate {
     /// The texts of the tables are in the store before the first decision under them. A gate decides for one store.
     rules_are_kept: Arc<OnceCell<()>>,
     seller: Arc<str>,
+    language: Language,
     /// States under a declared emergency, by the operator's word.
     emergencies: Arc<[StateCode]>,
     scrubbing: Arc<Scrubbing>,
@@ -112,6 +113,7 @@ impl Gate {
             phrases: Arc::new(OptOutPhrases::shipped().context("the opt-out phrases of this program are not valid")?),
             rules_are_kept: Arc::default(),
             seller: seller.name.as_str().into(),
+            language: seller.language,
             emergencies: emergencies.into(),
             scrubbing: Arc::new(Scrubbing::new(&compliance.scrub, None)),
             lists: lists.map(Arc::new),
@@ -155,7 +157,7 @@ impl Gate {
         let states = decision.map(states_of);
         let opening = Opening {
             purpose,
-            language: Language::English,
+            language: self.language,
             seller: &self.seller,
             callback,
             // Keys pressed while the carrier speaks do not reach us, so the sentence offers the voice.
@@ -181,7 +183,7 @@ impl Gate {
         let states = decision.map(states_of);
         let opening = Opening {
             purpose,
-            language: Language::English,
+            language: self.language,
             seller: &self.seller,
             callback: callback.as_ref(),
             opt_out_key: None,
@@ -202,7 +204,7 @@ impl Gate {
     pub fn recording_notice(&self, party: &Party, callback: Option<&E164>, now: Timestamp) -> RecordingNotice {
         let opening = Opening {
             purpose: Purpose::Informational,
-            language: Language::English,
+            language: self.language,
             seller: &self.seller,
             callback,
             opt_out_key: None,
@@ -213,7 +215,11 @@ impl Gate {
         let mut notice = disclosure::recording_notice(party.number(), &opening, &self.tables);
         if notice.text.is_empty() {
             // The operator ended the shipped sentence, and still nobody is recorded in silence.
-            "This call is recorded.".clone_into(&mut notice.text);
+            let shortest = match self.language {
+                Language::English => "This call is recorded.",
+                Language::Spanish => "Esta llamada se graba.",
+            };
+            shortest.clone_into(&mut notice.text);
         }
         notice
     }

@@ -15,7 +15,7 @@ use crate::domain::{
     AccountSid, AgentRef, AgentVendor, Call, CallEvent, CallId, CallState, CallStatus, ConversationId, Disposition,
 };
 use crate::protocol::agent::retell::{AudioProtocol, Line, Registration, RetellCall, Webhook};
-use crate::protocol::twilio::twiml::{HandOver, HangUp, Say, render};
+use crate::protocol::twilio::twiml::{HandOver, HangUp, render};
 use crate::store::{CallFilter, StoreError, StoredConversation};
 
 use super::answer_call::FirstRecording;
@@ -81,9 +81,9 @@ impl App {
                 Ok(vendor_id) => {
                     let sip_uri = format!("sip:{vendor_id}@{};transport=tcp", self.config.agents.retell.sip_domain);
                     return render(&HandOver {
-                        disclosure: told.or(disclosure.as_deref()).map(Say::plainly),
+                        disclosure: told.or(disclosure.as_deref()).map(|text| self.say_text(text)),
                         recording: recording.map(|recording| &recording.request),
-                        recorded_notice: recording.and_then(FirstRecording::told_again).map(Say::plainly),
+                        recorded_notice: recording.and_then(FirstRecording::told_again).map(|text| self.say_text(text)),
                         action_url: &self.urls.hand_over(call.id),
                         time_limit: self.time_left(call),
                         sip_uri: &sip_uri,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::carrier::NextDocument;
 use crate::domain::event::Actor;
 use crate::domain::{CallState, Disposition};
-use crate::protocol::twilio::twiml::{Goodbye, Say, Voicemail, render};
+use crate::protocol::twilio::twiml::{Goodbye, Voicemail, render};
 use crate::session::Command;
 
 use super::App;
@@ -38,8 +38,8 @@ impl App {
     /// A stream asks for the end of its call: with the sentence that was planned, or at once.
     pub(super) async fn end_from_stream(&self, call: &LiveCall) {
         let last_words = match call.next_document() {
-            Next::Goodbye(text) => Some(render(&Goodbye { say: Say::plainly(&text) })),
-            Next::Message(text) => Some(render(&Voicemail { say: Say::plainly(&text) })),
+            Next::Goodbye(text) => Some(render(&Goodbye { say: self.say_text(&text) })),
+            Next::Message(text) => Some(render(&Voicemail { say: self.say_text(&text) })),
             Next::Reconnect | Next::HangUp | Next::Apologise => None,
         };
         if let (Some(document), Some(carrier), Some(sid)) = (last_words, &self.carrier, call.sid()) {

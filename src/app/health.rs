@@ -10,7 +10,7 @@ use crate::compliance::profile::LitigatorList;
 use crate::domain::{AgentRef, AgentVendor, CallState, Disposition, Secret};
 use crate::store::{CallFilter, StoreError};
 
-use super::App;
+use super::{App, keys};
 
 /// How long a vendor may take to show that it is there.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
@@ -74,12 +74,34 @@ impl App {
         let mut checks = vec![self.look_at_outbound().await?, carrier];
         checks.extend(agents);
         checks.extend(self.look_at_settings());
+        checks.extend(self.look_at_limits().await?);
         checks.extend(self.look_at_dnc_lists(now));
         checks.push(self.look_at_litigators(now).await?);
         checks.push(self.look_at_failures(now).await?);
         checks.push(self.look_at_journal());
         checks.push(self.look_at_sockets());
         Ok(checks)
+    }
+
+    /// Limits of single keys that hold nobody.
+    async fn look_at_limits(&self) -> Result<Vec<Check>, StoreError> {
+        if self.config.limits.keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = self.store.list_keys().await?;
+        let in_force = |name: &str| {
+            name == keys::ENVIRONMENT
+                || keys.iter().any(|key| key.revoked_at.is_none() && key.name.to_lowercase() == name)
+        };
+        let idle = self.config.limits.keys.keys().filter(|name| !in_force(name)).map(|name| {
+            let text = format!("limits.keys.{name} limits nobody: no key in force has this name");
+            Check::warning(
+                "Keys",
+                text,
+                "Write the key's name as `clearline keys list` has it, or take the section out.",
+            )
+        });
+        Ok(idle.collect())
     }
 
     async fn look_at_outbound(&self) -> Result<Check, StoreError> {

@@ -15,7 +15,7 @@ use super::{App, WallClock, ids};
 const PREFIX: &str = "clk_";
 
 /// The name of the key from the environment.
-const ENVIRONMENT: &str = "environment";
+pub(super) const ENVIRONMENT: &str = "environment";
 
 /// A key from the environment must be hard to guess too.
 const SHORTEST_ENVIRONMENT_KEY: usize = 20;

@@ -64,6 +64,10 @@ pub struct LiveCall {
     /// What the next stream's agent is to be told.
     notes: Mutex<Vec<String>>,
     utterances: AtomicU32,
+    /// Whether the call's agents may say the opening disclosure.
+    agent_opens: AtomicBool,
+    /// What the agent is to say first, until somebody has heard an agent.
+    opening: Mutex<Option<String>>,
     /// The operator who has the call.
     operator: Mutex<Option<Actor>>,
     /// Cancelled at the call's end; everything that waits on behalf of the call waits for this too.
@@ -182,6 +186,8 @@ impl LiveCall {
             llm: LlmLine::default(),
             notes: Mutex::default(),
             utterances: AtomicU32::new(0),
+            agent_opens: AtomicBool::new(false),
+            opening: Mutex::default(),
             operator: Mutex::default(),
             over: CancellationToken::new(),
         }
@@ -336,6 +342,22 @@ impl LiveCall {
 
     pub(super) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.notes))
+    }
+
+    pub(super) fn let_agent_open(&self) {
+        self.agent_opens.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn agent_may_open(&self) -> bool {
+        self.agent_opens.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn give_opening(&self, text: Option<String>) {
+        *lock(&self.opening) = text;
+    }
+
+    pub(super) fn opening(&self) -> Option<String> {
+        lock(&self.opening).clone()
     }
 
     /// A number for something that our own voice says.

@@ -130,7 +130,8 @@ impl App {
             initiation: Initiation {
                 dynamic_variables: variables,
                 tools: self.tool_definitions(),
-                ..Initiation::default()
+                first_message: call.opening().filter(|_| !record.agent_was_heard),
+                so_far: None,
             },
             max_duration: self.time_left(call),
             warn_before_end: Duration::from_secs(self.config.calls.warn_before_end_s),

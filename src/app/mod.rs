@@ -2,6 +2,7 @@
 
 mod addresses;
 mod agent_health;
+mod agent_opening;
 mod agent_tools;
 mod answer_call;
 mod answered_by;

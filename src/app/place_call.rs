@@ -62,7 +62,9 @@ pub enum PlaceCallError {
     NoAgent,
     #[error("this version has no bridge to the agent {0}: use an ElevenLabs agent")]
     NoBridge(AgentRef),
-    #[error("this server does not let callers claim the purpose `{0:?}` (compliance.purposes)")]
+    #[error(
+        "the purpose `{0:?}` may not be claimed here (compliance.purposes, and the purposes of single keys in limits.keys)"
+    )]
     PurposeNotAllowed(Purpose),
     #[error(transparent)]
     Limit(#[from] LimitReached),
@@ -157,7 +159,7 @@ impl App {
         actor: Actor,
         call_id: CallId,
     ) -> Result<Placed, PlaceCallError> {
-        let (from, agent) = self.check_prerequisites(&request)?;
+        let (from, agent) = self.check_prerequisites(&request, &actor)?;
         // Held until the call is in the store, where the next one's limits are counted.
         let _turn = self.within_limits(&actor).await??;
         let created = Created {
@@ -198,7 +200,7 @@ impl App {
         Ok(Placed { call_id, decision_id, decision })
     }
 
-    fn check_prerequisites(&self, request: &PlaceCall) -> Result<(E164, AgentRef), PlaceCallError> {
+    fn check_prerequisites(&self, request: &PlaceCall, actor: &Actor) -> Result<(E164, AgentRef), PlaceCallError> {
         if self.drain.is_cancelled() {
             return Err(PlaceCallError::ShuttingDown);
         }
@@ -206,7 +208,7 @@ impl App {
             return Err(PlaceCallError::NoSeller);
         }
         let purpose = request.purpose.into();
-        if !self.config.compliance.purposes.contains(&purpose) {
+        if !self.may_claim(actor, purpose) {
             return Err(PlaceCallError::PurposeNotAllowed(purpose));
         }
         if self.carrier.is_none() {
@@ -242,6 +244,7 @@ impl App {
     fn start_dialling(self: &Arc<Self>, call: Arc<LiveCall>, question: GateQuestion, from: E164, clearance: Clearance) {
         let app = Arc::clone(self);
         self.tracker.spawn(async move {
+            app.learn_who_opens(&call).await;
             if let Err(error) = app.dial_in_turn(&call, &question, from, clearance).await {
                 tracing::error!(call.id = %call.id, %error, "the call could not be dialled");
                 app.finish_call(&call, Disposition::Failed, &error.to_string()).await;

@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
 use crate::domain::event::{Actor, Door};
 use crate::domain::{ConsentId, E164};
-use crate::store::{Store, StoreError};
+use crate::store::{ReassignedAnswer, Reassignment, Store, StoreError};
 
 use super::{App, ids};
 
@@ -29,6 +31,8 @@ pub struct NewConsent {
     pub given_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub evidence: ConsentEvidence,
+    /// The day (UTC) on which the Reassigned Numbers Database was asked about the day of the consent and answered "no".
+    pub rnd_checked_on: Option<Date>,
 }
 
 impl NewConsent {
@@ -54,6 +58,13 @@ impl NewConsent {
             "it is in the future",
         );
         must(self.expires_at.is_none_or(|at| at > self.given_at), "expires_at", "it is not after given_at");
+        let checked = self.rnd_checked_on;
+        must(checked.is_none_or(|checked| checked <= day(now)), "rnd_checked_on", "it is in the future");
+        must(
+            checked.is_none_or(|checked| checked >= day(self.given_at)),
+            "rnd_checked_on",
+            "it is before given_at, so that the answer says nothing of the time since",
+        );
         let ConsentEvidence { method, text, text_sha256, url, ip, user_agent, certificate_id, certificate_url } =
             &self.evidence;
         must(!method.trim().is_empty(), "method", "it is empty: say how the consent was given, like web_form");
@@ -75,6 +86,13 @@ impl NewConsent {
             must(text.as_deref().is_none_or(|text| text.len() <= 2_000), field, "it is longer than 2000 bytes");
         }
         problems
+    }
+
+    /// What the Reassigned Numbers Database said of the number, 47 CFR 64.1200(m).
+    pub(super) fn rnd_answer(&self) -> Option<ReassignedAnswer> {
+        let asked_at = self.rnd_checked_on?.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        let (consent_date, source) = (day(self.given_at), "operator".to_owned());
+        Some(ReassignedAnswer { consent_date, answer: Reassignment::No, asked_at, source })
     }
 
     /// The record, under an id that follows from what it says: the same permission is the same record.
@@ -124,9 +142,16 @@ pub async fn record_consent(
 ) -> Result<ConsentId, StoreError> {
     let id = ids::consent();
     let seller = consent.seller.clone().unwrap_or_else(|| seller.to_owned());
+    if let Some(answer) = consent.rnd_answer() {
+        store.record_reassigned_answer(&consent.number, answer).await?;
+    }
     let record = NewConsent { seller: Some(seller), ..consent }.into_record(id);
     store.record_consents(vec![record], by, now).await?;
     Ok(id)
+}
+
+fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
 }
 
 fn sha256(text: &str) -> String {
@@ -154,6 +179,7 @@ mod tests {
                 text: "You may call me.".to_owned(),
                 ..ConsentEvidence::default()
             },
+            rnd_checked_on: None,
         }
     }
 
@@ -181,6 +207,9 @@ mod tests {
             c.seller = Some(" ".to_owned());
         });
         assert_eq!(all, ["seller", "method", "ip", "url"]);
+        for (on, problems) in [("2026-09-21", 0), ("2026-10-01", 0), ("2026-09-20", 1), ("2026-10-02", 1)] {
+            assert_eq!(wrong(|c| c.rnd_checked_on = Some(on.parse().unwrap())).len(), problems, "{on}");
+        }
         assert!(wrong(|c| (c.kind, c.evidence.text) = (ConsentKind::Express, String::new())).is_empty());
     }
 

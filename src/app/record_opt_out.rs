@@ -5,14 +5,19 @@ use std::sync::Arc;
 
 use crate::domain::consent::OptOutChannel;
 use crate::domain::event::Actor;
-use crate::domain::{Call, CallEvent, CallId, Direction, Disposition, E164};
+use crate::domain::{Call, CallEvent, CallId, Direction, Disposition, E164, Language};
 use crate::store::{OptOut, StoreError};
 
 use super::App;
 use super::live_calls::{LiveCall, Next};
 
 /// What the called party hears before the line closes.
-const CONFIRMATION: &str = "You have been taken off our list. We will not call you again. Goodbye.";
+const fn confirmation(language: Language) -> &'static str {
+    match language {
+        Language::English => "You have been taken off our list. We will not call you again. Goodbye.",
+        Language::Spanish => "Le hemos quitado de nuestra lista. No volveremos a llamarle. Adiós.",
+    }
+}
 
 impl App {
     pub async fn record_opt_out(
@@ -43,7 +48,7 @@ impl App {
         }
         self.record_opt_out_of(&call.record(), channel, words, &by).await?;
         let _ = self.journal.record(call.id, CallEvent::OptedOut { channel, words: words.to_owned() });
-        call.plan_next(Next::Goodbye(CONFIRMATION.to_owned()));
+        call.plan_next(Next::Goodbye(confirmation(self.config.seller.language).to_owned()));
         // The stream closes its books, and the carrier is then given the sentence to say.
         self.hang_up(call, by, Disposition::OptedOut).await;
         Ok(())

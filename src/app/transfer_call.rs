@@ -17,7 +17,7 @@ use crate::domain::{
     AttemptId, CallEvent, CallSid, CallStatus, Decision, DecisionId, Disposition, E164, Party, Purpose, ReservationId,
     transcript,
 };
-use crate::protocol::twilio::twiml::{Briefing, HangUp, Say, TakeCall, TransferRequest, render};
+use crate::protocol::twilio::twiml::{Briefing, HangUp, TakeCall, TransferRequest, render};
 use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::LiveCall;
@@ -91,7 +91,9 @@ pub enum TransferError {
         "set carrier.twilio.account_sid, credentials and carrier.twilio.from: there is no carrier to transfer with"
     )]
     NoCarrier,
-    #[error("this server does not let callers claim the purpose `{0:?}` (compliance.purposes)")]
+    #[error(
+        "the purpose `{0:?}` may not be claimed here (compliance.purposes, and the purposes of single keys in limits.keys)"
+    )]
     PurposeNotAllowed(Purpose),
     #[error(transparent)]
     Limit(#[from] LimitReached),
@@ -176,11 +178,11 @@ impl App {
     ) -> Result<Gated, TransferError> {
         let own = call.record().purpose.filter(|purpose| *purpose != Purpose::Emergency);
         let purpose = request.purpose.map(Purpose::from).or(own).unwrap_or(Purpose::Informational);
-        if !self.config.compliance.purposes.contains(&purpose) {
-            return Err(TransferError::PurposeNotAllowed(purpose));
-        }
         // An agent has no limits of its own: what it starts is charged to the key that placed the call.
         let payer = if by.door == Door::Agent { call.record().requested_by } else { Some(by.clone()) };
+        if !self.may_claim(payer.as_ref().unwrap_or(&by), purpose) {
+            return Err(TransferError::PurposeNotAllowed(purpose));
+        }
         // Held until the attempt is in the store, where the next one's limits are counted.
         let _turn = match &payer {
             Some(payer) => self.within_limits(payer).await??,
@@ -250,7 +252,7 @@ impl App {
             action_url: &urls.0,
             answered_url: &urls.1,
             briefing_url: urls.2.as_deref(),
-            announcement: self.config.transfers.announcement().map(Say::plainly),
+            announcement: self.config.transfers.announcement().map(|text| self.say_text(text)),
         };
         let Err(error) = carrier.transfer(callee, sid, &request).await else { return Ok(()) };
         // The carrier may have taken it all the same: then its webhook finds no transfer, and the caller comes back.
@@ -284,7 +286,7 @@ impl App {
             let opening = self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), recorded, now);
             text = format!("{opening} {text}");
         }
-        render(&Briefing { say: Say::plainly(&text), answer_url: &self.urls.briefing_answer(call.id) })
+        render(&Briefing { say: self.say_text(&text), answer_url: &self.urls.briefing_answer(call.id) })
     }
 
     /// They pressed a key after their briefing.

@@ -166,6 +166,7 @@ async fn furnish(app: &App, clock: WallClock) -> anyhow::Result<()> {
             url: Some("https://riverside.example/offer".to_owned()),
             ..ConsentEvidence::default()
         },
+        rnd_checked_on: None,
     };
     app.record_consent(consent, &by).await?;
     let answer = ReassignedAnswer {

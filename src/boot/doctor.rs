@@ -13,7 +13,7 @@ use crate::carrier::CallFilter;
 use crate::config::{Config, Effective, TwilioConfig};
 use crate::domain::{AgentRef, AgentVendor};
 use crate::lists::ListName;
-use crate::protocol::agent::elevenlabs_readiness::{Severity, readiness};
+use crate::protocol::agent::elevenlabs_readiness::{Severity, cannot_open, readiness};
 use crate::surfaces::cli::DoctorArgs;
 use crate::surfaces::cli::out::{Paint, line};
 
@@ -265,18 +265,19 @@ async fn look_at_elevenlabs(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![Finding::Wrong(error.to_string())],
     };
     for agent in &agents {
-        findings.extend(look_at_agent(&client, agent).await);
+        findings.extend(look_at_agent(&client, agent, !config.calls.agent_opening.is_empty()).await);
     }
     findings
 }
 
-async fn look_at_agent(client: &ElevenLabsClient, agent: &AgentRef) -> Vec<Finding> {
+async fn look_at_agent(client: &ElevenLabsClient, agent: &AgentRef, opens: bool) -> Vec<Finding> {
     let body = match client.fetch_agent(&agent.id).await {
         Ok(body) => body,
         Err(error) => return vec![Finding::Wrong(format!("{agent}: {error}"))],
     };
     let mut findings = vec![Finding::Fine(format!("ElevenLabs knows the agent {agent}"))];
-    findings.extend(readiness(&body).into_iter().map(|finding| {
+    let obstacle = if opens { cannot_open(&body) } else { None };
+    findings.extend(readiness(&body).into_iter().chain(obstacle).map(|finding| {
         let text = format!("{agent}: {}: {}: {}", finding.setting, finding.problem, finding.remedy);
         match finding.severity {
             Severity::Broken => Finding::Wrong(text),

@@ -17,7 +17,7 @@ use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revoca
 use crate::domain::lead::{Lead, LeadStatus};
 use crate::domain::{E164, LeadId};
 use crate::store::{
-    ImportedBy, LeadFilter, LetIn, ReassignedAnswer, Reassignment, Relationship, RelationshipKind, Said, Store,
+    ImportedBy, LeadFilter, LetIn, Relationship, RelationshipKind, Said, Store,
 };
 use crate::surfaces::api::record_views;
 use crate::surfaces::api::views::Numbers;
@@ -240,20 +240,12 @@ async fn add_consent(store: &Store, config: &Config, args: ConsentAddArgs, now: 
             certificate_id: args.certificate_id,
             certificate_url: args.certificate_url,
         },
+        rnd_checked_on: args.rnd_checked,
     };
     let problems: Vec<_> =
         consent.problems(now).into_iter().map(|(field, problem)| format!("{field}: {problem}")).collect();
     anyhow::ensure!(problems.is_empty(), "the consent is not recorded: {}", problems.join("; "));
     let id = record_consent(store, &config.seller.name, consent, &operator(), now).await?;
-    if let Some(checked) = args.rnd_checked {
-        let answer = ReassignedAnswer {
-            consent_date: given_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
-            answer: Reassignment::No,
-            asked_at: checked.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp(),
-            source: "operator".to_owned(),
-        };
-        store.record_reassigned_answer(&number, answer).await?;
-    }
     line(format!("recorded as {id}"));
     Ok(())
 }

@@ -3,7 +3,6 @@
 //! in.
 
 use jiff::civil::Date;
-use serde::Deserialize;
 
 use super::number::Number;
 use super::place::StateCode;
@@ -12,7 +11,7 @@ use super::tables::disclosures::DisclosureRow;
 pub use super::tables::disclosures::Part;
 use super::tables::row::{Row, Scope};
 use super::tables::{RuleTables, StateRules};
-use crate::domain::{E164, Purpose};
+use crate::domain::{E164, Language, Purpose};
 
 /// What the composer must know of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +29,6 @@ pub struct Opening<'a> {
     pub on: Date,
     /// Every state that the called party may be in (`Decision::places`). None: nobody knows, and what any state asks for is said.
     pub states: Option<&'a [StateCode]>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Language {
-    #[default]
-    #[serde(alias = "en")]
-    English,
-    #[serde(alias = "es")]
-    Spanish,
 }
 
 /// The sentences of an opening, in the order in which they are spoken.

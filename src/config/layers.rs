@@ -6,8 +6,8 @@ use std::fmt;
 use toml::{Table, Value};
 
 use super::agents::OWN_KEYS;
-use super::tools;
 use super::{Config, DEFAULTS, VENDOR_NAMES};
+use super::{limits, tools};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +98,7 @@ impl Effective {
             flatten(&defaults).into_iter().map(|(key, value)| (key, (Origin::Default, value))).collect();
         for (key, origin, value) in layers.into_iter().flat_map(|layer| layer.values) {
             let own = own_agent_key(&key).then(|| Value::String(String::new())).or_else(|| tools::typed_like(&key));
+            let own = own.or_else(|| limits::typed_like(&key));
             let Some(default) = values.get(&key).map(|(_, default)| default).or(own.as_ref()) else {
                 let nearest = nearest(&key, values.keys());
                 return Err(ConfigError::UnknownKey { origin: origin.to_string(), key, nearest });

@@ -3,6 +3,7 @@
 
 mod agents;
 mod layers;
+mod limits;
 mod problems;
 mod sections;
 mod tools;
@@ -10,11 +11,12 @@ mod transfers;
 
 pub use agents::{OwnAgentConfig, OwnAgentsConfig};
 pub use layers::{ConfigError, Effective, Layer, Origin};
+pub use limits::{KeyLimits, Limits, LimitsConfig};
 pub use sections::{
     AgentsConfig, CallsConfig, CarrierConfig, ComplianceConfig, Config, ConfirmDials, ConfirmFallback, ConsoleConfig,
-    ElevenLabsConfig, LimitsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig,
-    RetellLlmConfig, RetellMode, RetellProtocol, ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig,
-    TwilioConfig, is_loopback,
+    ElevenLabsConfig, LogConfig, MachineDetection, McpConfig, MediaConfig, OauthConfig, RetellConfig, RetellLlmConfig,
+    RetellMode, RetellProtocol, ScrubConfig, ScrubVendor, SellerConfig, ServerConfig, StoreConfig, TwilioConfig,
+    is_loopback,
 };
 pub use tools::{AllowedTool, McpToolsConfig, ToolsConfig};
 pub use transfers::{HouseNumber, TransfersConfig};

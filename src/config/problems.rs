@@ -14,6 +14,11 @@ impl Config {
         problems.extend(self.agents.problems());
         problems.extend(self.agents.retell.llm.problems());
         problems.extend(self.carrier.twilio.problems());
+        let opening = &self.calls.agent_opening;
+        if !opening.is_empty() && !opening.contains("{disclosure}") {
+            let text = "must hold {disclosure}, the place of what the law wants said first".to_owned();
+            problems.push(("calls.agent_opening", text));
+        }
         if let Some(bad) = self.transfers.bad_target() {
             problems.push(("transfers.targets", format!("`{bad}` is not like sales=+12125550140")));
         }
@@ -65,13 +70,7 @@ impl Config {
     }
 
     fn limit_problems(&self) -> Problems {
-        let money = [
-            ("limits.cost_per_minute", self.limits.cost_per_minute),
-            ("limits.spend_per_day", self.limits.spend_per_day),
-        ];
-        let is_bad = |amount: f64| !(amount.is_finite() && amount >= 0.0);
-        let bad = money.into_iter().filter(|(_, amount)| is_bad(*amount));
-        let mut problems: Problems = bad.map(|(key, _)| (key, "must be 0 or more".to_owned())).collect();
+        let mut problems: Problems = self.limits.problems();
         if !(1..=720).contains(&self.console.session_hours) {
             problems.push(("console.session_hours", "must be 1 to 720".to_owned()));
         }

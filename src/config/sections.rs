@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::agents::OwnAgentsConfig;
-use crate::domain::{E164, Purpose, Secret};
+use crate::domain::{E164, Language, Purpose, Secret};
 
+use super::limits::LimitsConfig;
 use super::tools::ToolsConfig;
 use super::transfers::TransfersConfig;
 
@@ -60,6 +61,7 @@ pub struct SellerConfig {
     pub name: String,
     pub callback_number: String,
     pub opt_out_number: String,
+    pub language: Language,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -183,6 +185,7 @@ pub struct CallsConfig {
     pub resume_wait_s: u64,
     pub tool_limit_s: u64,
     pub apology: String,
+    pub agent_opening: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -220,15 +223,6 @@ pub enum ScrubVendor {
 #[serde(deny_unknown_fields)]
 pub struct ConsoleConfig {
     pub session_hours: u32,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimitsConfig {
-    pub dials_per_minute: u32,
-    pub concurrent_calls: u32,
-    pub cost_per_minute: f64,
-    pub spend_per_day: f64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

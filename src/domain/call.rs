@@ -138,6 +138,9 @@ pub struct Call {
     /// Streams that started and have not ended; 0 or 1 in practice.
     pub open_streams: u32,
     pub streams: u32,
+    /// Something that an agent said was heard to its end.
+    #[serde(default)]
+    pub agent_was_heard: bool,
     pub created_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -191,6 +194,7 @@ impl Call {
             held_by: None,
             open_streams: 0,
             streams: 0,
+            agent_was_heard: false,
             created_at: at,
             answered_at: None,
             ended_at: None,
@@ -233,6 +237,7 @@ impl Call {
                     duration_s: *duration_s,
                 });
             }
+            CallEvent::TurnHeard { .. } => self.agent_was_heard = true,
             CallEvent::ConversationAnalysed { summary, .. } => self.summary.clone_from(summary),
             CallEvent::StreamEnded { counters, .. } => {
                 self.open_streams = self.open_streams.saturating_sub(1);

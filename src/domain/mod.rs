@@ -14,6 +14,7 @@ pub mod disposition;
 pub mod event;
 pub mod ids;
 pub mod keypad;
+pub mod language;
 pub mod lead;
 pub mod party;
 pub mod phone;
@@ -29,6 +30,7 @@ pub use ids::{
     DecisionId, KeyId, LeadId, RecordingSid, ReservationId, StreamSid,
 };
 pub use keypad::Keys;
+pub use language::Language;
 pub use lead::Lead;
 pub use party::Party;
 pub use phone::E164;

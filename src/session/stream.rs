@@ -407,7 +407,11 @@ impl Stream {
         while let Some(heard) = self.playout.poll_heard() {
             let heard_ms = millis(heard.duration);
             match heard.speaker {
-                Speaker::Agent => desk.record(CallEvent::TurnHeard { turn: heard.turn, heard_ms }),
+                Speaker::Agent => {
+                    // What had to be said first was said: an agent that takes over does not say it again.
+                    self.terms.initiation.first_message = None;
+                    desk.record(CallEvent::TurnHeard { turn: heard.turn, heard_ms });
+                }
                 Speaker::House(utterance) => {
                     desk.record(CallEvent::OwnAudioHeard { utterance, heard_ms, sent_ms: heard_ms });
                 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::columns::{from_json, json as to_json, stamp, word};
 use super::leads::search_text;
-use super::number_facts::Said;
+use super::number_facts::{ReassignedAnswer, Said};
 use super::operator_log::record_action;
 use super::{Store, StoreError};
 use crate::domain::LeadId;
@@ -186,9 +186,18 @@ const LEADS: Kind = Kind {
 };
 
 const CONSENTS: Kind = Kind {
-    preview: "SELECT count(*), count(*) FILTER (WHERE consents.id IS NULL), 0, 0
+    preview: "SELECT count(*), count(*) FILTER (WHERE consents.id IS NULL),
+            count(*) FILTER (WHERE consents.id IS NOT NULL AND row ->> 'rnd' IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM reassigned_answers AS known WHERE known.number = row ->> 'number'
+                    AND known.consent_date = row ->> '$.rnd.consent_date' AND known.asked_at = row ->> '$.rnd.asked_at')), 0
         FROM temp.STAGED AS staged LEFT JOIN consents ON consents.id = staged.id WHERE staged.rowid BETWEEN ?1 AND ?2",
-    let_in: "INSERT INTO consents (id, number, given_at, record, recorded_at, door, actor)
+    let_in: "INSERT INTO reassigned_answers (number, consent_date, answer, asked_at, source)
+        SELECT DISTINCT row ->> 'number', row ->> '$.rnd.consent_date', row ->> '$.rnd.answer', row ->> '$.rnd.asked_at',
+            row ->> '$.rnd.source'
+        FROM temp.STAGED AS staged WHERE staged.rowid BETWEEN ?1 AND ?2 AND row ->> 'rnd' IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM reassigned_answers AS known WHERE known.number = row ->> 'number'
+                AND known.consent_date = row ->> '$.rnd.consent_date' AND known.asked_at = row ->> '$.rnd.asked_at');
+        INSERT INTO consents (id, number, given_at, record, recorded_at, door, actor)
         SELECT id, row ->> 'number', row ->> 'given_at', row ->> 'record', ?3, ?4, ?5
         FROM temp.STAGED AS staged WHERE staged.rowid BETWEEN ?1 AND ?2 ORDER BY id ON CONFLICT DO NOTHING",
     action: "consents_imported",
@@ -203,6 +212,15 @@ pub struct StagedLead {
     pub said: Said,
     /// When the lead was last changed that this one was made from; none where there was none.
     pub base: Option<Timestamp>,
+}
+
+/// A consent on its way in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StagedConsent {
+    pub line: u64,
+    pub consent: Consent,
+    /// What its row says that the Reassigned Numbers Database answered.
+    pub rnd: Option<ReassignedAnswer>,
 }
 
 impl LeadImport {
@@ -230,12 +248,18 @@ impl LeadImport {
 }
 
 impl ConsentImport {
-    /// Stages consents, each with its line. Gives those that say the same as an earlier line: they are left out.
-    pub async fn stage(&self, consents: &[(u64, Consent)]) -> Result<Vec<Repeated>, StoreError> {
-        let rows = consents.iter().map(|(line, consent)| {
+    /// Stages consents. Gives those that say the same as an earlier line: they are left out.
+    pub async fn stage(&self, consents: &[StagedConsent]) -> Result<Vec<Repeated>, StoreError> {
+        let rows = consents.iter().map(|StagedConsent { line, consent, rnd }| {
+            let rnd = rnd.as_ref().map(|answer| {
+                json!({
+                    "consent_date": answer.consent_date, "answer": word(&answer.answer), "asked_at": stamp(answer.asked_at),
+                    "source": answer.source,
+                })
+            });
             json!({
                 "line": line, "id": consent.id, "number": consent.number, "given_at": stamp(consent.given_at),
-                "record": to_json(consent),
+                "record": to_json(consent), "rnd": rnd,
             })
         });
         self.0.stage(rows.collect()).await
@@ -530,11 +554,14 @@ mod tests {
         let one = consent(1, "+12125550113", at(0));
         for wanted in [Imported { new: 1, ..Imported::default() }, Imported { unchanged: 1, ..Imported::default() }] {
             let import = store.begin_consent_import().await.unwrap();
-            import.stage(&[(2, one.clone())]).await.unwrap();
+            import.stage(&[StagedConsent { line: 2, consent: one.clone(), rnd: None }]).await.unwrap();
             assert_eq!(import.commit(imported_by, |_| {}).await.unwrap(), wanted);
         }
         let import = store.begin_consent_import().await.unwrap();
-        import.stage(&[(2, consent(2, "+12125550113", at(0)))]).await.unwrap();
+        import
+            .stage(&[StagedConsent { line: 2, consent: consent(2, "+12125550113", at(0)), rnd: None }])
+            .await
+            .unwrap();
         assert_eq!(import.preview().await.unwrap(), Imported { new: 1, ..Imported::default() });
         assert_eq!(store.consents_of(&one.number).await.unwrap().len(), 1);
     }

@@ -49,7 +49,9 @@ pub use consents::RecordedConsent;
 pub use conversations::StoredConversation;
 pub use erasure::{Erased, Expired, Kept};
 pub use error::StoreError;
-pub use imports::{ConsentImport, CutShort, Imported, ImportedBy, LeadImport, LetIn, Repeated, StagedLead};
+pub use imports::{
+    ConsentImport, CutShort, Imported, ImportedBy, LeadImport, LetIn, Repeated, StagedConsent, StagedLead,
+};
 pub use journal::JournalSlice;
 pub use keys::ApiKey;
 pub use leads::LeadFilter;

@@ -420,6 +420,8 @@ async fn the_health_page_knows_every_agent_and_how_it_fares() {
         ("AGENTS__ROUTES", "+12125550101=retell:agent_9,+12125550102=elevenlabs:agent_of_nobody"),
         ("AGENTS__ELEVENLABS__API_KEY", "emulated-api-key"),
         ("COMPLIANCE__CHOICES__LITIGATOR_LIST", "off"),
+        ("LIMITS__KEYS__TESTS__DIALS_PER_MINUTE", "60"),
+        ("LIMITS__KEYS__NOBODY__DIALS_PER_MINUTE", "60"),
     ];
     let server = Server::start(&vendors, &own).await;
     let browser = signed_in(&server, "viewer").await;
@@ -455,4 +457,7 @@ async fn the_health_page_knows_every_agent_and_how_it_fares() {
         );
     }
     assert_eq!(of("Litigator list")[0].0, "fine", "no call waits for a list that is off");
+    let keys = of("Keys");
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert!(keys[0].0 == "warning" && keys[0].1.starts_with("limits.keys.nobody limits nobody"), "{keys:?}");
 }

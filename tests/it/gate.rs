@@ -229,6 +229,45 @@ async fn a_permitted_call_is_placed_and_the_books_show_it() {
 }
 
 #[tokio::test]
+async fn the_agent_says_the_disclosure_where_it_may_and_else_the_carrier() {
+    let own = "api_key = \"emulated-api-key\"\n[calls]\nagent_opening = \"{disclosure} How are you?\"\n";
+    let stage = Morning::start_with(own, 100.0).await;
+    let (replaced, deaf) = (json!({"first_message": true}), json!({"disable_first_message_interruptions": true}));
+    let script = "agent: Hello.";
+    let opens = stage.vendors.create_agent_with(script, &deaf, &replaced).await;
+    let fixed = stage.vendors.create_agent_with(script, &deaf, &json!({})).await;
+    let talked_over = stage.vendors.create_agent_with(script, &json!({}), &replaced).await;
+    for (number, agent, by_agent) in [
+        (SELLER, &opens, true),
+        ("+12125550114", &fixed, false),
+        ("+12125550115", &talked_over, false),
+        ("+12125550116", &"elevenlabs:agent_nobody_knows".to_owned(), false),
+    ] {
+        stage.permit(number).await;
+        stage.vendors.seat(number, "answer\nsay Who is this?\nwait 60s").await;
+        let placed = stage.api.post("/api/v1/calls", &json!({"to": number, "agent": agent})).await;
+        assert_eq!(placed.status, 202, "{}", placed.body);
+        let call = placed.body["call_id"].as_str().unwrap();
+        let sid = stage.api.event_of(call, "carrier_accepted").await["call_sid"].as_str().unwrap().to_owned();
+        if by_agent {
+            let said = stage.api.event_of(call, "agent_said").await["text"].as_str().unwrap().to_owned();
+            assert!(
+                said.starts_with("Hello") && said.contains("Riverside Homes") && said.ends_with("How are you?"),
+                "{said}"
+            );
+            stage.api.event_of(call, "turn_heard").await;
+        } else {
+            let spoken = stage.vendors.twilio_saw("the carrier's words", |entry| entry.is("said", &sid)).await;
+            assert!(spoken.text("text").unwrap().contains("Riverside Homes"), "{agent}");
+        }
+        stage.vendors.end_at_carrier(&sid).await;
+        stage.api.ended(call).await;
+        let seen = stage.vendors.twilio.log().since(0);
+        assert_eq!(seen.iter().any(|entry| entry.is("said", &sid)), !by_agent, "said once, by one of them");
+    }
+}
+
+#[tokio::test]
 async fn where_a_leads_number_lives_binds_calls_that_name_no_lead() {
     let stage = Morning::start().await;
     stage.permit(SELLER).await;

@@ -129,6 +129,45 @@ async fn consents_are_imported_with_their_proof_and_explain_themselves() {
 }
 
 #[tokio::test]
+async fn what_the_reassigned_numbers_database_said_comes_in_with_consents() {
+    let stage = Morning::start_with("", 100.0).await;
+    let settings = stage.settings();
+    let is_unknown = async |number: &str| {
+        let answer = stage.api.post("/api/v1/check", &json!({"number": number})).await.body;
+        answer["reasons"].as_array().unwrap().iter().any(|reason| reason["rule"] == "reassigned_number")
+    };
+    let [filed, posted] = ["+12125550114", "+12125550115"];
+    let row = "written,telemarketing,2026-09-01T12:00:00Z,web_form,Yes.";
+    let file = |rnd: [&str; 3]| {
+        let rows = [filed, "+12125550116", "+12125550117"];
+        let rows = rows.iter().zip(rnd).map(|(number, rnd)| format!("{number},{row},{rnd}\n"));
+        format!("number,kind,scope,given_at,method,text,rnd_checked_on\n{}", rows.collect::<String>())
+    };
+    let none = lines_json(&import(&settings, "consent", file(["", "", ""]).as_bytes(), &["--json"]));
+    assert_eq!(none[0]["new"], 3, "{none:?}");
+    assert!(is_unknown(filed).await);
+    let told =
+        lines_json(&import(&settings, "consent", file(["2026-09-28", "soon", "2026-08-31"]).as_bytes(), &["--json"]));
+    assert!(told[0]["problems"][0].as_str().unwrap().contains("rnd_checked_on: it is no date"), "{told:?}");
+    assert!(told[1]["problems"][0].as_str().unwrap().contains("it is before given_at"), "{told:?}");
+    assert_eq!(
+        (&told[2]["new"], &told[2]["changed"]),
+        (&json!(0), &json!(1)),
+        "the consent is known, the answer new: {told:?}"
+    );
+    assert!(!is_unknown(filed).await);
+
+    let consent = json!({"number": posted, "kind": "written", "scope": ["telemarketing"], "given_at": "2026-09-01T12:00:00Z",
+        "evidence": {"method": "paper", "text": "Yes."}, "rnd_checked_on": "2026-09-28"});
+    let agent = stage.api.with_key(&settings.create_key("agent").0);
+    let refused = agent.post("/api/v1/consents", &consent).await;
+    assert_eq!(refused.status, 422, "who wants to ring does not say what lifts a rule: {}", refused.body);
+    assert!(is_unknown(posted).await);
+    assert_eq!(stage.api.post("/api/v1/consents", &consent).await.status, 201);
+    assert!(!is_unknown(posted).await);
+}
+
+#[tokio::test]
 async fn relationships_and_kinds_of_line_are_told_through_every_door_and_bind_the_next_decision() {
     let stage = Morning::start_with("", 100.0).await;
     let settings = stage.settings();

@@ -81,8 +81,17 @@ impl Vendors {
 
     /// An agent with a script of its own. Returns the name by which our settings know it.
     pub(super) async fn create_agent(&self, script: &str) -> String {
-        let body = json!({"tags": [format!("script:{script}")], "conversation_config": {
-            "asr": {"user_input_audio_format": "ulaw_8000"}, "tts": {"agent_output_audio_format": "ulaw_8000"}}});
+        self.create_agent_with(script, &json!({}), &json!({})).await
+    }
+
+    /// The same, with settings of the agent's own and the overrides that it allows.
+    pub(super) async fn create_agent_with(&self, script: &str, settings: &Value, overrides: &Value) -> String {
+        let body = json!({
+            "tags": [format!("script:{script}")],
+            "conversation_config": {"asr": {"user_input_audio_format": "ulaw_8000"},
+                "tts": {"agent_output_audio_format": "ulaw_8000"}, "agent": settings},
+            "platform_settings": {"overrides": {"conversation_config_override": {"agent": overrides}}},
+        });
         let url = format!("{}/v1/convai/agents/create", self.elevenlabs.base_url());
         let request = self.http.post(url).header("xi-api-key", "emulated-api-key").json(&body);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();

@@ -9,8 +9,8 @@ use super::csv::{BadRow, Columns, Row};
 use super::{ImportError, ImportMode, ImportReport, Intake};
 use crate::app::leads::read_number;
 use crate::app::record_consent::NewConsent;
-use crate::domain::consent::{Consent, ConsentEvidence, ConsentKind};
-use crate::store::{ImportedBy, LetIn, Store};
+use crate::domain::consent::{ConsentEvidence, ConsentKind};
+use crate::store::{ImportedBy, LetIn, StagedConsent, Store};
 
 const COLUMNS: Columns = Columns {
     known: &[
@@ -28,6 +28,7 @@ const COLUMNS: Columns = Columns {
         "user_agent",
         "certificate_id",
         "certificate_url",
+        "rnd_checked_on",
     ],
     required: &["number", "kind", "scope", "given_at", "method", "text"],
     free_prefix: None,
@@ -56,7 +57,7 @@ pub async fn import_consents(
     Ok(intake.report)
 }
 
-fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<(u64, Consent), BadRow> {
+fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<StagedConsent, BadRow> {
     let text = |row: &Row, column| row.text(column).map(str::to_owned);
     let instant = |text: &str| {
         text.parse::<Timestamp>()
@@ -70,6 +71,8 @@ fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<(u64, Consent)
     });
     let given_at = row.need("given_at", instant);
     let expires_at = row.parse("expires_at", instant);
+    let rnd_checked_on =
+        row.parse("rnd_checked_on", |text| text.parse().map_err(|_| "it is no date like 2026-11-20".to_owned()));
     let scope = row.text("scope").unwrap_or_default();
     let scope = scope.split(';').map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned).collect();
     let evidence = ConsentEvidence {
@@ -92,7 +95,13 @@ fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<(u64, Consent)
         given_at: given_at.unwrap_or(Timestamp::MIN),
         expires_at,
         evidence,
+        rnd_checked_on,
     };
     row.problems.extend(consent.problems(now).into_iter().map(|(field, problem)| format!("{field}: {problem}")));
-    if row.problems.is_empty() { Ok((row.line, consent.into_its_own_record())) } else { Err(row.into_bad()) }
+    if row.problems.is_empty() {
+        let rnd = consent.rnd_answer();
+        Ok(StagedConsent { line: row.line, rnd, consent: consent.into_its_own_record() })
+    } else {
+        Err(row.into_bad())
+    }
 }

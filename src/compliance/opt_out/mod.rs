@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use self::pattern::Pattern;
 use self::words::{Word, sentences};
-use super::disclosure::Language;
 use super::tables::TableError;
+use crate::domain::Language;
 
 const FILE: &str = "opt_out_phrases.toml";
 const SHIPPED: &str = include_str!("../../../config/compliance/opt_out_phrases.toml");

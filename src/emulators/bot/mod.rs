@@ -37,7 +37,9 @@ use super::speech::{self, Voice};
 use super::upgrade::{Handshake, ServerSocket};
 use super::vad::{Activity, VoiceActivity};
 
-const GREETING: &str = "Hello, this is your own bot.";
+/// Long, so that a caller on a busy machine still comes in time to speak over it.
+const GREETING: &str =
+    "Hello, this is your own bot. Tell me what I can do for you, and take your time: I am here to listen.";
 const ANSWER: &str = "I see. Go on.";
 
 /// What a bot that tells of words heard: it listens and does not understand.

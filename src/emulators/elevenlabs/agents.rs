@@ -125,6 +125,10 @@ impl Agent {
         self.conversation_config["agent"]["first_message"].as_str().filter(|text| !text.is_empty())
     }
 
+    pub(super) fn hears_nobody_at_first(&self) -> bool {
+        self.conversation_config["agent"]["disable_first_message_interruptions"] == json!(true)
+    }
+
     pub(super) fn max_duration_s(&self) -> u64 {
         self.conversation_config["conversation"]["max_duration_seconds"].as_u64().unwrap_or(600)
     }

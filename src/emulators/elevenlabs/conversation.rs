@@ -153,6 +153,7 @@ impl Conversation {
             response_delay: self.emulation.response_delay + Duration::from_millis(slow_response),
             close_delay: Duration::from_millis(200),
             late_audio,
+            hears_nobody_at_first: self.agent.hears_nobody_at_first(),
         };
         Ok((steps.map(|steps| mind(steps, manner, &variables)), first))
     }

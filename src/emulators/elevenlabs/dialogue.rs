@@ -57,6 +57,9 @@ pub(super) enum Output {
     DropSocket,
 }
 
+/// What the first line has for an id, if nobody spoke before it.
+const FIRST_EVENT: u64 = 1;
+
 /// How an agent behaves beside its script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Manner {
@@ -66,6 +69,8 @@ pub(super) struct Manner {
     pub close_delay: Duration,
     /// One more piece of a turn's audio comes after its interruption.
     pub late_audio: bool,
+    /// Nobody can talk over the first line.
+    pub hears_nobody_at_first: bool,
 }
 
 #[derive(Debug)]
@@ -303,6 +308,9 @@ impl Dialogue {
 
     fn caller_started(&mut self, now: Duration, out: &mut Vec<Output>) {
         self.state = match std::mem::replace(&mut self.state, State::Silent) {
+            State::Speaking(speaking) if self.manner.hears_nobody_at_first && speaking.event_id == FIRST_EVENT => {
+                State::Speaking(speaking)
+            }
             State::Speaking(speaking) => State::Hearing(self.interrupted(now, speaking, out)),
             State::Listening => State::Hearing(Then::GoOn),
             State::Thinking { line, .. } => State::Hearing(Then::Resume(Some(line))),
@@ -401,6 +409,7 @@ mod tests {
                 response_delay: Duration::from_millis(100),
                 close_delay: Duration::from_millis(200),
                 late_audio,
+                hears_nobody_at_first: false,
             };
             let mut talk = Self { dialogue: Dialogue::new(steps, manner), now: Duration::ZERO, out: Vec::new() };
             talk.input(Input::Start);

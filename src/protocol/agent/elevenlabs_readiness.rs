@@ -218,6 +218,29 @@ fn conversation(agent: &Value) -> Vec<Finding> {
     findings
 }
 
+/// What stands against the agent's saying the opening disclosure as its first message; none where it may.
+pub fn cannot_open(agent: &Value) -> Option<Finding> {
+    let is = |pointer: &str| agent.pointer(pointer).and_then(Value::as_bool) == Some(true);
+    let finding = |setting, problem: &str, remedy: &str| {
+        Some(Finding { severity: Severity::Degraded, setting, problem: problem.to_owned(), remedy: remedy.to_owned() })
+    };
+    if !is("/platform_settings/overrides/conversation_config_override/agent/first_message") {
+        return finding(
+            "platform_settings.overrides.conversation_config_override.agent.first_message",
+            "the agent's first message may not be replaced, so it cannot say the disclosure",
+            "allow the override of the first message in the agent's Security settings",
+        );
+    }
+    if !is("/conversation_config/agent/disable_first_message_interruptions") {
+        return finding(
+            "conversation_config.agent.disable_first_message_interruptions",
+            "people can talk over the agent's first message, so the disclosure may go unheard",
+            "switch interruptions of the first message off",
+        );
+    }
+    None
+}
+
 /// System tools that work only where the vendor itself holds the call.
 fn telephony_only(agent: &Value) -> Vec<Finding> {
     let prompt = agent.pointer("/conversation_config/agent/prompt");
@@ -261,6 +284,22 @@ mod tests {
 
     fn settings(agent: &Value) -> Vec<(Severity, &'static str)> {
         readiness(agent).iter().map(|finding| (finding.severity, finding.setting)).collect()
+    }
+
+    #[test]
+    fn an_agent_opens_a_call_only_if_its_first_message_is_ours_and_is_heard() {
+        let agent = |replaced, deaf| {
+            json!({
+                "platform_settings": {"overrides": {"conversation_config_override": {"agent": {"first_message": replaced}}}},
+                "conversation_config": {"agent": {"disable_first_message_interruptions": deaf}},
+            })
+        };
+        let obstacle = |agent: Value| cannot_open(&agent).map(|finding| finding.setting);
+        assert_eq!(obstacle(agent(true, true)), None);
+        for refused in [agent(false, true), json!({})] {
+            assert!(obstacle(refused).unwrap().ends_with("agent.first_message"));
+        }
+        assert!(obstacle(agent(true, false)).unwrap().ends_with("disable_first_message_interruptions"));
     }
 
     #[test]

@@ -27,6 +27,27 @@ fn an_agent_that_refuses_is_replaced_at_once() {
 }
 
 #[test]
+fn what_must_be_said_first_is_said_until_it_was_heard_to_its_end() {
+    const LOST: &str = "0ms carrier start
+        0ms admitted to open
+        100ms agent connected
+        200ms agent ready
+        300ms agent said 1 this is a machine
+        300ms agent speaks 1 1000";
+    let initiations = |story: &str| {
+        let told = tell(&format!("{LOST}\n{story}"));
+        told.lines().filter(|line| line.contains("initiate")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let cut_off = initiations("700ms agent breaks\n800ms agent connected");
+    assert_eq!(cut_off.len(), 2, "{cut_off:?}");
+    assert!(cut_off.iter().all(|line| line.ends_with("to say \"This is a machine.\"")), "{cut_off:?}");
+    let heard =
+        initiations("1300ms carrier mark t1-1\n1300ms carrier mark t1-2\n2500ms agent breaks\n2600ms agent connected");
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(heard[1].contains("initiate after"), "{heard:?}");
+}
+
+#[test]
 fn only_before_its_first_audio_is_the_same_agent_tried_again() {
     assert_snapshot!(tell("0ms carrier start
         0ms admitted with stand-ins

@@ -152,6 +152,11 @@ fn parse(what: &str) -> Input {
             Input::Admitted { terms: Box::new(terms), warmed: false }
         }
         ["admitted", "with", "stand-ins"] => Input::Admitted { terms: Box::new(with_stand_ins()), warmed: false },
+        ["admitted", "to", "open"] => {
+            let mut terms = with_stand_ins();
+            terms.initiation.first_message = Some("This is a machine.".to_owned());
+            Input::Admitted { terms: Box::new(terms), warmed: false }
+        }
         ["admitted", "for", "an", "operator"] => {
             let by = Actor::new(Door::Console, "kim");
             Input::Admitted { terms: Box::new(Terms { operator: Some(by), ..terms() }), warmed: false }
@@ -308,6 +313,7 @@ fn describe(output: &Output) -> String {
 
 fn describe_agent_command(command: &AgentCommand) -> String {
     match command {
+        AgentCommand::Initiate(Initiation { first_message: Some(text), .. }) => format!("initiate, to say {text:?}"),
         AgentCommand::Initiate(Initiation { so_far: Some(so_far), .. }) => format!("initiate after {so_far:?}"),
         AgentCommand::Initiate(initiation) => match initiation.dynamic_variables.get("lead_first_name") {
             Some(name) => format!("initiate for {name}"),

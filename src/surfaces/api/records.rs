@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use http::StatusCode;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -37,6 +38,8 @@ struct ConsentBody {
     expires_at: Option<Timestamp>,
     #[serde(default)]
     evidence: EvidenceBody,
+    /// The day on which the Reassigned Numbers Database answered "no" (47 CFR 64.1200(m)).
+    rnd_checked_on: Option<Date>,
 }
 
 /// The evidence of a consent as programs send it: a name that is not known is an error, not lost proof.
@@ -76,8 +79,12 @@ pub(super) async fn add_consent(
         given_at: body.given_at,
         expires_at: body.expires_at,
         evidence: body.evidence.into(),
+        rnd_checked_on: body.rnd_checked_on,
     };
-    let problems = consent.problems(app.clock.now());
+    let mut problems = consent.problems(app.clock.now());
+    if body.rnd_checked_on.is_some() && caller.must(Scope::CallsControl).is_err() {
+        problems.push(("rnd_checked_on", "saying it needs the scope calls:control".to_owned()));
+    }
     if !problems.is_empty() {
         return Err(Problem::invalid_fields(&problems));
     }

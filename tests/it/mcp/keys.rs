@@ -118,6 +118,31 @@ async fn a_key_dials_as_much_as_it_may() {
 }
 
 #[tokio::test]
+async fn a_single_key_has_limits_and_purposes_of_its_own() {
+    // The keys of the tests: `tests` is the server's, `tests-1` the house's agent.
+    let (vendors, server, _) = open_house(&[
+        ("LIMITS__KEYS__TESTS-2__DIALS_PER_MINUTE", "1"),
+        ("LIMITS__KEYS__TESTS-2__PURPOSES", "emergency,informational"),
+    ])
+    .await;
+    let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
+    let agent = Client::new(&server.base, &key);
+    let to = |number: &str, purpose: &str| json!({"to": number, "purpose": purpose});
+    let refused = agent.error("initiate_call_with_compliance", to(SELLER, "telemarketing")).await;
+    assert_eq!(refused["code"], "purpose_not_allowed", "{refused}");
+    let rest = server.api.with_key(&key).post("/api/v1/calls", &to(SELLER, "telemarketing")).await;
+    assert_eq!(rest.status, 403, "{}", rest.body);
+    assert!(rest.body["detail"].as_str().unwrap().contains("limits.keys"), "{}", rest.body);
+    vendors.seat(SELLER, "silent").await;
+    agent.call("initiate_call_with_compliance", to(SELLER, "emergency")).await;
+    assert_eq!(agent.error("twilio_make_call", to("+12125550114", "emergency")).await["code"], "limit_reached");
+    for number in ["+12125550115", "+12125550116"] {
+        let another = server.api.post("/api/v1/calls", &to(number, "emergency")).await;
+        assert_eq!(another.status, 202, "no limit holds another key: {}", another.body);
+    }
+}
+
+#[tokio::test]
 async fn a_key_dials_as_often_and_spends_as_much_as_it_may() {
     let rate = ("LIMITS__DIALS_PER_MINUTE", "1");
     let (vendors, _server, agent) = open_house(&[rate]).await;

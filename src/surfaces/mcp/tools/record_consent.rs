@@ -63,6 +63,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
             url: text("url"),
             ..ConsentEvidence::default()
         },
+        rnd_checked_on: None,
     };
     let faults = consent.problems(asked.app().clock.now());
     if !faults.is_empty() {
