@@ -31,8 +31,9 @@ mkdir -p messages
 split --lines=1 --suffix-length=3 "$fixtures"/elevenlabs/server_messages.jsonl messages/
 seed elevenlabs_message messages/*
 rm -r messages
-seed e164 seeds/e164/*
-seed signature seeds/signature/*
+for target in agent_dialects chat_stream e164 retell_llm retell_news signature; do
+  seed "$target" seeds/"$target"/*
+done
 
 # A target without a name below would be built and never run.
 targets=$(sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | grep -v '^clearline-fuzz$')

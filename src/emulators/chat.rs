@@ -8,8 +8,9 @@
 //! | a tool's result | `The tool said: …` |
 //! | anything else | `You said: …` |
 //!
-//! `POST /_emulator/faults {"mode": "silent", "count": 1}` breaks the next answers: `status` (503), `silent` (no answer at all), `stall`
-//! (words, then nothing), `cut` (words, then the connection is gone), `garbage` (a page of HTML), `whole` (no stream).
+//! `POST /_emulator/faults {"mode": "silent", "count": 1}` breaks the next answers: `status` (503), `unauthorised` (401), `quota` (429),
+//! `silent` (no answer at all), `stall` (words, then nothing), `cut` (words, then the connection is gone), `garbage` (a page of HTML),
+//! `whole` (no stream).
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,6 +58,8 @@ struct Fault {
 #[serde(rename_all = "snake_case")]
 enum Mode {
     Status,
+    Unauthorised,
+    Quota,
     Silent,
     Stall,
     Cut,
@@ -100,6 +103,12 @@ async fn complete(State(emulation): State<Arc<Emulation>>, headers: HeaderMap, J
     match fault {
         Some(Mode::Status) => {
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "The engine is overloaded.", "overloaded");
+        }
+        Some(Mode::Unauthorised) => {
+            return refusal(StatusCode::UNAUTHORIZED, "Incorrect API key provided.", "invalid_api_key");
+        }
+        Some(Mode::Quota) => {
+            return refusal(StatusCode::TOO_MANY_REQUESTS, "You exceeded your current quota.", "insufficient_quota");
         }
         Some(Mode::Silent) => std::future::pending().await,
         Some(Mode::Garbage) => return ([(header::CONTENT_TYPE, "text/html")], "<html>welcome</html>").into_response(),

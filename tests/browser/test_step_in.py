@@ -84,6 +84,40 @@ def test_the_agent_is_whispered_to_muted_and_put_on_hold(world, sign_in):
     world.end(call)
 
 
+def test_a_call_is_recorded_from_its_page(world, sign_in):
+    call = world.ring("silent")
+    page = sign_in("operator")
+    open_call(world, page, call)
+    expect(page.get_by_role("button", name="Pause recording")).to_be_hidden()
+    page.keyboard.press("r")
+    # Asked for twice, it is announced once.
+    page.keyboard.press("r")
+    expect(page.locator("#said")).to_contain_text("The caller is being told of the recording.")
+    stop = page.get_by_role("button", name="Stop recording")
+    expect(stop).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#recorded")).to_have_text("This call is being recorded.")
+    # The caller was told first.
+    expect(page.locator("#lines li").filter(has=page.locator(".house"))).to_contain_text("This call is recorded")
+    expect(page.locator("#timeline")).to_contain_text("Recording started by operator of the checks, its notice was heard")
+    page.get_by_role("button", name="Pause recording").click()
+    resume = page.get_by_role("button", name="Resume recording")
+    expect(resume).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#recorded")).to_have_text("The recording is paused.")
+    # Whoever comes later sees how it stands; who may only look can do nothing about it.
+    viewer = sign_in("viewer")
+    viewer.goto(f"{world.server.url}/console/calls/{call}")
+    expect(viewer.locator("#recorded")).to_have_text("The recording is paused.")
+    expect(viewer.get_by_role("button", name="Stop recording")).to_have_count(0)
+    page.keyboard.press("u")
+    expect(page.locator("#recorded")).to_have_text("This call is being recorded.")
+    stop.click()
+    expect(page.locator("#timeline")).to_contain_text("Recording stopped by operator of the checks")
+    expect(page.locator("#recorded")).to_be_empty()
+    expect(viewer.locator("#recorded")).to_be_empty()
+    world.end(call)
+    expect(page.get_by_role("button", name="Record", exact=True)).to_be_hidden()
+
+
 def test_a_sentence_of_our_own_is_heard_and_stands_in_the_conversation(world, sign_in):
     call = world.ring("silent")
     sid = world.call(call)["call_sid"]

@@ -27,7 +27,7 @@ use super::server::Server;
 use super::soon;
 use super::vendors::Vendors;
 
-const TOKEN: &str = "token-of-the-crm";
+pub(super) const TOKEN: &str = "token-of-the-crm";
 
 /// A setting that changes nothing: the test does not wait for the first look at the attached server.
 const UNLOOKED: (&str, &str) = ("LOG__FORMAT", "text");
@@ -70,7 +70,7 @@ impl ServerHandler for Crm {
 }
 
 /// Listens and serves; the URL of the server.
-async fn start_crm(shutdown: &CancellationToken) -> String {
+pub(super) async fn start_crm(shutdown: &CancellationToken) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     serve_crm(listener, shutdown);

@@ -28,6 +28,7 @@ mod proxy;
 mod records;
 mod restart;
 mod retell;
+mod retell_faults;
 mod retell_llm;
 mod rules;
 mod scrub;

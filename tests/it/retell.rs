@@ -25,7 +25,7 @@ pub(super) struct World {
 
 impl World {
     /// The vendor's side behaves like this when it is called by SIP.
-    async fn start(agents: &str, vendors_side: &str) -> Self {
+    pub(super) async fn start(agents: &str, vendors_side: &str) -> Self {
         Self::start_with(agents, vendors_side, &[]).await
     }
 

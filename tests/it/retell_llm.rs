@@ -11,24 +11,24 @@ use tokio_util::task::TaskTracker;
 use super::retell::World;
 use super::soon;
 
-const SECRET: &str = "a-secret-of-the-tests-0123456789";
-const SORRY: &str = "Pardon me?";
+pub(super) const SECRET: &str = "a-secret-of-the-tests-0123456789";
+pub(super) const SORRY: &str = "Pardon me?";
 
 /// A call at Retell, whose agent asks us for words.
-struct Conversation {
-    world: World,
-    chat: Running,
+pub(super) struct Conversation {
+    pub world: World,
+    pub chat: Running,
     sid: String,
-    call: String,
-    retell_id: String,
+    pub call: String,
+    pub retell_id: String,
 }
 
 impl Conversation {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    async fn start_with(own: &[(&str, &str)]) -> Self {
+    pub(super) async fn start_with(own: &[(&str, &str)]) -> Self {
         let conversation = Self::before_the_socket(own).await;
         conversation.dial(SECRET, &conversation.retell_id).await.expect("the socket opens");
         conversation.said(0).await;
@@ -59,6 +59,22 @@ impl Conversation {
         Self { world, chat, sid, call, retell_id }
     }
 
+    /// The call ends and the next caller comes. Returns how the first one ended.
+    pub(super) async fn next_call(&mut self) -> Value {
+        let disposition = self.caller_hangs_up().await;
+        self.sid = self.world.vendors.ring("silent").await;
+        self.call = self.world.server.api.call_of(&self.sid).await;
+        let ours = json!({"clearline_call_id": self.call});
+        let is_it = |entry: &Entry| entry.event == "registered" && entry.detail["metadata"] == ours;
+        self.retell_id = self.retell_saw("the next registration", is_it).await.about.unwrap();
+        let handed_over = self.world.server.api.event_of(&self.call, "handed_over").await;
+        assert_eq!(handed_over["conversation_id"], self.retell_id.as_str());
+        self.dial(SECRET, &self.retell_id).await.expect("the socket opens");
+        let greeted = |entry: &Entry| entry.is("llm_said", &self.retell_id);
+        self.retell_saw("the greeting", greeted).await;
+        disposition
+    }
+
     /// Retell opens the socket; else the status of the refusal.
     async fn dial(&self, secret: &str, retell_id: &str) -> Result<(), u64> {
         let base = self.world.server.base.replacen("http", "ws", 1);
@@ -71,23 +87,23 @@ impl Conversation {
         Err(answer.json::<Value>().await.unwrap()["status"].as_u64().unwrap())
     }
 
-    async fn act(&self, act: Value) {
+    pub(super) async fn act(&self, act: Value) {
         self.world.tell(&format!("calls/{}/llm/act", self.retell_id), &act).await;
     }
 
-    async fn break_chat(&self, mode: &str, count: u32) {
+    pub(super) async fn break_chat(&self, mode: &str, count: u32) {
         let url = format!("{}/_emulator/faults", self.chat.base_url());
         let answer = self.world.http.post(url).json(&json!({"mode": mode, "count": count})).send().await.unwrap();
         assert_eq!(answer.status(), 204);
     }
 
-    async fn retell_saw(&self, what: &str, fits: impl Fn(&Entry) -> bool) -> Entry {
+    pub(super) async fn retell_saw(&self, what: &str, fits: impl Fn(&Entry) -> bool) -> Entry {
         soon(what, self.world.retell.log().wait_for(fits)).await
     }
 
     /// What the agent said as its whole answer to this question.
-    async fn said(&self, id: u64) -> String {
-        let is_it = |entry: &Entry| entry.event == "llm_said" && entry.detail["response_id"] == id;
+    pub(super) async fn said(&self, id: u64) -> String {
+        let is_it = |entry: &Entry| entry.is("llm_said", &self.retell_id) && entry.detail["response_id"] == id;
         self.retell_saw("an answer", is_it).await.text("text").unwrap().to_owned()
     }
 
@@ -102,7 +118,7 @@ impl Conversation {
         self.world.server.api.ended(&self.call).await["disposition"].clone()
     }
 
-    async fn caller_hangs_up(&self) -> Value {
+    pub(super) async fn caller_hangs_up(&self) -> Value {
         self.world.vendors.end_at_carrier(&self.sid).await;
         self.disposition().await
     }

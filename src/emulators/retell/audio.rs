@@ -25,6 +25,9 @@ pub(super) async fn register(State(emulation): Shared, Json(wish): Json<Value>) 
         let message = "audio_websocket_protocol, audio_encoding and sample_rate are required (here: mulaw at 8000)";
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, message);
     }
+    if let Some(refused) = emulation.refused().await {
+        return refused;
+    }
     new_call(&emulation, &wish, &["audio_websocket_protocol", "audio_encoding", "sample_rate"])
 }
 

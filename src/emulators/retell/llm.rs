@@ -3,7 +3,8 @@
 //! `POST /_emulator/calls/{call_id}/llm {"url": "ws://HOST/agents/retell/llm/SECRET"}` dials. Then `…/llm/act` with one of
 //! `{"say": "Hi"}` (the caller says this and has finished), `{"interrupt": "Wait"}` (the same over the agent's words, of which half were
 //! heard), `{"remind": null}`, `{"send": "TEXT"}`, `{"binary": null}`, `{"drop": null}` (the connection is gone and dialled again). What
-//! the server says is in the log: `llm_config`, `llm_pong`, `llm_said` (a whole answer), `llm_stale`, `llm_tool`, `llm_closed`.
+//! the server says is in the log: `llm_config`, `llm_pong`, `llm_words` (a part of an answer), `llm_said` (a whole one), `llm_stale`,
+//! `llm_tool`, `llm_closed`; and `llm_asked` where it is asked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,7 +162,11 @@ impl Conversation {
         if self.words.is_empty() {
             self.lines.push(("agent", String::new()));
         }
-        self.words.push_str(message["content"].as_str().unwrap_or_default());
+        let content = message["content"].as_str().unwrap_or_default();
+        if !content.is_empty() {
+            self.log("llm_words", json!({"response_id": message["response_id"]}));
+        }
+        self.words.push_str(content);
         if let Some((_, line)) = self.lines.last_mut() {
             line.clone_from(&self.words);
         }
@@ -211,6 +216,7 @@ impl Conversation {
     async fn ask(&mut self, kind: &str, socket: &mut Socket) -> Option<()> {
         self.newest += 1;
         let (id, transcript) = (self.newest, self.transcript());
+        self.log("llm_asked", json!({"response_id": id}));
         say(socket, &json!({"interaction_type": kind, "response_id": id, "transcript": transcript})).await
     }
 

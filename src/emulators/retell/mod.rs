@@ -2,7 +2,10 @@
 //! call that is told to happen. The SIP side is the carrier's: seat a phone at `sip:SIP_DOMAIN` in the Twilio emulator.
 //!
 //! `POST /_emulator/calls/{call_id}/tell {"events": ["call_ended"], "transcript": [["agent", "Hello"], ["user", "Hi"]]}` sends webhooks
-//! in the given order, or with `"silently": true` none; `POST /_emulator/faults {"refuse_register": n}` refuses registrations with 402.
+//! in the given order, or with `"silently": true` none.
+//!
+//! `POST /_emulator/faults {"refuse_register": n, "status": 429}` refuses so many registrations (402 where no status is given);
+//! `{"refuse_register": n, "how": "silent"}` never answers them, `"garbage"` answers with something else.
 
 mod audio;
 mod llm;
@@ -64,7 +67,7 @@ struct Emulation {
     api_key: Secret,
     webhook_url: Mutex<Option<String>>,
     calls: Mutex<BTreeMap<String, Value>>,
-    refuse_register: Mutex<u32>,
+    faults: Mutex<Faults>,
     /// Fields of agents that are not as the usual one.
     agents: Mutex<BTreeMap<String, Value>>,
     /// Calls with an open LLM socket.
@@ -75,6 +78,25 @@ struct Emulation {
     clock: Clock,
     log: EventLog,
     tracker: TaskTracker,
+}
+
+/// What goes wrong with the next registrations, of either kind.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Faults {
+    refuse_register: u32,
+    /// 402 where none is given.
+    status: Option<u16>,
+    how: Refusal,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Refusal {
+    #[default]
+    Status,
+    Silent,
+    Garbage,
 }
 
 type Shared = State<Arc<Emulation>>;
@@ -93,7 +115,7 @@ impl RetellEmulator {
             api_key: config.api_key,
             webhook_url: Mutex::new(config.webhook_url),
             calls: Mutex::default(),
-            refuse_register: Mutex::default(),
+            faults: Mutex::default(),
             agents: Mutex::default(),
             llm: Mutex::default(),
             told: broadcast::channel(64).0,
@@ -134,13 +156,8 @@ async fn require_key(State(emulation): Shared, request: Request, next: Next) -> 
 }
 
 async fn register(State(emulation): Shared, Json(wish): Json<Value>) -> Response {
-    {
-        let mut refusals = locked(&emulation.refuse_register);
-        if *refusals > 0 {
-            *refusals -= 1;
-            emulation.log.record("register_refused", None, Value::Null);
-            return refusal(StatusCode::PAYMENT_REQUIRED, "No valid payment method");
-        }
+    if let Some(refused) = emulation.refused().await {
+        return refused;
     }
     new_call(&emulation, &wish, &[])
 }
@@ -262,9 +279,8 @@ async fn show_log(State(emulation): Shared) -> Json<Value> {
     Json(json!(emulation.log.since(0)))
 }
 
-async fn set_faults(State(emulation): Shared, Json(faults): Json<Value>) -> StatusCode {
-    let wanted = faults["refuse_register"].as_u64().and_then(|count| u32::try_from(count).ok());
-    *locked(&emulation.refuse_register) = wanted.unwrap_or_default();
+async fn set_faults(State(emulation): Shared, Json(faults): Json<Faults>) -> StatusCode {
+    *locked(&emulation.faults) = faults;
     StatusCode::NO_CONTENT
 }
 
@@ -274,6 +290,27 @@ async fn set_webhook(State(emulation): Shared, Json(wish): Json<Value>) -> Statu
 }
 
 impl Emulation {
+    /// What the next registration meets instead of an answer.
+    async fn refused(&self) -> Option<Response> {
+        let (how, status) = {
+            let mut faults = locked(&self.faults);
+            if faults.refuse_register == 0 {
+                return None;
+            }
+            faults.refuse_register -= 1;
+            (faults.how, faults.status)
+        };
+        self.log.record("register_refused", None, Value::Null);
+        match how {
+            Refusal::Silent => std::future::pending().await,
+            Refusal::Garbage => Some("<html>welcome</html>".into_response()),
+            Refusal::Status => {
+                let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+                Some(refusal(status.unwrap_or(StatusCode::PAYMENT_REQUIRED), "No call for you"))
+            }
+        }
+    }
+
     /// Signs and sends. The status of the answer, if there was one.
     async fn post_webhook(&self, content: &Value) -> Option<u16> {
         let url = locked(&self.webhook_url).clone()?;

@@ -40,6 +40,37 @@ pub struct TwilioFaults {
     pub garbage_after_ms: Option<u64>,
     /// What is wrong with every lookup of a number.
     pub lookups: Option<LookupFault>,
+    /// What machine detection says, whoever picked up.
+    pub answered_by: Option<Detected>,
+    /// It needs so much longer to know.
+    pub delay_detection_ms: u64,
+}
+
+/// What machine detection can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detected {
+    Human,
+    MachineStart,
+    MachineEndBeep,
+    MachineEndSilence,
+    MachineEndOther,
+    Fax,
+    Unknown,
+}
+
+impl Detected {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::MachineStart => "machine_start",
+            Self::MachineEndBeep => "machine_end_beep",
+            Self::MachineEndSilence => "machine_end_silence",
+            Self::MachineEndOther => "machine_end_other",
+            Self::Fax => "fax",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What goes wrong on one stream.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::callbacks::QUEUE;
 use super::calls::{Call, CallRecord, Command, Source, Status, StatusPlan};
 use super::documents::Ending;
+use super::faults::Detected;
 use super::interpreter::Request;
 use super::line::{Interrupt, Line};
 use super::phone_script::{PhoneScript, Pickup};
@@ -201,15 +202,20 @@ impl Emulation {
         first: Source,
     ) -> Result<Source, Ending> {
         let answered_by = match (machine, detection.message_end) {
-            (false, _) => "human",
-            (true, false) => "machine_start",
-            (true, true) => "machine_end_beep",
+            (false, _) => Detected::Human,
+            (true, false) => Detected::MachineStart,
+            (true, true) => Detected::MachineEndBeep,
         };
-        let duration_ms = self.amd_delay.as_millis().to_string();
+        let (answered_by, delay) = {
+            let faults = locked(&self.faults);
+            let delay = self.amd_delay + Duration::from_millis(faults.delay_detection_ms);
+            (faults.answered_by.unwrap_or(answered_by).as_str(), delay)
+        };
+        let duration_ms = delay.as_millis().to_string();
         let result = [("AnsweredBy", answered_by.to_owned()), ("MachineDetectionDuration", duration_ms)]
             .map(|(name, value)| (name.to_owned(), value));
         if !detection.asynchronous {
-            match line.during(tokio::time::sleep(self.amd_delay)).await {
+            match line.during(tokio::time::sleep(delay)).await {
                 Ok(()) => {}
                 Err(Interrupt::Redirected(elsewhere)) => return Ok(elsewhere),
                 Err(interrupt) => return Err(interrupt.into()),
@@ -227,7 +233,7 @@ impl Emulation {
         self.tracker.spawn(async move {
             tokio::select! {
                 () = emulation.shutdown.cancelled() => return,
-                () = tokio::time::sleep(emulation.amd_delay) => {}
+                () = tokio::time::sleep(delay) => {}
             }
             if call.status().is_over() {
                 return;

@@ -43,7 +43,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use config::{NumberConfig, TwilioEmulatorConfig};
-pub use faults::TwilioFaults;
+pub use faults::{Detected, TwilioFaults};
 pub use hand::Hand;
 pub use lookups::{LookupFault, LookupRecord};
 pub use phone_script::{PhoneScript, PhoneScriptError};

@@ -27,6 +27,7 @@ use crate::domain::event::StreamEnd;
 use crate::domain::{AccountSid, CallEvent, CallId, ConversationId, StreamSid};
 use crate::protocol::agent::Dialect;
 use crate::protocol::agent::binary::Binary;
+use crate::protocol::agent::retell_web::RetellWeb;
 use crate::protocol::agent::twilio_stream::TwilioStream;
 use crate::relay::{Admission, DialFailure, Hooks, Request, run};
 use crate::session::{Command, SessionConfig, Terms};
@@ -47,7 +48,11 @@ enum Vendor {
     ElevenLabs,
     TwilioStream,
     Binary,
+    /// The audio WebSocket that Retell retired, in Retell's own protocol. (In the other one it speaks Twilio's.)
+    RetellWeb,
 }
+
+const VENDORS: [Vendor; 4] = [Vendor::ElevenLabs, Vendor::TwilioStream, Vendor::Binary, Vendor::RetellWeb];
 
 /// How the first agent of the call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +92,7 @@ type Waiting = Arc<Mutex<Instant>>;
 async fn a_caller_waits_two_seconds_at_the_median() {
     let mut told = String::new();
     let mut waits = Vec::new();
-    for vendor in [Vendor::ElevenLabs, Vendor::TwilioStream, Vendor::Binary] {
+    for vendor in VENDORS {
         for fault in FAULTS {
             if !vendor.can(fault) {
                 continue;
@@ -125,13 +130,19 @@ async fn a_caller_waits_two_seconds_at_the_median() {
     Binary MidSentence: lost after 1 (the agent closed the socket with 1011: oops), silence 0.9 s, voice after 0.9 s, completed
     Binary SlowTool: kept, silence 1.6 s, voice after 5.6 s, completed
     Binary Garbage: lost after 1 (the agent says nothing that makes sense), silence 0.9 s, voice after 1.3 s, completed
+    RetellWeb Refuse: lost after 2 (cannot reach it), silence 1.2 s, voice after 1.5 s, completed
+    RetellWeb Unauthorised: lost after 1 (refused with status 401), silence 0.9 s, voice after 1.2 s, completed
+    RetellWeb Quota: lost after 2 (refused with status 429), silence 1.2 s, voice after 1.5 s, completed
+    RetellWeb Hangs: lost after 1 (the agent said nothing for 10 s), silence 8.6 s, voice after 8.9 s, completed
+    RetellWeb MidSentence: lost after 1 (the agent closed the socket with 1011: oops), silence 0.9 s, voice after 0.9 s, completed
+    RetellWeb Garbage: lost after 1 (the agent says nothing that makes sense), silence 0.9 s, voice after 0.9 s, completed
     ");
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_stand_in_the_caller_is_told_as_soon_as_the_agent_is_lost() {
     let mut told = String::new();
-    for vendor in [Vendor::ElevenLabs, Vendor::TwilioStream, Vendor::Binary] {
+    for vendor in VENDORS {
         for fault in FAULTS {
             // An agent that merely does not answer keeps the call where nobody could do better.
             if !vendor.can(fault) || matches!(fault, Fault::Silent | Fault::SlowTool) {
@@ -162,6 +173,12 @@ async fn without_a_stand_in_the_caller_is_told_as_soon_as_the_agent_is_lost() {
     Binary Hangs: lost after 1 (the agent's socket broke: it stopped reading), silence 17.8 s, voice after 17.8 s, agent_failed
     Binary MidSentence: lost after 1 (the agent closed the socket with 1011: oops), silence 0.9 s, voice after 0.9 s, agent_failed
     Binary Garbage: lost after 1 (the agent says nothing that makes sense), silence 0.9 s, voice after 0.9 s, agent_failed
+    RetellWeb Refuse: lost after 2 (cannot reach it), silence 0.6 s, voice after 0.6 s, agent_failed
+    RetellWeb Unauthorised: lost after 1 (refused with status 401), silence 0.3 s, voice after 0.3 s, agent_failed
+    RetellWeb Quota: lost after 2 (refused with status 429), silence 0.6 s, voice after 0.6 s, agent_failed
+    RetellWeb Hangs: lost after 1 (the agent's socket broke: it stopped reading), silence 17.8 s, voice after 17.8 s, agent_failed
+    RetellWeb MidSentence: lost after 1 (the agent closed the socket with 1011: oops), silence 0.9 s, voice after 0.9 s, agent_failed
+    RetellWeb Garbage: lost after 1 (the agent says nothing that makes sense), silence 0.9 s, voice after 0.9 s, agent_failed
     ");
 }
 
@@ -336,6 +353,10 @@ struct Agent {
 
 impl Agent {
     async fn run(mut self) {
+        if self.vendor == Vendor::RetellWeb {
+            // It was registered, and is told nothing on the socket.
+            self.begin();
+        }
         loop {
             let next = self.lines.front().map_or_else(|| now() + Duration::from_mins(10), |line| line.0);
             tokio::select! {
@@ -354,9 +375,9 @@ impl Agent {
                     for message in messages {
                         if message == caller_said(self.vendor) {
                             *self.waiting.lock().unwrap() = now();
-                        }
-                        if self.vendor == Vendor::TwilioStream && message == caller_said(self.vendor) {
-                            continue;
+                            if !self.vendor.tells_words() {
+                                continue;
+                            }
                         }
                         if self.socket.send(message).await.is_err() {
                             return;
@@ -386,8 +407,8 @@ impl Agent {
             self.plan(Duration::ZERO, vec![Message::text(ready().to_string())]);
         }
         let Some(fault) = self.fault else {
-            // A bot of the Twilio dialect has what was said in its parameters and is not asked.
-            if self.vendor == Vendor::TwilioStream {
+            // A bot of the Twilio dialect has what was said in its parameters, and neither it nor Retell's can be asked.
+            if !self.vendor.tells_words() {
                 self.plan(THINKING, vec![self.vendor.audio(SECOND, 200)]);
             }
             return;
@@ -427,11 +448,17 @@ impl Agent {
 }
 
 impl Vendor {
-    /// Twilio's protocol has neither words nor tools; and only ElevenLabs' agents say themselves that they take a conversation.
+    /// Whether it says what the caller said as soon as they have. Retell's protocol tells a line when the next one has begun.
+    fn tells_words(self) -> bool {
+        matches!(self, Self::ElevenLabs | Self::Binary)
+    }
+
+    /// Without words nobody knows that an answer is due, nor are there tools; and only ElevenLabs' agents say themselves that they take a
+    /// conversation.
     fn can(self, fault: Fault) -> bool {
         match fault {
             Fault::Unready => self == Self::ElevenLabs,
-            Fault::Silent | Fault::SlowTool => self != Self::TwilioStream,
+            Fault::Silent | Fault::SlowTool => self.tells_words(),
             _ => true,
         }
     }
@@ -443,6 +470,7 @@ impl Vendor {
                 Dialect::TwilioStream(TwilioStream::new(AccountSid::new("AC1"), StreamSid::new("MZ2")))
             }
             Self::Binary => Dialect::Binary(Binary::new(ConversationId::new("conv_1"), AudioFormat::Ulaw8000)),
+            Self::RetellWeb => Dialect::RetellWeb(RetellWeb::new(ConversationId::new("conv_1"))),
         }
     }
 
@@ -451,14 +479,14 @@ impl Vendor {
         match self {
             Self::ElevenLabs => Message::text(speech(1, &mulaw).to_string()),
             Self::TwilioStream => Message::text(media(&mulaw).to_string()),
-            Self::Binary => Message::binary(mulaw),
+            Self::Binary | Self::RetellWeb => Message::binary(mulaw),
         }
     }
 
     fn alive(self) -> Message {
         match self {
             Self::ElevenLabs => Message::text(json!({"type": "ping", "ping_event": {"event_id": 1}}).to_string()),
-            Self::TwilioStream | Self::Binary => Message::Pong(Bytes::new()),
+            Self::TwilioStream | Self::Binary | Self::RetellWeb => Message::Pong(Bytes::new()),
         }
     }
 
@@ -468,7 +496,7 @@ impl Vendor {
             Self::ElevenLabs => json!({"type": "client_tool_call", "client_tool_call": {
                 "tool_name": name, "tool_call_id": id, "parameters": {}, "event_id": 1}})
             .to_string(),
-            Self::TwilioStream | Self::Binary => {
+            Self::TwilioStream | Self::Binary | Self::RetellWeb => {
                 json!({"type": "tool_call", "id": id, "name": name, "arguments": {}}).to_string()
             }
         })
@@ -482,7 +510,9 @@ fn caller_said(vendor: Vendor) -> Message {
         Vendor::ElevenLabs => json!({"type": "user_transcript", "user_transcription_event": {
             "user_transcript": text, "event_id": 1}})
         .to_string(),
-        Vendor::TwilioStream | Vendor::Binary => json!({"type": "caller_said", "text": text}).to_string(),
+        Vendor::TwilioStream | Vendor::Binary | Vendor::RetellWeb => {
+            json!({"type": "caller_said", "text": text}).to_string()
+        }
     })
 }
 

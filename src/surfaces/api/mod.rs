@@ -5,6 +5,7 @@ mod check;
 mod control;
 mod events;
 mod leads;
+mod openapi;
 mod outbound;
 mod paging;
 mod privacy;
@@ -53,5 +54,6 @@ pub fn router() -> Router<Arc<App>> {
         .route("/api/v1/outbound/release", post(outbound::release))
         .route("/api/v1/privacy/erase", post(privacy::erase))
         .route("/api/v1/events", get(events::stream))
+        .route("/api/openapi.json", get(openapi::document))
         .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
 }

@@ -1,6 +1,6 @@
 // A phone in the browser, on the emulated carrier: call an agent, or be the one who is called, with this computer's microphone.
 
-import { $, attempt, ask, el, length, on_key, say } from "./base.js";
+import { $, attempt, ask, can, el, length, on_key, say } from "./base.js";
 import { Microphone, open_socket, Player } from "./audio.js";
 
 const url = document.body.dataset.phone;
@@ -56,27 +56,37 @@ function become(now) {
   $("own").disabled = now !== "off";
   $("answer").hidden = $("decline").hidden = now !== "ringing";
   $("call-form").hidden = now !== "on";
+  $("agent-form").hidden = now !== "on" || !can("calls:write");
   $("hang-up").hidden = !["talking", "calling"].includes(now);
   $("pad").hidden = now !== "talking";
   if (now !== "ringing") $("from").textContent = "";
   $("phone").dataset.state = now;
 }
 
+/** Only a message has words: a field that is not asked for must not hold the form back. */
+function choose_plan() {
+  $("machine-text").hidden = $("machine-text").disabled = $("on-machine").value !== "message";
+}
+
 const tell = (event, more = {}) => socket?.send(JSON.stringify({ event, ...more }));
 
 /** Has the server call this phone, through the gate like every call. */
 async function call_me() {
-  const to = $("own").value.trim();
-  await attempt(() => ask("/api/v1/calls", { method: "POST", body: { to } }), "The server was asked to call this phone.");
+  const body = { to: $("own").value.trim() };
+  const plan = $("on-machine").value;
+  if (plan) body.on_machine = plan === "message" ? { do: plan, text: $("machine-text").value.trim() } : { do: plan };
+  await attempt(() => ask("/api/v1/calls", { method: "POST", body }), "The server was asked to call this phone.");
 }
 
 $("switch").addEventListener("click", switch_on);
 $("answer").addEventListener("click", () => tell("answer"));
 $("decline").addEventListener("click", () => tell("decline"));
 $("hang-up").addEventListener("click", () => tell("hang_up"));
-$("call-me").addEventListener("click", call_me);
+$("agent-form").addEventListener("submit", (event) => { event.preventDefault(); call_me(); });
+$("on-machine").addEventListener("change", choose_plan);
 $("call-form").addEventListener("submit", (event) => { event.preventDefault(); tell("call", { to: $("to").value.trim() }); become("calling"); });
 $("pad").append(...[..."123456789*0#"].map((digit) => el("button", { type: "button", "aria-label": `Key ${digit}`, onclick: () => tell("digit", { digit }) }, digit)));
 on_key("Enter", "Answer the browser's phone", () => { if (state === "ringing") tell("answer"); });
+choose_plan();
 setInterval(() => { if (state === "talking") $("said-state").textContent = `${WORDS.talking}, ${length((Date.now() - since) / 1000)}`; }, 1000);
 become("off");

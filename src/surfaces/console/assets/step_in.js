@@ -1,4 +1,4 @@
-// What an operator can do to a live call: listen, whisper, speak, mute, take over, transfer, hang up.
+// What an operator can do to a live call: listen, whisper, speak, mute, record, take over, transfer, hang up.
 
 import { $, ask, attempt, can, el, on_key, other_party, say, sure } from "./base.js";
 import { Microphone, open_socket, Player } from "./audio.js";
@@ -14,8 +14,10 @@ let call = null;
 let steps = {};
 let line = null;
 let made = false;
+// A recording was asked for whose notice is still being spoken.
+let announcing = false;
 
-/** Keeps what the events say of mute, hold and take-over. */
+/** Keeps what the events say of mute, hold, take-over and the recording. */
 export function note_step({ event }) {
   if (event.type === "agent_muted") steps.muted = true;
   if (event.type === "agent_unmuted") steps.muted = false;
@@ -24,6 +26,18 @@ export function note_step({ event }) {
   if (event.type === "handed_over") steps.muted = steps.held = false;
   if (event.type === "taken_over") steps.operator = event.by.name;
   if (event.type === "handed_back") steps.operator = null;
+  if (event.type === "recording_steered") steps.recording = { start: "on", pause: "paused", resume: "on", stop: null }[event.step];
+  if (event.type === "recording_stored") note_recording(event);
+}
+
+/** What the carrier tells: it may have begun to record by itself, and it tells late. */
+function note_recording({ recording_sid: sid, status }) {
+  if (status === "in-progress") {
+    steps.recording ??= "on";
+    steps.recording_sid = sid;
+  } else if (steps.recording_sid === sid) {
+    steps.recording = null;
+  }
 }
 
 export function forget_steps() {
@@ -41,6 +55,8 @@ const BUTTONS = [
   ["speak", "Say to caller", "s", CONTROL, () => ask_for(SPEAK)],
   ["mute", "Mute agent", "m", CONTROL, () => switch_("mute", "unmute", steps.muted)],
   ["hold", "Hold", "b", CONTROL, () => switch_("hold", "resume", steps.held)],
+  ["record", "Record", "r", WORK, record],
+  ["pause", "Pause recording", "u", WORK, () => steer_recording(steps.recording === "paused" ? "resume" : "pause")],
   ["keys", "Send keys", "k", WORK, () => ask_for(KEYS)],
   ["transfer", "Transfer", "x", WORK, () => ask_for(TRANSFER)],
   ["do-not-call", "Mark do-not-call", "", ["compliance:write"], do_not_call],
@@ -83,16 +99,17 @@ export function offer(now) {
   const talking = call.state === "in_progress";
   for (const [id] of BUTTONS) {
     const button = $(id);
-    const works = talking && (!call.at_vendor || AT_VENDOR.includes(id));
+    const works = talking && (id === "pause" ? Boolean(steps.recording) : !call.at_vendor || AT_VENDOR.includes(id) || (id === "record" && steps.recording));
     if (button) button.hidden = id === "do-not-call" ? false : id === "hang-up" ? ended : !works;
   }
   label("mute", steps.muted ? "Unmute agent" : "Mute agent", steps.muted);
   label("hold", steps.held ? "Take off hold" : "Hold", steps.held);
+  label("record", steps.recording ? "Stop recording" : announcing ? "Announcing the recording …" : "Record", steps.recording);
+  label("pause", steps.recording === "paused" ? "Resume recording" : "Pause recording", steps.recording === "paused");
   label("listen", line?.kind === "listen" ? "Stop listening" : "Listen", line?.kind === "listen");
   label("take-over", line?.kind === "take-over" ? "Hand back" : "Take over", line?.kind === "take-over");
-  const taken = $("taken");
-  const text = steps.operator && line?.kind !== "take-over" ? `${steps.operator} has taken the call over.` : "";
-  if (taken.textContent !== text) taken.textContent = text;
+  tell_state("taken", steps.operator && line?.kind !== "take-over" ? `${steps.operator} has taken the call over.` : "");
+  tell_state("recorded", talking && steps.recording ? (steps.recording === "paused" ? "The recording is paused." : "This call is being recorded.") : "");
   if (ended) { hang_line(); $("panel").replaceChildren(); }
 }
 
@@ -103,10 +120,28 @@ function label(id, text, pressed) {
   button.setAttribute("aria-pressed", String(Boolean(pressed)));
 }
 
+/** Only where it changed: screen readers read it out each time. */
+function tell_state(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
+}
+
 const post = (step, body) => ask(`/api/v1/calls/${call.id}/${step}`, { method: "POST", body });
 
 async function switch_(on, off, is_on) {
   await attempt(() => post(is_on ? off : on));
+}
+
+const steer_recording = (step, done) => attempt(() => post("recording", { step }), done);
+
+/** Stops, or starts, which takes until the notice was heard: a second start meanwhile would speak it twice. */
+async function record() {
+  if (steps.recording) return steer_recording("stop");
+  if (announcing) return say("The caller is being told of the recording.");
+  announcing = true;
+  offer(call);
+  await steer_recording("start");
+  announcing = false;
+  return offer(call);
 }
 
 /** One line of input below the buttons. */

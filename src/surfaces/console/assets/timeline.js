@@ -32,6 +32,11 @@ export class Timeline {
   }
 }
 
+function recording_step({ by, step, announced }) {
+  const done = { start: "started", pause: "paused", resume: "resumed", stop: "stopped" }[step];
+  return `Recording ${done} by ${by.name}${step === "start" ? (announced ? ", its notice was heard" : ", without a notice") : ""}`;
+}
+
 function describe(event) {
   switch (event.type) {
     case "created": return [`${event.direction === "inbound" ? "Call came in, told by the webhook" : "Call was asked for"} (${event.requested_by.name}, ${event.requested_by.door})`];
@@ -51,6 +56,7 @@ function describe(event) {
     case "tool_sent": return [`Tool ${event.tool} asked of ${event.server}`];
     case "tool_answered": return [`Tool ${event.name} ${event.is_error ? "failed" : "answered"} after ${event.elapsed_ms} ms`, event.is_error ? "bad" : ""];
     case "opted_out": return [`Asked not to be called again (${event.channel})`, "warn"];
+    case "recording_steered": return [recording_step(event)];
     case "recording_stored": return [`Recording ${event.status}`];
     case "conversation_analysed": return [`Summary: ${event.summary ?? "none"}`];
     case "stream_ended": return [`Audio ended: ${STREAM_ENDS[event.cause] ?? event.cause}. Clearline added ${micros(event.counters.relay_p50_us)} at the median, ${micros(event.counters.relay_p99_us)} at p99`];
