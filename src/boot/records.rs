@@ -16,9 +16,7 @@ use crate::config::Config;
 use crate::domain::consent::{ConsentEvidence, ConsentKind, OptOutChannel, Revocation};
 use crate::domain::lead::{Lead, LeadStatus};
 use crate::domain::{E164, LeadId};
-use crate::store::{
-    ImportedBy, LeadFilter, LetIn, Relationship, RelationshipKind, Said, Store,
-};
+use crate::store::{ImportedBy, LeadFilter, LetIn, Relationship, RelationshipKind, Said, Store};
 use crate::surfaces::api::record_views;
 use crate::surfaces::api::views::Numbers;
 use crate::surfaces::cli::out::{Paint, line};

@@ -48,7 +48,8 @@ pub async fn import_consents(
     let mut intake = Intake::open(file, &COLUMNS, mode, bad)?;
     let import = store.begin_consent_import().await?;
     while let Some(piece) = intake.next_piece(|row| read_row(row, seller, by.now))? {
-        intake.tell_repeated(&import.stage(&piece).await?);
+        let staged: Vec<_> = piece.into_iter().map(|(line, consent)| staged(line, consent)).collect();
+        intake.tell_repeated(&import.stage(&staged).await?);
     }
     match mode {
         ImportMode::DryRun => intake.report.imported = import.preview().await?,
@@ -57,7 +58,7 @@ pub async fn import_consents(
     Ok(intake.report)
 }
 
-fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<StagedConsent, BadRow> {
+fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<(u64, NewConsent), BadRow> {
     let text = |row: &Row, column| row.text(column).map(str::to_owned);
     let instant = |text: &str| {
         text.parse::<Timestamp>()
@@ -98,10 +99,10 @@ fn read_row(mut row: Row, seller: &str, now: Timestamp) -> Result<StagedConsent,
         rnd_checked_on,
     };
     row.problems.extend(consent.problems(now).into_iter().map(|(field, problem)| format!("{field}: {problem}")));
-    if row.problems.is_empty() {
-        let rnd = consent.rnd_answer();
-        Ok(StagedConsent { line: row.line, rnd, consent: consent.into_its_own_record() })
-    } else {
-        Err(row.into_bad())
-    }
+    if row.problems.is_empty() { Ok((row.line, consent)) } else { Err(row.into_bad()) }
+}
+
+fn staged(line: u64, consent: NewConsent) -> StagedConsent {
+    let rnd = consent.rnd_answer();
+    StagedConsent { line, rnd, consent: consent.into_its_own_record() }
 }
