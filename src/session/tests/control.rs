@@ -211,6 +211,8 @@ fn a_stream_may_begin_as_an_operators_without_any_agent() {
     10ms record taken_over by={"door":"console","name":"kim"}
     30ms → carrier: media 160
     30ms → carrier: mark t0-1
+    100ms record stream_ended caller_bytes=160 cause="carrier_stop" heard_ms=20 own_bytes=160
+    100ms close carrier, 1000
     "#);
 }
 
