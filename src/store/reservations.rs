@@ -442,6 +442,20 @@ mod tests {
         assert_eq!((facts.revocations[0].channel, &*facts.revocations[0].words), (channel, "9"));
     }
 
+    /// A business line that the national list has.
+    fn vendors_answers() -> (LineTypeAnswer, DncAnswer) {
+        let (asked_at, source) = (at(-2), "vendor".to_owned());
+        let line_type = crate::domain::decision::LineType::LandlineBusiness;
+        let list = DncAnswer {
+            list: "national".to_owned(),
+            listed: true,
+            as_of: "2026-11-01".parse().unwrap(),
+            asked_at,
+            source: source.clone(),
+        };
+        (LineTypeAnswer { line_type, asked_at, source }, list)
+    }
+
     #[tokio::test]
     async fn everything_known_of_a_number_is_gathered_and_nothing_of_another() {
         let store = store().await;
@@ -453,26 +467,14 @@ mod tests {
         let nowhere = Lead { state: Some(String::new()), time_zone: None, ..lead(3, TO) };
         store.upsert_leads(vec![with_ada, nowhere, ada.clone(), lead(4, "+12125550114")]).await.unwrap();
         let date = |text: &str| text.parse().unwrap();
-        let source = || "vendor".to_owned();
         let asked = |seconds, answer| ReassignedAnswer {
             consent_date: date("2026-01-02"),
             answer,
             asked_at: at(seconds),
-            source: source(),
+            source: "vendor".to_owned(),
         };
         let answers = [asked(-5, Reassignment::No), asked(-3, Reassignment::NoData)];
-        let line = LineTypeAnswer {
-            line_type: crate::domain::decision::LineType::LandlineBusiness,
-            asked_at: at(-2),
-            source: source(),
-        };
-        let scrubbed = DncAnswer {
-            list: "national".to_owned(),
-            listed: true,
-            as_of: date("2026-11-01"),
-            asked_at: at(-2),
-            source: source(),
-        };
+        let (line, scrubbed) = vendors_answers();
         let bought = Relationship { kind: RelationshipKind::Purchase, date: date("2026-03-01") };
         for answer in answers.clone() {
             store.record_reassigned_answer(&ada.number, answer).await.unwrap();
@@ -510,7 +512,7 @@ mod tests {
             relationships: vec![bought],
             attempts: vec![],
             in_flight: None,
-            addresses: vec![new_york.clone()],
+            addresses: vec![new_york],
             protected_by: Some(ada.clone()),
         };
         assert_eq!(gathered(&store, request(TO), 1).await, expected);
@@ -526,13 +528,21 @@ mod tests {
             ..expected
         };
         assert_eq!(other, nothing);
+    }
 
-        // Of this number, everybody's address: the request need name nobody.
+    #[tokio::test]
+    async fn everybodys_address_counts_also_where_the_request_names_nobody() {
+        let store = store().await;
+        let ada = lead(1, TO);
         let texan = Lead { state: Some("TX".to_owned()), time_zone: None, ..lead(5, TO) };
-        store.upsert_leads(vec![texan.clone()]).await.unwrap();
-        let unnamed = gathered(&store, gate_request(TO), 1).await.addresses;
-        let at_home = LeadAddress { is_of_request: false, ..new_york };
-        let in_texas = LeadAddress { lead_id: texan.id, state: texan.state, time_zone: None, ..at_home.clone() };
-        assert_eq!(unnamed, [at_home, in_texas]);
+        store.upsert_leads(vec![ada.clone(), texan.clone(), lead(6, "+12125550114")]).await.unwrap();
+        let address = |lead: &Lead| LeadAddress {
+            lead_id: lead.id,
+            is_of_request: false,
+            state: lead.state.clone(),
+            time_zone: lead.time_zone.clone(),
+            updated_at: lead.updated_at,
+        };
+        assert_eq!(gathered(&store, gate_request(TO), 1).await.addresses, [address(&ada), address(&texan)]);
     }
 }

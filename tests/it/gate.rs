@@ -250,10 +250,10 @@ async fn the_agent_says_the_disclosure_where_it_may_and_else_the_carrier() {
         let call = placed.body["call_id"].as_str().unwrap();
         let sid = stage.api.event_of(call, "carrier_accepted").await["call_sid"].as_str().unwrap().to_owned();
         if by_agent {
-            let said = stage.api.event_of(call, "agent_said").await["text"].as_str().unwrap().to_owned();
+            let words = stage.api.event_of(call, "agent_said").await["text"].as_str().unwrap().to_owned();
             assert!(
-                said.starts_with("Hello") && said.contains("Riverside Homes") && said.ends_with("How are you?"),
-                "{said}"
+                words.starts_with("Hello") && words.contains("Riverside Homes") && words.ends_with("How are you?"),
+                "{words}"
             );
             stage.api.event_of(call, "turn_heard").await;
         } else {

@@ -213,13 +213,13 @@ async fn what_is_said_at_retell_is_followed_without_webhooks() {
     // Until the call is live there, the socket is closed and opened again.
     let is_early = |entry: &Entry| entry.event == "monitored" && entry.detail["status"] == "registered";
     soon("a look too early", world.retell.log().wait_for(is_early)).await;
-    let said = |lines: &Value| json!({"events": ["transcript_updated"], "transcript": lines});
-    world.tell(&path, &said(&json!([["agent", "Hello."]]))).await;
+    let news = |lines: &Value| json!({"events": ["transcript_updated"], "transcript": lines});
+    world.tell(&path, &news(&json!([["agent", "Hello."]]))).await;
     let is_live = |entry: &Entry| entry.event == "monitored" && entry.detail["status"] == "ongoing";
     soon("the socket", world.retell.log().wait_for(is_live)).await;
-    world.tell(&path, &said(&json!([["agent", "Hello."], ["user", "Please"]]))).await;
+    world.tell(&path, &news(&json!([["agent", "Hello."], ["user", "Please"]]))).await;
     assert_eq!(api.event_of(&call, "agent_said").await["text"], "Hello.");
-    world.tell(&path, &said(&json!([["agent", "Hello."], ["user", "Please stop calling me."], ["agent", "Of"]]))).await;
+    world.tell(&path, &news(&json!([["agent", "Hello."], ["user", "Please stop calling me."], ["agent", "Of"]]))).await;
     world.vendors.call_ended(&sid).await;
     assert_eq!(api.ended(&call).await["disposition"], "opted_out");
     assert_eq!(world.lines(&call).await, ["Hello.", "Please stop calling me."]);

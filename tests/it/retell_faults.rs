@@ -47,13 +47,13 @@ async fn reason(world: &World, call: &str) -> String {
 }
 
 /// With another agent in the list the caller gets it, within the call.
-async fn is_replaced(row: &str, world: World, (said, limit): (&str, Duration)) {
+async fn is_replaced(row: &str, world: World, (expected, limit): (&str, Duration)) {
     let sid = world.vendors.ring("silent").await;
     let voice = world.vendors.agent_answered().await.at;
     let call = world.server.api.call_of(&sid).await;
     assert_waited(row, rang(&world, &sid), voice, limit);
     let reason = reason(&world, &call).await;
-    assert!(reason.contains(said), "{row}: {reason}");
+    assert!(reason.contains(expected), "{row}: {reason}");
     world.vendors.end_at_carrier(&sid).await;
     let ended = world.server.api.ended(&call).await;
     assert_eq!(
@@ -64,14 +64,14 @@ async fn is_replaced(row: &str, world: World, (said, limit): (&str, Duration)) {
 }
 
 /// Without one they are told that nobody can take the call.
-async fn is_regretted(row: &str, world: World, (said, limit): (&str, Duration)) {
+async fn is_regretted(row: &str, world: World, (expected, limit): (&str, Duration)) {
     let sid = world.vendors.ring("silent").await;
     let is_apology = |entry: &Entry| entry.is("said", &sid) && entry.text("text") == Some(APOLOGY);
     let told = world.vendors.twilio_saw("the apology", is_apology).await.at;
     let call = world.server.api.call_of(&sid).await;
     assert_waited(row, rang(&world, &sid), told, limit);
     let reason = reason(&world, &call).await;
-    assert!(reason.contains(said), "{row}: {reason}");
+    assert!(reason.contains(expected), "{row}: {reason}");
     world.vendors.call_ended(&sid).await;
     let ended = world.server.api.ended(&call).await;
     assert_eq!(ended["disposition"], "agent_failed", "{row}: {ended}");

@@ -145,7 +145,7 @@ fn shuffled_request() -> impl Strategy<Value = (Facts, Facts, Timestamp)> {
         );
         orders.prop_map(move |(consents, relationships, attempts, reservations, emergencies, other_addresses)| {
             let orders = Facts { consents, relationships, attempts, reservations, ..facts.clone() };
-            let shuffled = Facts { emergencies, other_addresses, ..orders };
+            let shuffled = Facts { other_addresses, emergencies, ..orders };
             (facts.clone(), shuffled, now)
         })
     })

@@ -43,7 +43,9 @@ impl Monitored {
         if is_whole {
             self.lines = said;
         } else {
-            said.into_iter().for_each(|line| self.put(line));
+            for line in said {
+                self.put(line);
+            }
         }
         Ok(News::Said)
     }
@@ -62,12 +64,7 @@ impl Monitored {
 
 /// Whether the socket may be opened again after it was closed with this code; none: it broke.
 pub fn may_return(code: Option<u16>) -> bool {
-    match code {
-        Some(NORMAL) => false,
-        Some(NOT_YET) => true,
-        Some(code) => !(4000..5000).contains(&code),
-        None => true,
-    }
+    code.is_none_or(|code| code == NOT_YET || code != NORMAL && !(4000..5000).contains(&code))
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json`: the API described for programs (OpenAPI 3.1). It is written by hand; the tests here hold its paths to the
+//! `GET /api/openapi.json`: the API described for programs (`OpenAPI` 3.1). It is written by hand; the tests here hold its paths to the
 //! routes, and `tests/interop` holds real answers to its schemas.
 
 use axum::response::{IntoResponse, Response};

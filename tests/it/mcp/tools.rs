@@ -325,8 +325,8 @@ async fn a_call_is_held_muted_and_spoken_into_by_who_may_step_in() {
         assert_eq!(operator.call(tool, named.clone()).await["done"], true, "{tool}");
         assert_eq!(server.api.event_of(&call, event).await["by"]["door"], "mcp", "{tool}");
     }
-    let said = operator.call("say_in_call", json!({"call_id": call, "text": "One moment, please."})).await;
-    assert_eq!(said["sent"], true);
+    let spoken = operator.call("say_in_call", json!({"call_id": call, "text": "One moment, please."})).await;
+    assert_eq!(spoken["sent"], true);
     assert_eq!(server.api.event_of(&call, "house_spoke").await["text"], "One moment, please.");
     let agent = Client::new(&server.base, &server.settings().create_key("agent").0);
     for tool in ["hold_call", "resume_call", "mute_agent", "unmute_agent", "say_in_call"] {
