@@ -181,7 +181,7 @@ impl App {
 
     /// A text in the carrier's voice.
     pub(super) fn say_text<'a>(&self, text: &'a str) -> Say<'a> {
-        Say { text, voice: None, language: self.config.seller.language.tag() }
+        Say { language: self.config.seller.language.tag(), ..Say::plainly(text) }
     }
 
     pub fn apology_document(&self) -> String {

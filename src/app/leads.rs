@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,6 +15,7 @@ use crate::domain::lead::{Lead, LeadStatus, ProtectedLine};
 use crate::domain::{E164, LeadId};
 use crate::store::{Relationship, RelationshipKind, Said, StoreError};
 
+use super::scrub_number::day;
 use super::{App, ids};
 
 /// A text of a lead may be this long, in characters.
@@ -171,7 +171,7 @@ impl LeadPatch {
 
 /// What is wrong with the date of something that has happened.
 pub fn future_date(date: Date, now: Timestamp) -> Option<String> {
-    (date > now.to_zoned(TimeZone::UTC).date()).then(|| "it is in the future".to_owned())
+    (date > day(now)).then(|| "it is in the future".to_owned())
 }
 
 /// Whether somebody may say that a line is no longer protected, or what lifts a rule: people who answer for it may, a caller who

@@ -12,6 +12,8 @@ use crate::domain::event::{Actor, Door};
 use crate::domain::{ConsentId, E164};
 use crate::store::{ReassignedAnswer, Reassignment, Store, StoreError};
 
+use super::leads::future_date;
+use super::scrub_number::day;
 use super::{App, ids};
 
 /// How far the clock of whoever captured a consent may be ahead of ours.
@@ -59,7 +61,7 @@ impl NewConsent {
         );
         must(self.expires_at.is_none_or(|at| at > self.given_at), "expires_at", "it is not after given_at");
         let checked = self.rnd_checked_on;
-        must(checked.is_none_or(|checked| checked <= day(now)), "rnd_checked_on", "it is in the future");
+        must(checked.and_then(|checked| future_date(checked, now)).is_none(), "rnd_checked_on", "it is in the future");
         must(
             checked.is_none_or(|checked| checked >= day(self.given_at)),
             "rnd_checked_on",
@@ -148,10 +150,6 @@ pub async fn record_consent(
     let record = NewConsent { seller: Some(seller), ..consent }.into_record(id);
     store.record_consents(vec![record], by, now).await?;
     Ok(id)
-}
-
-fn day(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
 }
 
 fn sha256(text: &str) -> String {

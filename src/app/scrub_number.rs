@@ -119,7 +119,8 @@ pub(super) fn held_since(
     consented.or_else(met)
 }
 
-fn day(at: Timestamp) -> Date {
+/// The day by UTC.
+pub(super) fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 

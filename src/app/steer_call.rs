@@ -38,6 +38,8 @@ pub enum ControlError {
     TextLength { max: usize },
     #[error("{} has taken the call over already", operator.name)]
     TakenOver { operator: Actor },
+    #[error("the agent is saying who calls, which the law wants said first: try again when it is through")]
+    Opening,
     #[error("no sentence can be spoken in mid-call: {0}")]
     NoVoice(#[from] AgentError),
     #[error("the carrier refused: {0}")]
@@ -57,11 +59,15 @@ impl App {
         if call.record().is_at_vendor() && !call.is_over() {
             return self.message_vendor(call, by, kind, text).await;
         }
+        if kind == MessageKind::UserMessage {
+            let_open(call)?;
+        }
         steer(call, by, Steer::Message { kind, text }).await
     }
 
     /// The caller hears nothing of the agent from now on. What it says meanwhile is lost, and each turn is noted as withheld.
     pub async fn mute_agent(&self, call: &LiveCall, by: Actor) -> Result<(), ControlError> {
+        let_open(call)?;
         steer(call, by, Steer::Mute).await
     }
 
@@ -72,12 +78,19 @@ impl App {
 
     /// The caller hears a soft tone and the agent silence. The media stream stays, so that resuming takes no time.
     pub async fn hold_call(&self, call: &LiveCall, by: Actor) -> Result<(), ControlError> {
+        let_open(call)?;
         steer(call, by, Steer::Hold { tone: chunk(&tones::hold()) }).await
     }
 
     pub async fn resume_call(&self, call: &LiveCall, by: Actor) -> Result<(), ControlError> {
         steer(call, by, Steer::Resume).await
     }
+}
+
+/// Refuses whatever would cut off an agent that says the opening disclosure, as nobody steps in either while the carrier says it.
+pub(super) fn let_open(call: &LiveCall) -> Result<(), ControlError> {
+    let is_due = call.opening().is_some() && !call.record().agent_was_heard;
+    if is_due && !call.is_over() { Err(ControlError::Opening) } else { Ok(()) }
 }
 
 pub(super) async fn steer(call: &LiveCall, by: Actor, what: Steer) -> Result<(), ControlError> {

@@ -11,7 +11,7 @@ use crate::session::{Command, Play, Steer};
 use super::App;
 use super::listen::Listener;
 use super::live_calls::LiveCall;
-use super::steer_call::{ControlError, chunk, steer};
+use super::steer_call::{ControlError, chunk, let_open, steer};
 
 /// Commands of others that an operator's voice leaves room for in a stream's lane.
 const ROOM: usize = 32;
@@ -37,6 +37,7 @@ impl App {
     }
 
     async fn claim_for_operator(self: Arc<Self>, call: Arc<LiveCall>, by: Actor) -> Result<TakeOver, ControlError> {
+        let_open(&call)?;
         let turn = call.redirecting.lock().await;
         if !call.claim_operator(&by) {
             let operator = call.operator().unwrap_or(by);

@@ -408,8 +408,11 @@ impl Stream {
             let heard_ms = millis(heard.duration);
             match heard.speaker {
                 Speaker::Agent => {
-                    // What had to be said first was said: an agent that takes over does not say it again.
-                    self.terms.initiation.first_message = None;
+                    // What had to be said first was said: an agent that takes over does not say it again. Of one that was lost
+                    // nobody knows whether it came to the end.
+                    if self.agent.is_there && heard.turn >= self.agent.turn_base {
+                        self.terms.initiation.first_message = None;
+                    }
                     desk.record(CallEvent::TurnHeard { turn: heard.turn, heard_ms });
                 }
                 Speaker::House(utterance) => {

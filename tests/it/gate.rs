@@ -250,12 +250,24 @@ async fn the_agent_says_the_disclosure_where_it_may_and_else_the_carrier() {
         let call = placed.body["call_id"].as_str().unwrap();
         let sid = stage.api.event_of(call, "carrier_accepted").await["call_sid"].as_str().unwrap().to_owned();
         if by_agent {
+            stage.api.event_of(call, "agent_connected").await;
+            for step in ["mute", "hold"] {
+                let refused = stage.api.post(&format!("/api/v1/calls/{call}/{step}"), &json!({})).await;
+                assert_eq!(refused.status, 409, "{step}: {}", refused.body);
+                assert!(
+                    refused.body["detail"].as_str().unwrap().contains("the law wants said first"),
+                    "{}",
+                    refused.body
+                );
+            }
+            assert_eq!(stage.api.socket(&format!("/api/v1/calls/{call}/take-over")).await.err(), Some(409));
             let words = stage.api.event_of(call, "agent_said").await["text"].as_str().unwrap().to_owned();
             assert!(
                 words.starts_with("Hello") && words.contains("Riverside Homes") && words.ends_with("How are you?"),
                 "{words}"
             );
             stage.api.event_of(call, "turn_heard").await;
+            assert_eq!(stage.api.post(&format!("/api/v1/calls/{call}/mute"), &json!({})).await.status, 202);
         } else {
             let spoken = stage.vendors.twilio_saw("the carrier's words", |entry| entry.is("said", &sid)).await;
             assert!(spoken.text("text").unwrap().contains("Riverside Homes"), "{agent}");

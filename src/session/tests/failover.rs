@@ -41,6 +41,9 @@ fn what_must_be_said_first_is_said_until_it_was_heard_to_its_end() {
     let cut_off = initiations("700ms agent breaks\n800ms agent connected");
     assert_eq!(cut_off.len(), 2, "{cut_off:?}");
     assert!(cut_off.iter().all(|line| line.ends_with("to say \"This is a machine.\"")), "{cut_off:?}");
+    let lost_and_played =
+        initiations("700ms agent breaks\n1300ms carrier mark t1-1\n1300ms carrier mark t1-2\n1400ms agent connected");
+    assert!(lost_and_played[1].ends_with("to say \"This is a machine.\""), "{lost_and_played:?}");
     let heard =
         initiations("1300ms carrier mark t1-1\n1300ms carrier mark t1-2\n2500ms agent breaks\n2600ms agent connected");
     assert_eq!(heard.len(), 2, "{heard:?}");

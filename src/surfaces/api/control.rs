@@ -249,6 +249,7 @@ pub(super) fn problem(error: ControlError) -> Problem {
         ControlError::TakenOver { .. } => {
             Problem::new(StatusCode::CONFLICT, "taken-over", "Somebody else has the call", text)
         }
+        ControlError::Opening => Problem::new(StatusCode::CONFLICT, "opening", "The disclosure is being said", text),
         ControlError::NoVoice(_) => {
             Problem::new(StatusCode::CONFLICT, "no-voice", "The sentence could not be spoken", text)
         }

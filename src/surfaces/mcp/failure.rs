@@ -155,7 +155,9 @@ impl Failure {
                 "end_call",
             ]),
             ControlError::Vendor(_) => Self::new("vendor_refused", text, "Nothing was done. Read the message."),
-            ControlError::Stuck => Self::new("busy", text, "Nothing was done. Try again in a few seconds.").retryable(),
+            ControlError::Stuck | ControlError::Opening => {
+                Self::new("busy", text, "Nothing was done. Try again in a few seconds.").retryable()
+            }
             ControlError::TextLength { .. } => Self::new("invalid_arguments", text, "Nothing was done."),
             ControlError::TakenOver { .. } => {
                 Self::new("taken_over", text, "Nothing was done. A person has the call; leave it to them.")
