@@ -21,6 +21,8 @@ const NODE_BRIDGE: &str = include_str!("../../benches/bridge.mjs");
 pub(super) enum Contender {
     Splice,
     Clearline,
+    /// While operators listen in.
+    ClearlineListened,
     /// With agents that speak PCM.
     ClearlinePcm,
     /// axum, tokio-tungstenite and `serde_json`, put together the obvious way.
@@ -33,6 +35,7 @@ impl Contender {
         match self {
             Self::Splice => "splice",
             Self::Clearline => "clearline",
+            Self::ClearlineListened => "clearline, listened",
             Self::ClearlinePcm => "clearline, PCM 16 kHz",
             Self::Bridge => "plain Rust bridge",
             Self::Node => "Node bridge",
@@ -41,7 +44,7 @@ impl Contender {
 
     /// Whether calls begin with a signed webhook, and turns that were talked over are dropped.
     pub(super) fn is_product(self) -> bool {
-        matches!(self, Self::Clearline | Self::ClearlinePcm)
+        matches!(self, Self::Clearline | Self::ClearlineListened | Self::ClearlinePcm)
     }
 }
 
@@ -63,7 +66,7 @@ impl Running {
         match contender {
             Contender::Splice => command.args(["bench", "splice", "--to", &agents.to_string()]),
             Contender::Bridge => command.args(["bench", "bridge", "--to", &agents.to_string()]),
-            Contender::Clearline | Contender::ClearlinePcm => {
+            Contender::Clearline | Contender::ClearlineListened | Contender::ClearlinePcm => {
                 command.args(["serve", "--listen", "127.0.0.1:0"]).env_clear().envs(settings(agents, folder))
             }
             Contender::Node => {

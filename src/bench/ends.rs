@@ -126,16 +126,8 @@ pub(super) async fn open_carrier(
     load: &Arc<Load>,
     tasks: &TaskTracker,
 ) -> anyhow::Result<()> {
-    let mut socket = TcpStream::connect(address).await.context("the contender takes no connection")?;
-    socket.set_nodelay(true)?;
     let signature = signature.map(|text| format!("x-twilio-signature: {text}\r\n")).unwrap_or_default();
-    let request = format!(
-        "GET /media HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{signature}\r\n"
-    );
-    socket.write_all(request.as_bytes()).await?;
-    let (head, rest) = read_head(&mut socket).await?.context("the contender closed the connection")?;
-    ensure!(head.starts_with("HTTP/1.1 101"), "the upgrade was refused: {}", head.lines().next().unwrap_or_default());
+    let (socket, rest) = open_socket(address, "/media", &signature).await?;
     let socket = Arc::new(socket);
     let line = Line::new(Arc::clone(&socket), Side::Carrier);
     line.say(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#);
@@ -153,6 +145,24 @@ pub(super) async fn open_carrier(
         }
     });
     Ok(())
+}
+
+/// A WebSocket to the contender, and what came right behind its answer. `headers` go with the upgrade, each with its line's end.
+pub(super) async fn open_socket(
+    address: SocketAddr,
+    path: &str,
+    headers: &str,
+) -> anyhow::Result<(TcpStream, Vec<u8>)> {
+    let mut socket = TcpStream::connect(address).await.context("the contender takes no connection")?;
+    socket.set_nodelay(true)?;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+    );
+    socket.write_all(request.as_bytes()).await?;
+    let (head, rest) = read_head(&mut socket).await?.context("the contender closed the connection")?;
+    ensure!(head.starts_with("HTTP/1.1 101"), "the upgrade was refused: {}", head.lines().next().unwrap_or_default());
+    Ok((socket, rest))
 }
 
 fn carrier_hears(load: &Load, index: usize, message: &[u8]) {

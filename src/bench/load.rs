@@ -62,16 +62,19 @@ pub(super) struct Faults {
     /// Audio of a turn that was talked over.
     pub(super) void: AtomicU64,
     pub(super) sockets: AtomicU64,
+    /// Operators who listened and did not hear all of it.
+    pub(super) unheard: AtomicU64,
 }
 
 impl Faults {
-    pub(super) fn all(&self) -> [(&'static str, u64); 5] {
+    pub(super) fn all(&self) -> [(&'static str, u64); 6] {
         [
             ("corrupted", &self.corrupted),
             ("lost", &self.lost),
             ("repeated or reordered", &self.repeated),
             ("of a void turn", &self.void),
             ("broken sockets", &self.sockets),
+            ("listeners who missed audio", &self.unheard),
         ]
         .map(|(name, count)| (name, count.load(Ordering::Relaxed)))
     }

@@ -7,6 +7,7 @@
 
 mod bridge;
 mod contender;
+mod ears;
 mod ends;
 mod histogram;
 mod load;
@@ -64,6 +65,7 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
         folder: TempFolder::new().context("no temporary directory")?,
         epoch: epoch(),
         seconds: args.seconds,
+        listeners: args.listeners as usize,
     };
     let mut outcomes = Vec::new();
     for &calls in &args.calls {
@@ -99,6 +101,7 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
 
 fn contenders(args: &BenchRelayArgs) -> Vec<Contender> {
     let mut contenders = vec![Contender::Splice, Contender::Clearline];
+    contenders.extend((args.listeners > 0).then_some(Contender::ClearlineListened));
     contenders.extend(args.pcm.then_some(Contender::ClearlinePcm));
     if args.compare {
         contenders.push(Contender::Bridge);

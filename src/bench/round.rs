@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::contender::{ACCOUNT, AUTH_TOKEN, CALLER, Contender, OFFICE, Running};
+use super::ears::Ears;
 use super::ends::{AgentServer, call_sid, open_carrier};
 use super::load::{Line, Load, Traffic};
 use super::process::{self, Machine, Usage};
@@ -48,6 +49,8 @@ pub(super) struct Stage {
     pub(super) folder: TempFolder,
     pub(super) epoch: Instant,
     pub(super) seconds: u32,
+    /// Calls that are listened to, for [`Contender::ClearlineListened`].
+    pub(super) listeners: usize,
 }
 
 /// What came of a round.
@@ -86,9 +89,12 @@ impl Stage {
 
         let idle = running.usage()?;
         let SetUp { load, rate } = self.set_up(contender, &running, traffic(calls), FIRST_CALLS).await?;
+        let listeners = if contender == Contender::ClearlineListened { self.listeners } else { 0 };
+        let ears = Ears::open(&running, &load, listeners, &self.tasks).await?;
         let window = Duration::from_secs(self.seconds.into());
         let (before, after) = self.measure(&running, &load, window).await?;
         load.count_missing();
+        load.faults.unheard.fetch_add(ears.that_missed(self.seconds), Ordering::Relaxed);
         let figures = Window { before, after, seconds: f64::from(self.seconds) };
         Ok(figures.outcome(contender, idle, rate, load))
     }

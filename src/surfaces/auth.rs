@@ -17,10 +17,14 @@ use crate::domain::access::{Access, ClaimedPurpose, Scope};
 use crate::domain::event::{Actor, Door};
 use crate::domain::{Purpose, Secret};
 
+use super::api::views::Numbers;
 use super::problem::Problem;
 
 /// The console's cookie.
 pub(super) const COOKIE: &str = "clearline_session";
+
+/// Set by the console's pages to `full` while the numbers that their user may read are not to be masked.
+pub(super) const NUMBERS_COOKIE: &str = "clearline_numbers";
 
 /// Carries the session's CSRF token.
 const CSRF_HEADER: &str = "x-csrf-token";
@@ -35,6 +39,8 @@ pub(super) struct Caller {
     pub access: Access,
     /// Signed in to the console, not with a key of its own.
     at_console: bool,
+    /// Whether numbers are shown in full: to programs that may read them, and to people who may and asked for it.
+    shows_numbers: bool,
     credential: Credential,
 }
 
@@ -55,6 +61,11 @@ impl Caller {
         self.access.may(scope)
     }
 
+    /// How numbers are shown to the caller.
+    pub(super) fn numbers(&self) -> Numbers {
+        if self.shows_numbers { Numbers::Full } else { Numbers::Masked }
+    }
+
     /// A purpose for a call, if this caller may claim it.
     pub(super) fn claim(&self, purpose: Purpose) -> Result<ClaimedPurpose, Problem> {
         self.access.claim(purpose).map_err(|missing| Problem::forbidden(&missing.0.to_string()))
@@ -67,7 +78,8 @@ impl Caller {
 
     pub(super) fn of_session(session: &Session, cookie: &str) -> Self {
         let credential = Credential::Cookie(Secret::new(cookie));
-        Self { name: session.name.clone(), access: session.access.clone(), at_console: true, credential }
+        let (name, access) = (session.name.clone(), session.access.clone());
+        Self { name, access, at_console: true, shows_numbers: false, credential }
     }
 
     /// Returns when the key was revoked, or the session is over: whatever is open for them must end.
@@ -105,7 +117,8 @@ impl FromRequestParts<Arc<App>> for Caller {
             return match app.find_key(text).await {
                 Ok(Some(key)) => {
                     let credential = Credential::Key(Secret::new(text));
-                    Ok(Self { name: key.name, access: key.access, at_console: false, credential })
+                    let shows_numbers = key.access.may(Scope::NumbersRead);
+                    Ok(Self { name: key.name, access: key.access, at_console: false, shows_numbers, credential })
                 }
                 Ok(None) => Err(Problem::unauthorized()),
                 Err(error) => Err(Problem::internal(&error)),
@@ -114,25 +127,27 @@ impl FromRequestParts<Arc<App>> for Caller {
         if parts.headers.contains_key(header::AUTHORIZATION) {
             return Err(Problem::unauthorized());
         }
-        let cookie = cookie(&parts.headers).ok_or_else(Problem::unauthorized)?.to_owned();
-        let found = app.find_session(&cookie).await.map_err(|error| Problem::internal(&error))?;
+        let text = cookie(&parts.headers, COOKIE).ok_or_else(Problem::unauthorized)?;
+        let found = app.find_session(text).await.map_err(|error| Problem::internal(&error))?;
         let session = found.ok_or_else(Problem::unauthorized)?;
         if is_forged(app, parts, &session) {
             return Err(Problem::forged());
         }
-        Ok(Self::of_session(&session, &cookie))
+        let caller = Self::of_session(&session, text);
+        let shows_numbers = caller.may(Scope::NumbersRead) && cookie(&parts.headers, NUMBERS_COOKIE) == Some("full");
+        Ok(Self { shows_numbers, ..caller })
     }
 }
 
-/// The text of the console's cookie.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The text of a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, text)| text)
 }
 
@@ -172,8 +187,8 @@ mod tests {
     #[test]
     fn the_cookie_is_found_among_others() {
         let several = headers(&[(header::COOKIE, "a=1; clearline_session=abc; xclearline_session=d")]);
-        assert_eq!(cookie(&several), Some("abc"));
-        assert_eq!(cookie(&headers(&[(header::COOKIE, "clearline_sessions=abc")])), None);
+        assert_eq!(cookie(&several, COOKIE), Some("abc"));
+        assert_eq!(cookie(&headers(&[(header::COOKIE, "clearline_sessions=abc")]), COOKIE), None);
     }
 
     #[test]

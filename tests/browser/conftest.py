@@ -32,6 +32,7 @@ FLAGS = [
 expect.set_options(timeout=30_000)
 
 VISITOR = "+12125550187"
+MASKED_VISITOR = "+1212•••0187"
 COLLEAGUE = "+12125550140"
 SELLER = "+12125550113"
 
@@ -130,7 +131,7 @@ def world(home):
             "CLEARLINE__AGENTS__ELEVENLABS__API_URL": agents.url,
             "ELEVENLABS_API_KEY": XI_API_KEY,
             "CLEARLINE__AGENTS__DEFAULT": f"elevenlabs:{RECEPTION}",
-            "CLEARLINE__LIMITS__COST_PER_MINUTE": "6.0",
+            "CLEARLINE__LIMITS__COST_PER_MINUTE": "0.25",
             "CLEARLINE__TRANSFERS__TARGETS": f"sales={COLLEAGUE}",
         }
         admin = programs.run(["keys", "create", "admin of the checks", "--role", "admin"], home, settings).split()[0]

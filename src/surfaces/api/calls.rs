@@ -21,7 +21,7 @@ use crate::surfaces::problem::{ArgumentProblem, Problem};
 
 use super::control::may_work;
 use super::paging::page;
-use super::views::{self, Numbers};
+use super::views;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -238,7 +238,7 @@ pub(super) async fn list(
     let (after, limit) = page(query.cursor.as_deref(), query.limit)?;
     let filter = parse_filter(query)?;
     let page = app.store.list_calls(filter, after, limit).await.map_err(|error| Problem::internal(&error))?;
-    let calls: Vec<_> = page.items.iter().map(|call| views::call(call, numbers(&caller))).collect();
+    let calls: Vec<_> = page.items.iter().map(|call| views::call(call, caller.numbers())).collect();
     Ok(Json(json!({ "calls": calls, "next_cursor": page.next.map(|cursor| cursor.to_string()) })))
 }
 
@@ -278,7 +278,7 @@ pub(super) async fn fetch(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::CallsRead)?;
-    Ok(Json(views::call(&find(&app, &id).await?, numbers(&caller))))
+    Ok(Json(views::call(&find(&app, &id).await?, caller.numbers())))
 }
 
 /// `POST /api/v1/calls/{id}/end`: 202; ending a call that has ended is fine.
@@ -290,10 +290,10 @@ pub(super) async fn end(
     may_work(&caller)?;
     let record = find(&app, &id).await?;
     let Some(call) = app.live.by_id(record.id) else {
-        return Ok(Json(views::call(&record, numbers(&caller))).into_response());
+        return Ok(Json(views::call(&record, caller.numbers())).into_response());
     };
     app.hang_up(&call, caller.actor(Door::Api), Disposition::Completed).await;
-    Ok((StatusCode::ACCEPTED, Json(views::call(&call.record(), numbers(&caller)))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(views::call(&call.record(), caller.numbers()))).into_response())
 }
 
 #[derive(Debug, Deserialize)]
@@ -312,7 +312,7 @@ pub(super) async fn transcript(
     caller.must(Scope::CallsRead)?;
     let record = find(&app, &id).await?;
     let entries = app.store.events_of(record.id).await.map_err(|error| Problem::internal(&error))?;
-    let mut lines = views::transcript(&entries, numbers(&caller));
+    let mut lines = views::transcript(&entries, caller.numbers());
     lines.retain(|line| line.seq > query.after_seq);
     Ok(Json(json!({ "call_id": record.id, "ended": record.is_ended(), "lines": lines })))
 }
@@ -327,8 +327,4 @@ async fn find(app: &App, id: &str) -> Result<Call, Problem> {
         Err(_) => app.store.call_by_sid(&crate::domain::CallSid::new(id)).await,
     };
     found.map_err(|error| Problem::internal(&error))?.ok_or_else(|| Problem::not_found("call"))
-}
-
-pub(super) fn numbers(caller: &Caller) -> Numbers {
-    if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked }
 }

@@ -16,7 +16,7 @@ use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
 use super::calls::{parse_json, parse_purpose};
-use super::views::{self, Numbers};
+use super::views;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +50,7 @@ pub(super) async fn decision(
     let id: DecisionId = id.parse().map_err(|_| Problem::not_found("decision"))?;
     let recorded = app.store.decision(id).await.map_err(|error| Problem::internal(&error))?;
     let recorded = recorded.ok_or_else(|| Problem::not_found("decision"))?;
-    let numbers = if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked };
+    let numbers = caller.numbers();
     let mut answer = views::decision(id, &recorded.decision);
     answer["recorded_at"] = recorded.recorded_at.to_string().into();
     answer["actor"] = json!(recorded.actor);

@@ -54,7 +54,7 @@ pub(super) async fn stream(
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse().ok())
         .or(query.after_seq);
-    let numbers = if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked };
+    let numbers = caller.numbers();
     let watch = Arc::clone(&app);
     let events = follow(app, last_seen)
         .take_until(async move { caller.loses_access(&watch).await })

@@ -17,7 +17,7 @@ use crate::store::LeadFilter;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
 
-use super::calls::{numbers, parse_json};
+use super::calls::parse_json;
 use super::paging::{list_problem, page};
 use super::record_views;
 
@@ -38,7 +38,7 @@ pub(super) async fn upsert(
             LeadError::Store(error) => Problem::internal(&error),
         })?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(record_views::lead(&lead, numbers(&caller)))))
+    Ok((status, Json(record_views::lead(&lead, caller.numbers()))))
 }
 
 /// `GET /api/v1/leads/{id}`
@@ -51,7 +51,7 @@ pub(super) async fn fetch(
     let id: LeadId = id.parse().map_err(|_| Problem::not_found("lead"))?;
     let lead = app.store.lead(id).await.map_err(|error| Problem::internal(&error))?;
     let lead = lead.ok_or_else(|| Problem::not_found("lead"))?;
-    Ok(Json(record_views::lead(&lead, numbers(&caller))))
+    Ok(Json(record_views::lead(&lead, caller.numbers())))
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,6 +83,6 @@ pub(super) async fn list(
         text: query.text,
     };
     let page = app.store.list_leads(filter, after, limit).await.map_err(list_problem)?;
-    let leads: Vec<_> = page.items.iter().map(|lead| record_views::lead(lead, numbers(&caller))).collect();
+    let leads: Vec<_> = page.items.iter().map(|lead| record_views::lead(lead, caller.numbers())).collect();
     Ok(Json(json!({ "leads": leads, "next_cursor": page.next.map(|cursor| cursor.to_string()) })))
 }

@@ -19,7 +19,7 @@ use crate::domain::event::Door;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
-use super::calls::{numbers, parse_json};
+use super::calls::parse_json;
 use super::paging::{list_problem, page};
 use super::record_views;
 use super::views::Numbers;
@@ -134,7 +134,7 @@ pub(super) async fn list_consents(
     let number = query.number.as_deref().map(parse_number).transpose()?;
     let (after, limit) = page(query.cursor.as_deref(), query.limit)?;
     let page = app.store.list_consents(number.clone(), after, limit).await.map_err(list_problem)?;
-    let shown = numbers(&caller);
+    let shown = caller.numbers();
     let consents: Vec<_> = page.items.iter().map(|consent| record_views::consent(consent, shown)).collect();
     let mut answer = json!({ "consents": consents, "next_cursor": page.next.map(|cursor| cursor.to_string()) });
     if let Some(number) = number {
@@ -208,7 +208,7 @@ pub(super) async fn list_dnc(
     Query(query): Query<RecordQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.must(Scope::ComplianceRead)?;
-    let shown = numbers(&caller);
+    let shown = caller.numbers();
     if let Some(text) = query.number {
         let number = parse_number(&text)?;
         let history = app.store.dnc_history(&number).await.map_err(|error| Problem::internal(&error))?;

@@ -461,6 +461,9 @@ pub struct BenchRelayArgs {
     /// Measure agents that speak 16 kHz PCM too
     #[arg(long)]
     pub pcm: bool,
+    /// Measure too what it costs that so many calls are listened to, by an operator each
+    #[arg(long, default_value_t = 0)]
+    pub listeners: u32,
     /// Measure a plain Rust bridge too and, where `node` is installed, one in Node
     #[arg(long)]
     pub compare: bool,

@@ -21,7 +21,7 @@ use crate::surfaces::auth::Caller;
 use crate::surfaces::evidence::{self, ExportError};
 use crate::surfaces::problem::Problem;
 
-use super::live_data::{newest_seq, numbers};
+use super::live_data::newest_seq;
 
 /// `GET /console/data/calls/{id}`: the record, every event so far, and the place in the journal from which to follow.
 pub(super) async fn call(
@@ -33,7 +33,7 @@ pub(super) async fn call(
     let seq = newest_seq(&app).await?;
     let record = find(&app, &id).await?;
     let events = app.store.events_of(record.id).await.map_err(|error| Problem::internal(&error))?;
-    let show = numbers(&caller);
+    let show = caller.numbers();
     let events: Vec<_> = events.iter().map(|entry| views::entry(entry, show)).collect();
     Ok(Json(json!({
         "seq": seq,
@@ -53,7 +53,7 @@ pub(super) async fn events_csv(
     caller.must(Scope::CallsRead)?;
     let record = find(&app, &id).await?;
     let events = app.store.events_of(record.id).await.map_err(|error| Problem::internal(&error))?;
-    let show = numbers(&caller);
+    let show = caller.numbers();
     let mut text = String::from("seq,at,type,event\r\n");
     for entry in &events {
         let entry = views::entry(entry, show);

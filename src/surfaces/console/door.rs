@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::event::Door;
 use crate::store::AuditOutcome;
 use crate::surfaces::audit;
-use crate::surfaces::auth::{self, COOKIE, Caller};
+use crate::surfaces::auth::{self, COOKIE, Caller, NUMBERS_COOKIE};
 use crate::surfaces::problem::Problem;
 
 use super::assets;
@@ -92,13 +92,16 @@ pub(super) async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, bod
 }
 
 pub(super) async fn sign_out(State(app): State<Arc<App>>, _caller: Caller, headers: HeaderMap) -> Response {
-    if let Some(cookie) = auth::cookie(&headers)
+    if let Some(cookie) = auth::cookie(&headers, COOKIE)
         && let Err(error) = app.sign_out(cookie).await
     {
         return Problem::internal(&error).into_response();
     }
     let gone = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
-    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response()
+    // Whoever signs in next asks for numbers in full on their own.
+    let masked = format!("{NUMBERS_COOKIE}=; Path=/; SameSite=Strict; Max-Age=0");
+    let cookies = AppendHeaders([(header::SET_COOKIE, gone), (header::SET_COOKIE, masked)]);
+    (StatusCode::NO_CONTENT, cookies).into_response()
 }
 
 /// Whether the browser reaches us under an https public URL. One that comes straight to the listen address does not.

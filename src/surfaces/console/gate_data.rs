@@ -18,8 +18,6 @@ use crate::surfaces::api::views::{self, Numbers};
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
 
-use super::live_data::numbers;
-
 /// How many decisions a page of the list holds.
 const PAGE: u32 = 100;
 
@@ -55,7 +53,7 @@ pub(super) async fn decisions(
     let is_first = after.is_none();
     let page =
         app.store.list_decisions(filter.clone(), after, PAGE).await.map_err(|error| Problem::internal(&error))?;
-    let show = numbers(&caller);
+    let show = caller.numbers();
     let rows: Vec<_> = page.items.iter().map(|recorded| row(recorded, show)).collect();
     let mut answer = json!({
         "now": app.clock.now(),
@@ -119,7 +117,7 @@ pub(super) async fn decision(
     let id: DecisionId = id.parse().map_err(|_| Problem::not_found("decision"))?;
     let recorded = app.store.decision(id).await.map_err(|error| Problem::internal(&error))?;
     let recorded = recorded.ok_or_else(|| Problem::not_found("decision"))?;
-    let show = numbers(&caller);
+    let show = caller.numbers();
     let mut answer = row(&recorded, show);
     answer["seq"] = recorded.seq.into();
     answer["hash"] = recorded.hash.clone().into();
@@ -160,7 +158,7 @@ pub(super) async fn number(State(app): State<Arc<App>>, caller: Caller, body: By
         Ok::<_, crate::store::StoreError>((dnc, consents, calls, decisions))
     };
     let (dnc, consents, calls, decisions) = looked_up.await.map_err(|error| Problem::internal(&error))?;
-    let show = numbers(&caller);
+    let show = caller.numbers();
     let entries = dnc.entries.iter().map(|entry| {
         json!({
             "added_at": entry.added_at,

@@ -17,10 +17,6 @@ use crate::surfaces::problem::Problem;
 /// How many calls are measured for one request: more than a screen holds.
 const METERS_MAX: usize = 200;
 
-pub(super) fn numbers(caller: &Caller) -> Numbers {
-    if caller.may(Scope::NumbersRead) { Numbers::Full } else { Numbers::Masked }
-}
-
 /// The newest place in the journal. Read before the state that goes with it: what happens in between is then told twice rather
 /// than not at all, and the fold of a call's events takes no harm from that.
 pub(super) async fn newest_seq(app: &App) -> Result<i64, Problem> {
@@ -33,7 +29,7 @@ pub(super) async fn live(State(app): State<Arc<App>>, caller: Caller) -> Result<
     caller.must(Scope::CallsRead)?;
     let seq = newest_seq(&app).await?;
     let stop = app.store.outbound_stop().await.map_err(|error| Problem::internal(&error))?;
-    let show = numbers(&caller);
+    let show = caller.numbers();
     let calls: Vec<_> = app.live.all().iter().map(|call| row(call, show)).collect();
     Ok(Json(json!({
         "seq": seq,

@@ -37,7 +37,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let session = match auth::cookie(&parts.headers) {
+        let session = match auth::cookie(&parts.headers, auth::COOKIE) {
             Some(cookie) => {
                 app.find_session(cookie).await.map_err(|error| Problem::internal(&error).into_response())?
             }
@@ -70,9 +70,7 @@ impl Visitor {
 
 /// Light, dark, or what the system says.
 pub(super) fn theme(headers: &HeaderMap) -> &'static str {
-    let cookies = headers.get_all(http::header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|value| value.split(';')).map(str::trim);
-    match pairs.find_map(|pair| pair.strip_prefix("clearline_theme=")) {
+    match auth::cookie(headers, "clearline_theme") {
         Some("light") => "light",
         Some("dark") => "dark",
         _ => "auto",

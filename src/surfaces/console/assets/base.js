@@ -224,6 +224,12 @@ function set_theme(theme) {
   for (const radio of document.querySelectorAll("[name=theme]")) radio.checked = radio.value === theme;
 }
 
+/** The server masks numbers unless this cookie says otherwise. It is gone when the browser closes. */
+function show_numbers(full) {
+  document.cookie = `clearline_numbers=${full ? "full" : ""}; Path=/; SameSite=Strict${full ? "" : "; Max-Age=0"}`;
+  location.reload();
+}
+
 async function sign_out() {
   await attempt(() => ask("/console/sign-out", { method: "POST" }));
   location.assign("/console/sign-in");
@@ -243,6 +249,8 @@ if (can("calls:control")) on_key("S", "Stop all outbound calls …", stop_all);
 on_key("?", "This list", show_keys);
 set_theme(document.documentElement.dataset.theme);
 for (const radio of document.querySelectorAll("[name=theme]")) radio.addEventListener("change", () => set_theme(radio.value));
+$("full-numbers").checked = document.cookie.split("; ").includes("clearline_numbers=full");
+$("full-numbers").addEventListener("change", (event) => show_numbers(event.target.checked));
 $("stop-all").addEventListener("click", stop_all);
 $("sign-out").addEventListener("click", sign_out);
 $("show-keys").addEventListener("click", show_keys);

@@ -53,7 +53,15 @@ function fits(call, find, state, direction) {
   if (direction && call.direction !== direction) return false;
   if (!find) return true;
   const text = `${call.from} ${call.to} ${call.agent} ${call.id} ${call.call_sid ?? ""} ${call.purpose ?? ""} ${call.words?.[1] ?? ""} ${STATES[call.state]}`;
-  return find.split(/\s+/).every((word) => text.toLowerCase().includes(word));
+  return find.split(/\s+/).every((word) => text.toLowerCase().includes(word) || like(other_party(call), word));
+}
+
+/** Whether digits that are looked for may be in a number; • stands for one that is not shown. */
+function like(number, word) {
+  const digits = word.replace(/[().-]/g, "");
+  if (!/^\+?\d{2,}$/.test(digits)) return false;
+  const fits_at = (at) => [...digits].every((digit, place) => number[at + place] === digit || number[at + place] === "•");
+  return [...number].some((_, at) => fits_at(at));
 }
 
 function draw() {
