@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use crate::compliance::disclosure::{self, Opening, RecordingNotice, VoicemailError};
 use crate::compliance::evidence;
-use crate::compliance::facts::{CalledNumber, ConsentFact, Facts, Relationship, RelationshipKind};
+use crate::compliance::facts::{CalledNumber, Facts, Relationship, RelationshipKind};
 use crate::compliance::opt_out::OptOutPhrases;
 use crate::compliance::place::StateCode;
 use crate::compliance::profile::Profile;
@@ -24,7 +24,7 @@ use crate::scrub::ScrubClient;
 use crate::store::{self, Decided, GateRequest, Intent, Store, StoreError, StoredFacts};
 
 use super::inputs::inputs;
-use super::scrub_number::{Scrubbing, held_since};
+use super::scrub_number::{Scrubbing, consent_facts, held_since};
 use super::{App, PlaceCall, addresses, list_facts};
 
 /// What to do where no vendor is asked.
@@ -283,7 +283,7 @@ impl Gate {
         if question.purpose == Purpose::Emergency || area.is_none_or(|area| area.state.is_none()) {
             return Ok(None);
         }
-        self.scrubbing.refresh(store, &self.seller, &number, now).await
+        self.scrubbing.refresh(store, &self.seller, &number, question.purpose, now).await
     }
 
     /// What the lists on disk say, read where waiting for a disk holds nothing else up.
@@ -308,24 +308,11 @@ impl Gate {
         facts.line_type = question.line_type.or(stored.line_type.as_ref().map(|answer| answer.line_type));
         addresses::tell(&mut facts, &stored.addresses);
         facts.protected_line = stored.protected_by.is_some();
-        facts.consents = stored
-            .consents
-            .iter()
-            .map(|consent| ConsentFact {
-                id: Some(consent.id),
-                kind: consent.kind,
-                scope: consent.scope.clone(),
-                given_at: Some(consent.given_at),
-                expires_at: consent.expires_at,
-                // The store looks consents up by their number.
-                names_this_number: true,
-                names_this_seller: consent.seller == *self.seller,
-            })
-            .collect();
+        facts.consents = consent_facts(&stored.consents, &stored.reassigned, &self.seller);
         facts.revoked_at = stored.revocations.iter().map(|revocation| revocation.at).max();
         facts.internal_dnc_at = stored.internal_dnc_at;
         facts.litigator = stored.litigator;
-        let since = held_since(&stored.consents, &stored.relationships, &self.seller, now);
+        let since = held_since(&facts, &stored.relationships, now);
         facts.reassigned = self.scrubbing.counting(&stored.reassigned, since, now);
         if facts.reassigned.is_none() {
             let why = unanswered.unwrap_or_else(|| NOT_ON_RECORD.to_owned());

@@ -169,6 +169,71 @@ impl LeadPatch {
     }
 }
 
+/// What is wrong with a field, and which.
+type Problem = (&'static str, String);
+
+const NEEDS_CONTROL: &str = "saying it needs the scope calls:control";
+
+impl LeadPatch {
+    /// What it says of the number that lifts rules.
+    fn loosening(&self) -> Vec<Problem> {
+        let said = [
+            ("line_type", self.line_type.is_some()),
+            ("last_purchase_on", self.last_purchase_on.is_some()),
+            ("last_inquiry_on", self.last_inquiry_on.is_some()),
+        ];
+        said.into_iter().filter(|(_, is_said)| *is_said).map(|(field, _)| (field, NEEDS_CONTROL.to_owned())).collect()
+    }
+
+    /// What is wrong with it beside the lead that there is.
+    fn against(&self, known: Option<&Lead>, protected: ProtectedLines) -> Result<Vec<Problem>, LeadError> {
+        let Some(known) = known else {
+            return match (&self.id, &self.number) {
+                (Some(id), _) => Err(LeadError::NoSuchLead(*id)),
+                (None, Some(_)) => Ok(Vec::new()),
+                (None, None) => Ok(vec![("number", "a new lead has a number, like +12125550113".to_owned())]),
+            };
+        };
+        let mut problems: Vec<_> = self.moved(known).into_iter().collect();
+        if protected == ProtectedLines::MayBeCleared {
+            return Ok(problems);
+        }
+        let is_marked = !known.protected_line.is_none();
+        if is_marked && self.protected_line == Some(ProtectedLine::None) {
+            problems.push(("protected_line", "taking it away needs the scope calls:control".to_owned()));
+        }
+        let has_address = known.state.is_some() || known.time_zone.is_some();
+        if (is_marked || has_address) && self.number.as_ref().is_some_and(|number| *number != known.number) {
+            let what = if is_marked { "a protected line" } else { "a number with an address" };
+            problems.push(("number", format!("it is {what}: changing it needs the scope calls:control")));
+        }
+        // Where somebody lives decides when they may be called.
+        let differs = |said: &Option<String>, known: &Option<String>| said.is_some() && said != known;
+        for (field, said, known) in
+            [("state", &self.state, &known.state), ("time_zone", &self.time_zone, &known.time_zone)]
+        {
+            if has_address && differs(said, known) {
+                let problem = "there is an address on record: changing it needs the scope calls:control";
+                problems.push((field, problem.to_owned()));
+            }
+        }
+        Ok(problems)
+    }
+
+    /// A lead that was found by the number it once had is somebody else's by now.
+    pub fn moved(&self, known: &Lead) -> Option<Problem> {
+        let by_number = self.id.is_none() && self.external_id.is_none();
+        let has_moved = by_number && self.number.as_ref().is_some_and(|number| *number != known.number);
+        has_moved.then(|| {
+            let id = known.id;
+            (
+                "number",
+                format!("the lead that had it has another number now: name {id} by its id, or give an external_id"),
+            )
+        })
+    }
+}
+
 /// What is wrong with the date of something that has happened.
 pub fn future_date(date: Date, now: Timestamp) -> Option<String> {
     (date > day(now)).then(|| "it is in the future".to_owned())
@@ -192,38 +257,15 @@ impl App {
     ) -> Result<(Lead, bool), LeadError> {
         let now = self.clock.now();
         let mut problems = patch.problems(self.gate.tables(), now);
-        let id = patch.lead_id();
-        let known = self.store.lead(id).await?;
-        match (&patch.id, &patch.number) {
-            _ if known.is_some() => {}
-            (Some(id), _) => return Err(LeadError::NoSuchLead(*id)),
-            (None, Some(_)) => {}
-            (None, None) => problems.push(("number", "a new lead has a number, like +12125550113".to_owned())),
-        }
-        let marked = known.filter(|lead| !lead.protected_line.is_none() && protected == ProtectedLines::Stay);
-        if let Some(marked) = marked {
-            if patch.protected_line == Some(ProtectedLine::None) {
-                problems.push(("protected_line", "taking it away needs the scope calls:control".to_owned()));
-            }
-            if patch.number.as_ref().is_some_and(|number| *number != marked.number) {
-                problems
-                    .push(("number", "it is a protected line: changing it needs the scope calls:control".to_owned()));
-            }
-        }
-        let said = patch.said();
         if protected == ProtectedLines::Stay {
-            let loosening = [
-                ("line_type", said.line_type.is_some()),
-                ("last_purchase_on", patch.last_purchase_on.is_some()),
-                ("last_inquiry_on", patch.last_inquiry_on.is_some()),
-            ];
-            let said = loosening.into_iter().filter(|(_, is_said)| *is_said);
-            problems.extend(said.map(|(field, _)| (field, "saying it needs the scope calls:control".to_owned())));
+            problems.extend(patch.loosening());
         }
-        if !problems.is_empty() {
-            return Err(LeadError::Invalid(problems));
-        }
-        Ok(self.store.change_lead(id, said, by, now, move |old| patch.apply(old, now)).await?)
+        let (id, said) = (patch.lead_id(), patch.said());
+        let change = move |old: Option<Lead>| {
+            problems.extend(patch.against(old.as_ref(), protected)?);
+            if problems.is_empty() { Ok(patch.apply(old, now)) } else { Err(LeadError::Invalid(problems)) }
+        };
+        self.store.change_lead(id, said, by, now, change).await?
     }
 }
 
@@ -297,6 +339,54 @@ mod tests {
         assert_eq!((lead.created_at, lead.updated_at, lead.custom.is_empty()), (then, now, true));
         let other = LeadPatch { external_id: Some("crm-7".to_owned()), ..first };
         assert_ne!(other.lead_id(), lead.id);
+    }
+
+    #[test]
+    fn who_wants_to_ring_a_number_changes_nothing_that_binds_the_call() {
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        let patch = |field: &str, value: &str| -> LeadPatch {
+            serde_json::from_value(serde_json::json!({"external_id": "crm-7", field: value})).unwrap()
+        };
+        let lead = |field: &str, value: &str| {
+            LeadPatch { number: read_number("8505550113").ok(), ..patch(field, value) }.apply(None, now)
+        };
+        let refused = |known: &Lead, patch: &LeadPatch, by| -> Vec<_> {
+            patch.against(Some(known), by).unwrap().into_iter().map(|(field, _)| field).collect()
+        };
+        let nowhere = lead("source", "web");
+        let (in_florida, room) = (lead("state", "FL"), lead("protected_line", "patient_room"));
+        for (known, field, value, is_refused) in [
+            (&nowhere, "state", "FL", false),
+            (&nowhere, "time_zone", "America/Chicago", false),
+            (&nowhere, "number", "+12125550114", false),
+            (&in_florida, "state", "FL", false),
+            (&in_florida, "state", "NY", true),
+            (&in_florida, "time_zone", "America/Chicago", true),
+            (&in_florida, "number", "+12125550114", true),
+            (&in_florida, "first_name", "Ada", false),
+            (&room, "protected_line", "none", true),
+            (&room, "protected_line", "emergency_line", false),
+            (&room, "number", "+12125550114", true),
+        ] {
+            let wanted = if is_refused { vec![field] } else { vec![] };
+            let patch = patch(field, value);
+            assert_eq!(refused(known, &patch, ProtectedLines::Stay), wanted, "{field} {value}");
+            assert!(refused(known, &patch, ProtectedLines::MayBeCleared).is_empty(), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn a_lead_that_has_another_number_now_is_not_found_by_its_old_one() {
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        let first = LeadPatch { number: read_number("2125550113").ok(), ..LeadPatch::default() };
+        let lead = first.clone().apply(None, now);
+        let moving = LeadPatch { id: Some(lead.id), number: read_number("2125550114").ok(), ..LeadPatch::default() };
+        assert_eq!(moving.moved(&lead), None);
+        let lead = moving.apply(Some(lead), now);
+        assert_eq!(lead.number.as_str(), "+12125550114");
+        assert_eq!(first.lead_id(), lead.id);
+        let (field, problem) = first.moved(&lead).unwrap();
+        assert!(field == "number" && problem.contains(&lead.id.to_string()), "{problem}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::session::{Command, Play, Sound};
 
 use super::App;
 use super::live_calls::LiveCall;
-use super::steer_call::{ControlError, checked_text, chunk, no_lane, send};
+use super::steer_call::{ControlError, checked_text, chunk, let_open, no_lane, send};
 
 /// The longest sentence, in characters: about half a minute of speech.
 pub const SENTENCE_MAX: usize = 500;
@@ -25,6 +25,7 @@ impl App {
         if call.commands().is_none() {
             return Err(no_lane(call));
         }
+        let_open(call)?;
         let (app, call) = (Arc::clone(self), Arc::clone(call));
         // In a task of its own: whoever asked may go away, and half a sentence helps nobody.
         let spoken = self.tracker.spawn(async move { app.speak(&call, by, text).await });
@@ -33,6 +34,7 @@ impl App {
 
     /// Sends keys to the other side as tones in the voice band, so that the conversation goes on.
     pub async fn send_keys(&self, call: &LiveCall, by: Actor, keys: &Keys) -> Result<u32, ControlError> {
+        let_open(call)?;
         let _turn = call.voice.lock().await;
         let utterance = call.next_utterance();
         begin(call, utterance, by, Sound::Keys(keys.to_string())).await?;

@@ -8,11 +8,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compliance::facts::Reassigned;
+use crate::compliance::facts::{ConsentFact, Facts, Reassigned};
+use crate::compliance::standing::ConsentStanding;
 use crate::config::{ScrubConfig, ScrubVendor};
-use crate::domain::E164;
-use crate::domain::consent::{Consent, ConsentKind};
-use crate::domain::decision::LineType;
+use crate::domain::consent::Consent;
+use crate::domain::decision::{LineType, Voice};
+use crate::domain::{E164, Purpose};
 use crate::scrub::ScrubClient;
 use crate::store::{LineTypeAnswer, ReassignedAnswer, Reassignment, Relationship, Store, StoreError};
 
@@ -38,11 +39,15 @@ impl Scrubbing {
         store: &Store,
         seller: &str,
         number: &E164,
+        purpose: Purpose,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
         let Some(vendor) = &self.vendor else { return Ok(None) };
         let record = store.number_record(number).await?;
-        let Some(since) = held_since(&record.consents, &record.relationships, seller, now) else {
+        let mut facts = Facts::unknown(number.as_str(), purpose, Voice::Ai);
+        facts.consents = consent_facts(&record.consents, &record.reassigned, seller);
+        facts.revoked_at = record.revoked_at;
+        let Some(since) = held_since(&facts, &record.relationships, now) else {
             return Ok(Some(format!(
                 "{} was not asked: no consent and no business relationship is on record whose date could be asked about",
                 vendor.vendor()
@@ -101,22 +106,35 @@ impl Scrubbing {
     }
 }
 
-/// The last day on which the person was known to have the number, which is what 47 CFR 64.1200(m) wants to be asked about: of the newest
-/// consent that names the seller; without any, of the newest purchase or inquiry.
-pub(super) fn held_since(
-    consents: &[Consent],
-    relationships: &[Relationship],
-    seller: &str,
-    now: Timestamp,
-) -> Option<Date> {
-    let consented = consents
-        .iter()
-        .filter(|consent| matches!(consent.kind, ConsentKind::Written | ConsentKind::Express))
-        .filter(|consent| consent.seller == seller && consent.given_at <= now)
-        .map(|consent| day(consent.given_at))
-        .max();
+/// The consents of a number, in the gate's words. Those from before it changed hands are another person's: where the new holder gave
+/// one, theirs are left out.
+pub(super) fn consent_facts(consents: &[Consent], answers: &[ReassignedAnswer], seller: &str) -> Vec<ConsentFact> {
+    let changed_hands =
+        answers.iter().filter(|answer| answer.answer == Reassignment::Yes).map(|answer| answer.consent_date).max();
+    let is_since = |consent: &&Consent| changed_hands.is_none_or(|day_of| day_of < day(consent.given_at));
+    let is_known_since = consents.iter().filter(is_since).any(|consent| consent.seller == seller);
+    let fact = |consent: &Consent| ConsentFact {
+        id: Some(consent.id),
+        kind: consent.kind,
+        scope: consent.scope.clone(),
+        given_at: Some(consent.given_at),
+        expires_at: consent.expires_at,
+        // The store looks consents up by their number.
+        names_this_number: true,
+        names_this_seller: consent.seller == seller,
+    };
+    consents.iter().filter(|consent| !is_known_since || is_since(consent)).map(fact).collect()
+}
+
+/// The last day on which the person was known to have the number, which is what 47 CFR 64.1200(m) wants to be asked about: of the
+/// consent that the decision relies on; without any that is valid, of the newest that names the seller; without that, of the newest
+/// purchase or inquiry.
+pub(super) fn held_since(facts: &Facts, relationships: &[Relationship], now: Timestamp) -> Option<Date> {
+    let relied_on = ConsentStanding::judge(facts, now).valid.and_then(|consent| consent.given_at);
+    let of_seller = || facts.consents.iter().filter(|consent| consent.names_this_seller);
+    let newest = || of_seller().filter_map(|consent| consent.given_at).filter(|at| *at <= now).max();
     let met = || relationships.iter().map(|relationship| relationship.date).filter(|date| *date <= day(now)).max();
-    consented.or_else(met)
+    relied_on.or_else(newest).map(day).or_else(met)
 }
 
 /// The day by UTC.
@@ -127,8 +145,11 @@ pub(super) fn day(at: Timestamp) -> Date {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use uuid::Uuid;
 
     use super::*;
+    use crate::domain::ConsentId;
+    use crate::domain::consent::{ConsentEvidence, ConsentKind};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -188,5 +209,46 @@ mod tests {
         assert_eq!(counting(&[answer(Reassignment::No, SINCE, FRESH)], None), Some(Reassigned::No));
         assert_eq!(counting(&[answer(Reassignment::No, SINCE, "2026-10-01T00:00:00Z")], None), None);
         assert_eq!(counting(&[answer(Reassignment::Yes, SINCE, "2026-10-01T00:00:00Z")], None), Some(Reassigned::Yes));
+    }
+
+    fn consent(kind: ConsentKind, scope: &str, given_at: &str) -> Consent {
+        Consent {
+            id: ConsentId::from_uuid(Uuid::from_u128(1)),
+            number: "+12125550113".parse().unwrap(),
+            kind,
+            scope: vec![scope.to_owned()],
+            seller: "Riverside Homes LLC".to_owned(),
+            given_at: at(given_at),
+            expires_at: None,
+            evidence: ConsentEvidence::default(),
+        }
+    }
+
+    fn asked_about(consents: &[Consent], answers: &[ReassignedAnswer], purpose: Purpose) -> Option<Date> {
+        let mut facts = Facts::unknown("+12125550113", purpose, Voice::Ai);
+        facts.consents = consent_facts(consents, answers, "Riverside Homes LLC");
+        held_since(&facts, &[], at("2026-12-01T18:00:00Z"))
+    }
+
+    #[test]
+    fn what_is_asked_about_is_the_consent_that_is_relied_on() {
+        let written = consent(ConsentKind::Written, "telemarketing", "2024-05-01T15:00:00Z");
+        let callback = consent(ConsentKind::Express, "callback", "2026-11-30T15:00:00Z");
+        let paper = consent(ConsentKind::Written, "appointment", "2026-11-30T15:00:00Z");
+        let both = [written.clone(), callback.clone()];
+        assert_eq!(asked_about(&both, &[], Purpose::Telemarketing), Some(date(2024, 5, 1)));
+        assert_eq!(asked_about(&[written.clone(), paper], &[], Purpose::Telemarketing), Some(date(2024, 5, 1)));
+        assert_eq!(asked_about(&[callback], &[], Purpose::Telemarketing), Some(date(2026, 11, 30)), "none is valid");
+
+        // The number changed hands after the written one: the new holder's is what there is.
+        let changed = [answer(Reassignment::Yes, date(2024, 5, 1), "2026-01-01T00:00:00Z")];
+        let left = consent_facts(&both, &changed, "Riverside Homes LLC");
+        assert_eq!(left.iter().map(|consent| consent.kind).collect::<Vec<_>>(), [ConsentKind::Express]);
+        assert_eq!(asked_about(&both, &changed, Purpose::Informational), Some(date(2026, 11, 30)));
+        assert_eq!(
+            asked_about(&[written], &changed, Purpose::Telemarketing),
+            Some(date(2024, 5, 1)),
+            "REASSIGNED_NUMBER"
+        );
     }
 }

@@ -21,7 +21,7 @@ use crate::protocol::twilio::twiml::{Briefing, HangUp, TakeCall, TransferRequest
 use crate::store::{Intent, Settlement, StoreError};
 
 use super::live_calls::LiveCall;
-use super::steer_call::{ControlError, checked_text};
+use super::steer_call::{ControlError, checked_text, let_open};
 use super::{App, GateQuestion, JournalFull, LimitReached, ids};
 
 /// The longest briefing, in characters.
@@ -123,6 +123,7 @@ impl App {
         if !is_on || call.is_over() {
             return Err(ControlError::NotConversing.into());
         }
+        let_open(call)?;
         let _one_at_a_time = call.redirecting.lock().await;
         if call.record().transfer.is_some() {
             return Err(TransferError::OnItsWay);
@@ -278,9 +279,12 @@ impl App {
         let mut text = format!("{briefing} Press {TAKE} to take the call.");
         if let Some(decision_id) = to.decision_id {
             // Somebody outside is called by a machine: they hear first who calls, and what the law asks for.
-            let decision = self.store.decision(decision_id).await.ok().flatten().map(|recorded| recorded.decision);
+            let cleared = self.store.decision(decision_id).await.ok().flatten();
             let callback = self.config.seller.complete().map(|(_, number)| number);
-            let purpose = call.record().purpose.unwrap_or(Purpose::Informational);
+            // What they are called for is what the gate cleared, which need not be what the caller is on the line for.
+            let cleared_as = cleared.as_ref().map(|cleared| cleared.purpose);
+            let purpose = cleared_as.or(call.record().purpose).unwrap_or(Purpose::Informational);
+            let decision = cleared.map(|cleared| cleared.decision);
             let recorded = self.config.carrier.twilio.record;
             let now = self.clock.now();
             let opening = self.gate.disclosure(decision.as_ref(), purpose, callback.as_ref(), recorded, now);

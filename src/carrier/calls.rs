@@ -273,7 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn silence_a_fault_and_an_unreadable_answer_leave_it_open_and_are_not_repeated() {
-        let short = Patience { answer: Duration::from_millis(50), ..Patience::default() };
+        let short = Patience { answer: Duration::from_secs(2), ..Patience::default() };
         let long = Patience::default();
         let cases = [
             (0, "", short, Doubt::TimedOut(short.answer)),

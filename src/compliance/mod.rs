@@ -21,4 +21,4 @@ mod case;
 mod cases;
 mod counting;
 mod number;
-mod standing;
+pub mod standing;

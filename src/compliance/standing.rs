@@ -1,6 +1,7 @@
 //! What the records amount to at the time of the call: is there a valid consent, is a business relationship alive.
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use super::facts::{ConsentFact, Facts, Relationship, RelationshipKind};
@@ -83,9 +84,13 @@ pub struct LiveRelationships {
 }
 
 impl LiveRelationships {
-    pub fn judge(records: &[Relationship], terms: &[Row<RelationshipTerm>], today: Date) -> Self {
+    /// Asking not to be called ends whatever there was until that day, 47 CFR 64.1200(f)(5)(i); the days are those of UTC, of
+    /// which the later one counts against the call.
+    pub fn judge(facts: &Facts, terms: &[Row<RelationshipTerm>], now: Timestamp, today: Date) -> Self {
+        let ended = facts.revoked_at.filter(|at| *at <= now).map(|at| at.to_zoned(TimeZone::UTC).date());
         let newest = |kind: RelationshipKind| {
-            let of_kind = records.iter().filter(|record| record.kind == kind);
+            let of_kind = facts.relationships.iter().filter(|record| record.kind == kind);
+            let of_kind = of_kind.filter(|record| ended.is_none_or(|ended| ended < record.date));
             of_kind.filter(|record| is_alive(**record, terms, today)).map(|record| record.date).max()
         };
         Self { purchase: newest(RelationshipKind::Purchase), inquiry: newest(RelationshipKind::Inquiry) }

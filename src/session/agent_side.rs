@@ -275,6 +275,10 @@ impl Stream {
 
     /// The caller talked over the agent. The carrier's buffer goes first; a goodbye is off, since the agent is still there.
     fn barge_in(&mut self, desk: &mut Desk, now: Instant, turn: u64) {
+        // The disclosure is not talked over, whatever the vendor's settings are by now: what is sent of it is heard.
+        if self.has_to_open() {
+            return;
+        }
         if !matches!(self.phase, Phase::Conversing(_) | Phase::Draining(_)) || self.interrupt_withheld(turn) {
             return;
         }

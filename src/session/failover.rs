@@ -208,7 +208,9 @@ impl Stream {
 
     /// The agent that took over waits for the caller, who waits for the agent.
     pub(super) fn nudge(&mut self, desk: &mut Desk) {
-        if matches!(self.phase, Phase::Conversing(_)) && !self.agent_has_spoken() && !self.agent_is_silenced() {
+        // One that has to open the call speaks by itself, and is not to be led away from it.
+        let may_wait = self.has_to_open() || self.agent_has_spoken() || self.agent_is_silenced();
+        if matches!(self.phase, Phase::Conversing(_)) && !may_wait {
             let go_on = if self.story.is_empty() { GREET } else { GO_ON };
             let text = self.story.unanswered().unwrap_or(go_on).to_owned();
             self.tell_agent(desk, AgentCommand::UserMessage { text });

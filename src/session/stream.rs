@@ -403,16 +403,23 @@ impl Stream {
         }
     }
 
+    /// Whether the agent has yet to say what the law wants said first.
+    pub(super) fn has_to_open(&self) -> bool {
+        self.terms.initiation.first_message.is_some()
+    }
+
     pub(super) fn record_heard(&mut self, desk: &mut Desk) {
         while let Some(heard) = self.playout.poll_heard() {
             let heard_ms = millis(heard.duration);
             match heard.speaker {
                 Speaker::Agent => {
                     // What had to be said first was said: an agent that takes over does not say it again. Of one that was lost
-                    // nobody knows whether it came to the end.
-                    if self.agent.is_there && heard.turn >= self.agent.turn_base {
-                        self.terms.initiation.first_message = None;
+                    // nobody knows whether it came to the end, so that it counts as not heard.
+                    let is_of_lost_agent = !self.agent.is_there || heard.turn < self.agent.turn_base;
+                    if self.has_to_open() && is_of_lost_agent {
+                        continue;
                     }
+                    self.terms.initiation.first_message = None;
                     desk.record(CallEvent::TurnHeard { turn: heard.turn, heard_ms });
                 }
                 Speaker::House(utterance) => {

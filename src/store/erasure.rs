@@ -1,6 +1,8 @@
 //! Erasing what names a person. The decision ledger stays provable: what it says of a person lies beside it and is covered by a
 //! hash, so that it can go when the law no longer asks for it. Every erasure is written down.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -8,11 +10,13 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::columns::{from_json, stamp, word};
+use super::leads::save_lead;
 use super::operator_log::record_action;
 use super::settings::prune_mark;
 use super::{Store, StoreError};
 use crate::domain::event::Actor;
-use crate::domain::{Call, E164};
+use crate::domain::lead::LeadStatus;
+use crate::domain::{Call, E164, Lead};
 
 /// What went, by kind, each a count of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -141,11 +145,10 @@ const KEPT: &str = "SELECT
 const ENDED_CALLS: &str = "SELECT id FROM calls WHERE (from_party = ?1 OR to_party = ?1) AND ended_at IS NOT NULL";
 
 async fn erase_content(connection: &mut SqliteConnection, number: &str) -> Result<Erased, StoreError> {
-    let mut erased = Erased::default();
+    let mut erased = Erased { leads: erase_leads(connection, number).await?, ..Erased::default() };
     let mut count = async |sql: String| -> Result<u64, StoreError> {
         Ok(sqlx::query(sqlx::AssertSqlSafe(sql)).bind(number).execute(&mut *connection).await?.rows_affected())
     };
-    erased.leads = count("DELETE FROM leads WHERE number = ?1".to_owned()).await?;
     erased.conversations = count(format!("DELETE FROM conversations WHERE call_id IN ({ENDED_CALLS})")).await?;
     erased.memories = count("DELETE FROM memories WHERE number = ?1".to_owned()).await?;
     erased.vendor_answers = count("DELETE FROM line_types WHERE number = ?1".to_owned()).await?
@@ -166,6 +169,35 @@ async fn erase_content(connection: &mut SqliteConnection, number: &str) -> Resul
                 .await?;
             erased.calls_stripped += 1;
         }
+    }
+    Ok(erased)
+}
+
+/// Deletes the leads of a number. Of one that marks a protected line the mark stays: it binds whoever calls there, and names nobody.
+async fn erase_leads(connection: &mut SqliteConnection, number: &str) -> Result<u64, StoreError> {
+    let records: Vec<String> = sqlx::query_scalar("DELETE FROM leads WHERE number = ? RETURNING record")
+        .bind(number)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut erased = 0;
+    for record in records {
+        let lead: Lead = from_json(&record, "leads")?;
+        let bare = Lead {
+            first_name: String::new(),
+            last_name: String::new(),
+            email: None,
+            state: None,
+            time_zone: None,
+            source: None,
+            status: LeadStatus::New,
+            tags: Vec::new(),
+            custom: BTreeMap::new(),
+            ..lead.clone()
+        };
+        if !lead.protected_line.is_none() {
+            save_lead(connection, &bare).await?;
+        }
+        erased += u64::from(lead.protected_line.is_none() || bare != lead);
     }
     Ok(erased)
 }
@@ -277,6 +309,7 @@ mod tests {
     use super::*;
     use crate::compliance::clearance::Clearance;
     use crate::domain::consent::OptOutChannel;
+    use crate::domain::lead::ProtectedLine;
     use crate::domain::{CallEvent, CallSid, Disposition};
     use crate::store::testing::{
         allow_if_free, at, attempt_id, call_id, consent, created, gate_request, lead, number, on_disk, operator, store,
@@ -324,6 +357,20 @@ mod tests {
             .await
             .unwrap();
         store
+    }
+
+    #[tokio::test]
+    async fn of_a_protected_line_the_mark_stays() {
+        let store = store().await;
+        let room = Lead { protected_line: ProtectedLine::PatientRoom, ..lead(1, TO) };
+        store.upsert_leads(vec![room.clone(), lead(2, TO)]).await.unwrap();
+        let erase = async || store.erase_person(&number(TO), at(-YEARS), &operator(), at(9)).await.unwrap().0.leads;
+        assert_eq!(erase().await, 2);
+        let left = store.leads_by_ids(&[room.id, lead(2, TO).id]).await.unwrap();
+        assert_eq!(left.len(), 1);
+        let (is_marked, name) = (left[0].protected_line, left[0].first_name.as_str());
+        assert_eq!((is_marked, name, &left[0].custom), (ProtectedLine::PatientRoom, "", &BTreeMap::new()));
+        assert_eq!(erase().await, 0);
     }
 
     /// Every text of every table but the list of those who are not to be called, to look for what must be gone. A table that is

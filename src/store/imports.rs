@@ -155,10 +155,15 @@ const LEADS: Kind = Kind {
                 OR EXISTS (SELECT 1 FROM json_each(row, '$.said.relationships') AS said WHERE NOT EXISTS (
                     SELECT 1 FROM relationships AS known WHERE known.number = row ->> 'number'
                         AND known.kind = said.value ->> 'kind' AND known.date = said.value ->> 'date'))
-                OR row ->> '$.said.line_type' <> coalesce(
-                    (SELECT line_type FROM line_types WHERE line_types.number = row ->> 'number'), ''))),
+                OR (CASE row ->> '$.said.line_type'
+                        WHEN 'mobile' THEN 2 WHEN 'landline_res' THEN 1 WHEN 'landline_biz' THEN 0 END)
+                    > coalesce((SELECT CASE line_type WHEN 'mobile' THEN 2 WHEN 'landline_res' THEN 1 ELSE 0 END
+                        FROM line_types WHERE line_types.number = row ->> 'number'), -1))),
             count(*) FILTER (WHERE leads.updated_at IS NOT row ->> 'base')
         FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id WHERE staged.rowid BETWEEN ?1 AND ?2",
+    // A kind of line may have been found out since a file was written: a file makes it stricter only. To say it for good there are
+    // the command and the API.
+    //
     // What is said of the numbers comes first: as long as the leads are not written, their base tells which rows still hold.
     let_in: "INSERT INTO relationships (number, kind, date, recorded_at, door, actor)
         SELECT DISTINCT row ->> 'number', said.value ->> 'kind', said.value ->> 'date', ?3, ?4, ?5
@@ -173,7 +178,8 @@ const LEADS: Kind = Kind {
         WHERE staged.rowid BETWEEN ?1 AND ?2 AND leads.updated_at IS row ->> 'base'
             AND row ->> '$.said.line_type' IS NOT NULL ORDER BY staged.rowid
         ON CONFLICT DO UPDATE SET line_type = excluded.line_type, asked_at = excluded.asked_at, source = excluded.source
-        WHERE excluded.asked_at >= asked_at AND excluded.line_type <> line_type;
+        WHERE (CASE excluded.line_type WHEN 'mobile' THEN 2 WHEN 'landline_res' THEN 1 ELSE 0 END)
+            > (CASE line_types.line_type WHEN 'mobile' THEN 2 WHEN 'landline_res' THEN 1 ELSE 0 END);
         INSERT INTO leads (id, number, status, search, created_at, updated_at, record)
         SELECT staged.id, row ->> 'number', row ->> 'status', row ->> 'search', row ->> 'created_at', row ->> 'updated_at',
             row ->> 'record'
@@ -429,7 +435,9 @@ fn count(n: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::decision::LineType;
     use crate::store::LeadFilter;
+    use crate::store::LineTypeAnswer;
     use crate::store::testing::{at, consent, lead, on_disk, operator, store};
 
     async fn first_names(store: &Store) -> Vec<String> {
@@ -467,6 +475,37 @@ mod tests {
             assert_eq!(commit_leads(import, 2).await, Imported { changed: 1, unchanged: 1, ..Imported::default() });
             assert_eq!(store.leads_by_ids(&[ada.id, lead(7, "+12125550113").id]).await.unwrap(), [ada]);
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_makes_a_kind_of_line_stricter_only() {
+        let store = store().await;
+        let ada = lead(1, "+12125550113");
+        let import = async |line_type, base, seconds| {
+            let stage = async || {
+                let import = store.begin_lead_import().await.unwrap();
+                let said = Said { line_type: Some(line_type), ..Said::default() };
+                import.stage(&[StagedLead { said, base, ..staged(2, &ada) }]).await.unwrap();
+                import
+            };
+            let previewed = stage().await.preview().await.unwrap();
+            let imported = commit_leads(stage().await, seconds).await;
+            assert_eq!(previewed, imported);
+            imported.changed
+        };
+        let known = async || store.number_record(&ada.number).await.unwrap().line_type.unwrap();
+        import(LineType::LandlineBusiness, None, 1).await;
+        let base = Some(ada.updated_at);
+        assert_eq!(import(LineType::LandlineResidential, base, 2).await, 1);
+        assert_eq!(import(LineType::LandlineBusiness, base, 3).await, 0);
+        assert_eq!(known().await, LineType::LandlineResidential);
+        assert_eq!(import(LineType::Mobile, base, 4).await, 1);
+        assert_eq!(import(LineType::LandlineBusiness, base, 5).await, 0, "the same old file again");
+        assert_eq!(known().await, LineType::Mobile);
+        let by_hand =
+            LineTypeAnswer { line_type: LineType::LandlineBusiness, asked_at: at(6), source: "by hand".to_owned() };
+        store.record_line_type(&ada.number, by_hand).await.unwrap();
+        assert_eq!(known().await, LineType::LandlineBusiness, "the command may");
     }
 
     #[tokio::test]

@@ -34,24 +34,27 @@ impl Store {
     }
 
     /// Writes what `change` makes of the lead with this id (none if there is none yet), and what is said of its number, in one
-    /// transaction. Gives the lead as it is now, and whether it is new.
-    pub async fn change_lead(
+    /// transaction. Gives the lead as it is now, and whether it is new; or, with nothing written, why `change` refused.
+    pub async fn change_lead<E: Send + 'static>(
         &self,
         id: LeadId,
         said: Said,
         by: &Actor,
         now: Timestamp,
-        change: impl FnOnce(Option<Lead>) -> Lead + Send + 'static,
-    ) -> Result<(Lead, bool), StoreError> {
+        change: impl FnOnce(Option<Lead>) -> Result<Lead, E> + Send + 'static,
+    ) -> Result<Result<(Lead, bool), E>, StoreError> {
         let by = by.clone();
         self.write(move |connection| {
             Box::pin(async move {
                 let old = load_lead(connection, id).await?;
                 let is_new = old.is_none();
-                let lead = change(old);
+                let lead = match change(old) {
+                    Ok(lead) => lead,
+                    Err(refused) => return Ok(Err(refused)),
+                };
                 save_lead(connection, &lead).await?;
                 save_said(connection, &lead.number, &said, &by, now).await?;
-                Ok((lead, is_new))
+                Ok(Ok((lead, is_new)))
             })
         })
         .await
@@ -115,7 +118,7 @@ async fn load_lead(connection: &mut SqliteConnection, id: LeadId) -> Result<Opti
     record.map(|record| from_json(&record, "leads")).transpose()
 }
 
-async fn save_lead(connection: &mut SqliteConnection, lead: &Lead) -> Result<(), StoreError> {
+pub(super) async fn save_lead(connection: &mut SqliteConnection, lead: &Lead) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO leads (id, number, status, search, created_at, updated_at, record) VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET number = excluded.number, status = excluded.status, search = excluded.search,

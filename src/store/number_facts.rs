@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::columns::{from_json, stamp, word};
+use super::columns::{from_json, parse_opt, stamp, word};
 use super::operator_log::record_action;
 use super::{Store, StoreError};
 use crate::domain::E164;
@@ -92,6 +92,8 @@ pub struct NumberRecord {
     pub relationships: Vec<Relationship>,
     pub reassigned: Vec<ReassignedAnswer>,
     pub line_type: Option<LineType>,
+    /// When permission was withdrawn last.
+    pub revoked_at: Option<Timestamp>,
 }
 
 impl Store {
@@ -108,7 +110,8 @@ impl Store {
                         (SELECT json_group_array(json_object('consent_date', consent_date, 'answer', answer,
                             'asked_at', asked_at, 'source', source)) FROM reassigned_answers WHERE number = ?1)
                             AS reassigned,
-                        (SELECT json_quote(line_type) FROM line_types WHERE number = ?1) AS line_type",
+                        (SELECT json_quote(line_type) FROM line_types WHERE number = ?1) AS line_type,
+                        (SELECT max(at) FROM revocations WHERE number = ?1) AS revoked_at",
                 )
                 .bind(number.as_str())
                 .fetch_one(connection)
@@ -119,6 +122,7 @@ impl Store {
                     relationships: from_json(row.try_get("relationships")?, "relationships")?,
                     reassigned: from_json(row.try_get("reassigned")?, "reassigned_answers")?,
                     line_type: line_type.map(|text| from_json(text, "line_types")).transpose()?,
+                    revoked_at: parse_opt(row.try_get("revoked_at")?, "revocations")?,
                 })
             })
         })

@@ -40,13 +40,13 @@ SELLER = "+12125550113"
 def post(url: str, body: dict, key: str = "") -> dict:
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read() or b"null")
 
 
 def fetch(url: str, key: str = "") -> bytes:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
         return answer.read()
 
 
@@ -76,7 +76,7 @@ class World:
         return self.call_of(sid)["id"]
 
     def call_of(self, sid: str) -> dict:
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 return json.loads(fetch(f"{self.server.url}/api/v1/calls/{sid}", self.admin))
             except urllib.error.HTTPError as error:
@@ -140,7 +140,7 @@ def world(home):
         number = {"number": OUR_NUMBER, "voice_url": f"{server.url}/webhooks/voice"}
         number["status_callback"] = f"{server.url}/webhooks/status-callback"
         request = urllib.request.Request(f"{twilio.url}/_emulator/numbers", json.dumps(number).encode())
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=60).close()
         yield World(home, settings, server, twilio, admin)
     finally:
         for program in reversed(started):

@@ -248,7 +248,14 @@ def consent_standing(case, at, flags):
     }
     failed = {code for code, fails in failures.items() if fails}
     stands = has_one and (not withdrawn or given_again)
-    revocation_binds = withdrawn and not (given_again and given <= at)
+    # Only a consent that is in force, of this number and for this seller, gives permission back.
+    gives_back = given_again and not failed & {
+        "CONSENT_NOT_YET_VALID",
+        "CONSENT_EXPIRED",
+        "CONSENT_NUMBER_MISMATCH",
+        "CONSENT_SELLER_MISMATCH",
+    }
+    revocation_binds = withdrawn and not gives_back
     return stands and not failed, failed if stands else set(), revocation_binds
 
 
@@ -258,8 +265,11 @@ def months_later(start, months):
     return date(year, month + 1, min(start.day, last))
 
 
-def live_relationship(case, today):
+def live_relationship(case, at, today):
     began = day(case["ebr_date"])
+    revoked = instant(case["revoked_at"])
+    if began and revoked and revoked <= at and began <= revoked.astimezone(UTC).date():
+        return None
     terms = {"purchase": (18, 540), "inquiry": (3, 90)}.get(case["ebr"])
     if began is None or terms is None or began > today:
         return None
@@ -280,7 +290,7 @@ def decide(case, reserved=()):
     sells, by_ai, line = case["purpose"] == "telemarketing", case["voice"] == "ai", case["line_type"] or "mobile"
     valid, failed, revocation_binds = consent_standing(case, at, flags)
     written = valid and case["consent_type"] == "written"
-    relationship = live_relationship(case, today)
+    relationship = live_relationship(case, at, today)
     needs = "nothing"
     if by_ai and line != "landline_biz":
         needs = "written" if sells else "express" if line == "mobile" else "express or exempt"

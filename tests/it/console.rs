@@ -249,6 +249,7 @@ async fn a_key_has_its_limits_in_the_browser_too() {
     let call = json!({"to": SELLER, "purpose": "emergency"});
     assert_eq!(browser.post("/api/v1/calls", &call).await, 202);
     assert_eq!(browser.post("/api/v1/calls", &json!({"to": "+12125550114", "purpose": "emergency"})).await, 429);
+    vendors.twilio_saw("the dial", |entry| entry.event == "call_created").await;
     assert_eq!(vendors.dials(), 1);
 }
 

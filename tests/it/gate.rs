@@ -251,8 +251,14 @@ async fn the_agent_says_the_disclosure_where_it_may_and_else_the_carrier() {
         let sid = stage.api.event_of(call, "carrier_accepted").await["call_sid"].as_str().unwrap().to_owned();
         if by_agent {
             stage.api.event_of(call, "agent_connected").await;
-            for step in ["mute", "hold"] {
-                let refused = stage.api.post(&format!("/api/v1/calls/{call}/{step}"), &json!({})).await;
+            for (step, body) in [
+                ("mute", json!({})),
+                ("hold", json!({})),
+                ("say", json!({"text": "Hold on."})),
+                ("dtmf", json!({"keys": "1"})),
+                ("transfer", json!({"to": "+12125550140"})),
+            ] {
+                let refused = stage.api.post(&format!("/api/v1/calls/{call}/{step}"), &body).await;
                 assert_eq!(refused.status, 409, "{step}: {}", refused.body);
                 assert!(
                     refused.body["detail"].as_str().unwrap().contains("the law wants said first"),
@@ -414,5 +420,6 @@ async fn a_number_that_is_being_called_is_told_so() {
     let second = server.api.post("/api/v1/calls", &body).await;
     assert_eq!((second.status, second.content_type.as_str()), (409, "application/problem+json"), "{}", second.body);
     assert!(second.body["type"].as_str().unwrap().ends_with("/number-busy"), "{}", second.body);
+    vendors.twilio_saw("the dial", |entry| entry.event == "call_created").await;
     assert_eq!(vendors.dials(), 1);
 }

@@ -19,7 +19,7 @@ const ASKS: &str = r#"
     vendor = "twilio_lookup"
     api_url = "TWILIO"
     line_type = true
-    time_limit_ms = 500
+    time_limit_ms = 20000
 "#;
 
 /// The only reason of a denial: its code and its message.
@@ -83,12 +83,12 @@ async fn a_number_that_changed_hands_is_not_dialled() {
 
 #[tokio::test]
 async fn a_vendor_that_fails_denies_and_says_so() {
-    let stage = Morning::start_with(ASKS, 100.0).await;
+    let stage = Morning::start_with(&ASKS.replace("20000", "3000"), 100.0).await;
     stage.consent(SELLER).await;
     let faults = [
         ("server_error", "Twilio Lookup failed"),
         ("rate_limit", "Twilio Lookup is limiting our requests"),
-        ("silence", "Twilio Lookup did not answer within 500 ms"),
+        ("silence", "Twilio Lookup did not answer within 3000 ms"),
         ("garbage", "Twilio Lookup answered with a body that is not the documented one"),
         ("not_enabled", "error 60606"),
     ];

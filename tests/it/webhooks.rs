@@ -59,9 +59,11 @@ async fn a_replay_by_the_carrier_reaches_one_call_with_one_conversation() {
     let vendors = Vendors::start().await;
     let server = Server::start(&vendors, &[]).await;
     vendors.break_twilio(json!({"replay_voice_webhooks": 1})).await;
-    let sid = vendors.ring("silent for 1s\nhang up").await;
+    let sid = vendors.ring("silent").await;
     let replayed = vendors.twilio_saw("the replay", |entry| entry.is("voice_webhook_replayed", &sid)).await;
     assert_eq!(replayed.detail["same_document"], true);
+    vendors.agent_answered().await;
+    vendors.end_at_carrier(&sid).await;
     let call = server.api.call_of(&sid).await;
     assert_eq!(server.api.ended(&call).await["disposition"], "completed");
     assert_eq!(vendors.conversations(), 1);

@@ -48,7 +48,10 @@ pub async fn import_leads(
     let mut intake = Intake::open(file, &COLUMNS, mode, bad)?;
     let import = store.begin_lead_import().await?;
     while let Some(piece) = intake.next_piece(|row| read_row(row, tables, by.now))? {
-        let merged = merge(store, piece, by.now).await?;
+        let (merged, moved) = merge(store, piece, by.now).await?;
+        for row in &moved {
+            intake.tell(row);
+        }
         intake.tell_repeated(&import.stage(&merged).await?);
     }
     match mode {
@@ -58,17 +61,26 @@ pub async fn import_leads(
     Ok(intake.report)
 }
 
-/// The leads as they will be.
-async fn merge(store: &Store, piece: Vec<(u64, LeadPatch)>, now: Timestamp) -> Result<Vec<StagedLead>, ImportError> {
+/// The leads as they will be, and the rows of numbers whose leads have other numbers now.
+async fn merge(
+    store: &Store,
+    piece: Vec<(u64, LeadPatch)>,
+    now: Timestamp,
+) -> Result<(Vec<StagedLead>, Vec<BadRow>), ImportError> {
     let ids: Vec<_> = piece.iter().map(|(_, patch)| patch.lead_id()).collect();
     let known = store.leads_by_ids(&ids).await?;
     let known: HashMap<_, _> = known.into_iter().map(|lead| (lead.id, lead)).collect();
-    let merged = piece.into_iter().map(|(line, patch)| {
+    let (mut merged, mut moved) = (Vec::new(), Vec::new());
+    for (line, patch) in piece {
         let old = known.get(&patch.lead_id()).cloned();
+        if let Some((field, problem)) = old.as_ref().and_then(|old| patch.moved(old)) {
+            moved.push(BadRow { line, problems: vec![format!("{field}: {problem}")] });
+            continue;
+        }
         let base = old.as_ref().map(|lead| lead.updated_at);
-        StagedLead { line, said: patch.said(), lead: patch.apply(old, now), base }
-    });
-    Ok(merged.collect())
+        merged.push(StagedLead { line, said: patch.said(), lead: patch.apply(old, now), base });
+    }
+    Ok((merged, moved))
 }
 
 fn read_row(mut row: Row, tables: &RuleTables, now: Timestamp) -> Result<(u64, LeadPatch), BadRow> {

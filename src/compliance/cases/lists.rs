@@ -28,6 +28,9 @@ stale_list_has_no_next                | voice=human consent_type=none dnc_list_d
 # 540 days bind before 18 months; 90 days or 3 months, whichever is shorter.
 purchase_540_days_ago                 | voice=human consent_type=none ndnc=y ebr=purchase ebr_date=2025-06-09 | ALLOW
 purchase_541_days_ago                 | voice=human consent_type=none ndnc=y ebr=purchase ebr_date=2025-06-08 | NATIONAL_DNC
+purchase_before_a_withdrawal          | voice=human consent_type=express consent_scope=callback consent_at=2026-11-28T15:00:00Z ndnc=y ebr=purchase ebr_date=2026-10-01 revoked_at=2026-11-01T15:00:00Z | NATIONAL_DNC
+purchase_on_the_day_of_a_withdrawal   | voice=human consent_type=express consent_scope=callback consent_at=2026-11-28T15:00:00Z ndnc=y ebr=purchase ebr_date=2026-11-01 revoked_at=2026-11-01T15:00:00Z | NATIONAL_DNC
+purchase_after_a_withdrawal           | voice=human consent_type=express consent_scope=callback consent_at=2026-11-28T15:00:00Z ndnc=y ebr=purchase ebr_date=2026-11-02 revoked_at=2026-11-01T15:00:00Z | ALLOW
 purchase_today                        | voice=human consent_type=none ndnc=y ebr=purchase ebr_date=2026-12-01 | ALLOW
 purchase_tomorrow                     | voice=human consent_type=none ndnc=y ebr=purchase ebr_date=2026-12-02 | NATIONAL_DNC
 purchase_without_a_date               | voice=human consent_type=none ndnc=y ebr=purchase | NATIONAL_DNC

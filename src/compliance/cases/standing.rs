@@ -19,6 +19,9 @@ consent_given_again                   | revoked_at=2026-05-31T15:00:00Z    | ALL
 consent_given_again_in_the_same_second_does_not_count | revoked_at=2026-06-01T15:00:00Z | CONSENT_REVOKED CONSENT_MISSING
 consent_given_again_but_after_the_call | revoked_at=2026-11-20T18:00:00Z consent_at=2026-12-02T00:00:00Z | CONSENT_REVOKED CONSENT_NOT_YET_VALID
 consent_given_again_at_the_call       | revoked_at=2026-11-20T18:00:00Z consent_at=2026-12-01T18:00:00Z | ALLOW
+consent_of_another_seller_gives_nothing_back | revoked_at=2026-05-31T15:00:00Z flags=consent_other_seller voice=human | CONSENT_REVOKED
+consent_that_ran_out_gives_nothing_back | revoked_at=2026-05-31T15:00:00Z consent_expires_at=2026-11-30T05:00:00Z voice=human | CONSENT_REVOKED
+consent_in_force_gives_permission_back | revoked_at=2026-05-31T15:00:00Z voice=human | ALLOW
 revocation_binds_calls_that_need_no_consent | revoked_at=2026-11-20T18:00:00Z consent_type=none voice=human | CONSENT_REVOKED
 revocation_binds_informational_to_a_business | revoked_at=2026-11-20T18:00:00Z purpose=informational line_type=landline_biz | CONSENT_REVOKED
 revocation_binds_exempt_calls         | revoked_at=2026-11-20T18:00:00Z purpose=informational line_type=landline_res consent_type=none | CONSENT_REVOKED

@@ -2,6 +2,7 @@
 
 use super::{Findings, Rule, Stage};
 use crate::compliance::case::Case;
+use crate::compliance::facts::ConsentFact;
 use crate::domain::ReasonCode;
 
 pub(super) const RULE: Rule =
@@ -9,8 +10,14 @@ pub(super) const RULE: Rule =
 
 fn check(case: &Case<'_>, findings: &mut Findings) {
     let Some(revoked_at) = case.facts.revoked_at.filter(|at| *at <= case.now) else { return };
-    let given_since = |given_at| revoked_at < given_at && given_at <= case.now;
-    if !case.facts.consents.iter().filter_map(|record| record.given_at).any(given_since) {
+    // A consent that names another seller, or has run out, gives nothing back.
+    let gives_back = |record: &ConsentFact| {
+        record.given_at.is_some_and(|given_at| revoked_at < given_at && given_at <= case.now)
+            && record.expires_at.is_none_or(|expires_at| case.now < expires_at)
+            && record.names_this_number
+            && record.names_this_seller
+    };
+    if !case.facts.consents.iter().any(gives_back) {
         findings.deny(
             ReasonCode::ConsentRevoked,
             "47 CFR 64.1200(a)(10), (d)(3)",

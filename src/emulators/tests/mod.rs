@@ -281,7 +281,7 @@ async fn answers_can_be_lost_and_streams_can_go_wrong() {
     let status = world.product.url("/status");
     let form = [("To", TO), ("From", FROM), ("Url", voice.as_str()), ("StatusCallback", status.as_str())];
     let request = world.http.post(world.calls("")).basic_auth(ACCOUNT, Some("emulated-auth-token")).form(&form);
-    let lost = request.timeout(Duration::from_millis(200)).send().await;
+    let lost = request.timeout(Duration::from_secs(2)).send().await;
     assert!(lost.is_err_and(|error| error.is_timeout()));
     let request = world.http.get(world.calls("")).basic_auth(ACCOUNT, Some("emulated-auth-token")).query(&[("To", TO)]);
     let made: Value = request.send().await.unwrap().json().await.unwrap();

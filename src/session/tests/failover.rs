@@ -44,6 +44,10 @@ fn what_must_be_said_first_is_said_until_it_was_heard_to_its_end() {
     let lost_and_played =
         initiations("700ms agent breaks\n1300ms carrier mark t1-1\n1300ms carrier mark t1-2\n1400ms agent connected");
     assert!(lost_and_played[1].ends_with("to say \"This is a machine.\""), "{lost_and_played:?}");
+    let talked_over = initiations("700ms agent interrupted 1\n750ms agent breaks\n800ms agent connected");
+    assert!(talked_over[1].ends_with("to say \"This is a machine.\""), "{talked_over:?}");
+    let told = tell(&format!("{LOST}\n700ms agent interrupted 1\n1300ms carrier mark t1-1\n1300ms carrier mark t1-2"));
+    assert!(!told.contains("clear") && told.contains("turn_heard heard_ms=1000"), "nobody talks over it: {told}");
     let heard =
         initiations("1300ms carrier mark t1-1\n1300ms carrier mark t1-2\n2500ms agent breaks\n2600ms agent connected");
     assert_eq!(heard.len(), 2, "{heard:?}");

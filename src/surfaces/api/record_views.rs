@@ -52,17 +52,17 @@ pub fn revocation(revocation: &Revocation, numbers: Numbers) -> Value {
 }
 
 /// A stay on the internal do-not-call list.
-pub fn dnc_entry(entry: &DncEntry) -> Value {
+pub fn dnc_entry(entry: &DncEntry, numbers: Numbers) -> Value {
     let removed = entry.removed.as_ref();
     json!({
         "added_at": entry.added_at,
         "channel": entry.channel,
-        "words": entry.words,
+        "words": numbers.show_all(json!(entry.words)),
         "call_id": entry.call_id,
         "added_by": entry.added_by,
         "removed_at": removed.map(|removed| removed.at),
         "removed_by": removed.map(|removed| &removed.by),
-        "removed_because": removed.map(|removed| &removed.reason),
+        "removed_because": numbers.show_all(json!(removed.map(|removed| &removed.reason))),
     })
 }
 

@@ -22,7 +22,6 @@ use crate::surfaces::problem::{ArgumentProblem, Problem};
 use super::calls::parse_json;
 use super::paging::{list_problem, page};
 use super::record_views;
-use super::views::Numbers;
 
 /// Raw words of a request may be this long, in characters.
 const WORDS_LIMIT: usize = 10_000;
@@ -212,7 +211,7 @@ pub(super) async fn list_dnc(
     if let Some(text) = query.number {
         let number = parse_number(&text)?;
         let history = app.store.dnc_history(&number).await.map_err(|error| Problem::internal(&error))?;
-        let entries: Vec<_> = history.entries.iter().map(|entry| entry_view(entry, shown)).collect();
+        let entries: Vec<_> = history.entries.iter().map(|entry| record_views::dnc_entry(entry, shown)).collect();
         let revocations: Vec<_> =
             history.revocations.iter().map(|revoked| record_views::revocation(revoked, shown)).collect();
         return Ok(Json(json!({
@@ -225,19 +224,12 @@ pub(super) async fn list_dnc(
     let (after, limit) = page(query.cursor.as_deref(), query.limit)?;
     let page = app.store.list_dnc(after, limit).await.map_err(list_problem)?;
     let entries = page.items.into_iter().map(|(number, entry)| {
-        let mut value = entry_view(&entry, shown);
+        let mut value = record_views::dnc_entry(&entry, shown);
         value["number"] = shown.show(&number.into()).into();
         value
     });
     let entries: Vec<_> = entries.collect();
     Ok(Json(json!({ "entries": entries, "next_cursor": page.next.map(|cursor| cursor.to_string()) })))
-}
-
-/// An entry whose words may hold a number.
-fn entry_view(entry: &crate::store::DncEntry, shown: Numbers) -> Value {
-    let mut value = record_views::dnc_entry(entry);
-    value["words"] = shown.show_all(entry.words.as_str().into());
-    value
 }
 
 fn words(text: String, field: &'static str) -> Result<String, Problem> {

@@ -48,9 +48,13 @@ fn mask_numbers(text: &str) -> String {
         let run = run.trim_end_matches(|c: char| !c.is_ascii_digit());
         let digits: String = run.chars().filter(char::is_ascii_digit).collect();
         let after = rest[run.len()..].chars().next().unwrap_or(' ');
-        let stands_alone = !before.is_alphanumeric() && !after.is_alphanumeric();
+        let is_encoded = masked.ends_with("%2B") || masked.ends_with("%2b");
+        let stands_alone = (is_encoded || !before.is_alphanumeric()) && !after.is_alphanumeric();
         if stands_alone && (10..=15).contains(&digits.len()) {
             masked.push_str(&Party::from(format!("+{digits}")).masked());
+            (before, rest) = ('0', &rest[run.len()..]);
+        } else if stands_alone && digits.len() > 15 && run.contains(' ') {
+            masked.push_str(&numbers_in_a_row(run).iter().map(|number| mask_numbers(number)).collect::<String>());
             (before, rest) = ('0', &rest[run.len()..]);
         } else {
             // A whole run of digits at a time, so that no tail of a longer one is taken for a number.
@@ -61,6 +65,23 @@ fn mask_numbers(text: &str) -> String {
         }
     }
     masked
+}
+
+/// Parts digits that are too many for one number, at spaces: after ten, or eleven that begin with a 1.
+fn numbers_in_a_row(run: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    for word in run.split_inclusive(' ') {
+        let last = parts.last_mut().expect("there is one at least");
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let so_far = digits(last);
+        let is_whole = so_far.len() >= 10 + usize::from(so_far.starts_with('1'));
+        if is_whole && !digits(word).is_empty() {
+            parts.push(word.to_owned());
+        } else {
+            last.push_str(word);
+        }
+    }
+    parts
 }
 
 fn is_of_number(c: char) -> bool {
@@ -190,6 +211,10 @@ mod tests {
             ("call_00000000000000000000000000000007", "call_00000000000000000000000000000007"),
             ("in 15 minutes, room 12", "in 15 minutes, room 12"),
             ("éé 12345678901234567890", "éé 12345678901234567890"),
+            ("2125550113 2125550114", "+212•••0113 +212•••0114"),
+            ("212-555-0113. 646-555-0114 or 1 212 555 0115", "+212•••0113. +646•••0114 or +1212•••0115"),
+            ("212 555 0113 646 555 0114", "+212•••0113 +646•••0114"),
+            ("https://example.com/?phone=%2B12125550113&x=1", "https://example.com/?phone=%2B+1212•••0113&x=1"),
         ] {
             assert_eq!(mask_numbers(text), wanted);
         }

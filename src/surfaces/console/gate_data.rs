@@ -167,7 +167,7 @@ pub(super) async fn number(State(app): State<Arc<App>>, caller: Caller, body: By
             "call_id": entry.call_id,
             "added_by": entry.added_by,
             "removed_at": entry.removed.as_ref().map(|removed| removed.at),
-            "removed_reason": entry.removed.as_ref().map(|removed| removed.reason.clone()),
+            "removed_reason": show.show_all(json!(entry.removed.as_ref().map(|removed| &removed.reason))),
         })
     });
     let revocations = dnc.revocations.iter().map(|one| json!({"at": one.at, "channel": one.channel}));
@@ -182,7 +182,7 @@ pub(super) async fn number(State(app): State<Arc<App>>, caller: Caller, body: By
             "expires_at": consent.expires_at,
             "method": consent.evidence.method,
             "text": show.show_all(consent.evidence.text.clone().into()),
-            "url": consent.evidence.url,
+            "url": show.show_all(json!(consent.evidence.url)),
         })
     });
     Ok(Json(json!({

@@ -67,7 +67,7 @@ pub(super) fn person(person: &PersonRecords) -> Value {
         "number": person.number,
         "consents": person.consents.iter().map(|recorded| record_views::consent(recorded, Numbers::Full)).collect::<Vec<_>>(),
         "revocations": person.dnc.revocations,
-        "do_not_call": person.dnc.entries.iter().map(record_views::dnc_entry).collect::<Vec<_>>(),
+        "do_not_call": person.dnc.entries.iter().map(|entry| record_views::dnc_entry(entry, Numbers::Full)).collect::<Vec<_>>(),
     })
 }
 

@@ -13,6 +13,7 @@ use rmcp::model::{
 use serde_json::{Value, json};
 
 use crate::config::{ConfirmDials, ConfirmFallback};
+use crate::domain::E164;
 
 use super::failure::Failure;
 use super::server::sha256_hex;
@@ -60,17 +61,20 @@ impl Confirmations {
 }
 
 /// Whether the call may be placed as far as a person's word goes. `Some` is a question that the client has to answer first.
-/// `next` is the tool to call again with a token.
+/// `next` is the tool to call again with a token. The word is given for this number: a lead may have another one by the time of
+/// the answer.
 pub(super) async fn confirm(
     asked: &Asked,
     next: &'static [&'static str],
+    number: &E164,
     message: String,
 ) -> Result<Option<InputRequiredResult>, Failure> {
     let app = asked.app();
     if app.config.mcp.confirm_dials == ConfirmDials::Never {
         return Ok(None);
     }
-    let about = format!("{}\n{}", asked.principal.name, sha256_hex(asked.args.without(&NOT_CONFIRMED).as_bytes()));
+    let arguments = sha256_hex(asked.args.without(&NOT_CONFIRMED).as_bytes());
+    let about = format!("{}\n{number}\n{arguments}", asked.principal.name, number = number.as_str());
     let confirmations = &asked.shared.confirmations;
     if let Some(token) = asked.args.text("confirm_token") {
         if app.config.mcp.confirm_fallback == ConfirmFallback::Token
@@ -157,12 +161,12 @@ fn form(message: String) -> ElicitRequestParams {
 }
 
 /// Shown in the question: whom, with the number masked, and what for.
-pub(super) fn call_question(to: &crate::domain::E164, purpose: &Value) -> String {
+pub(super) fn call_question(to: &E164, purpose: &Value) -> String {
     format!("May the agent call {} now ({})?", to.masked(), purpose.as_str().unwrap_or("telemarketing"))
 }
 
 /// The same for a transfer to a number outside.
-pub(super) fn transfer_question(to: &crate::domain::E164) -> String {
+pub(super) fn transfer_question(to: &E164) -> String {
     format!("May the agent call {} now and transfer the live call to them?", to.masked())
 }
 

@@ -152,6 +152,7 @@ async fn a_key_dials_as_often_and_spends_as_much_as_it_may() {
     agent.call("initiate_call_with_compliance", to(SELLER)).await;
     let refused = agent.error("twilio_make_call", to("+12125550114")).await;
     assert_eq!((&refused["code"], &refused["retryable"]), (&json!("limit_reached"), &json!(true)), "{refused}");
+    vendors.twilio_saw("the dial", |entry| entry.event == "call_created").await;
     assert_eq!(vendors.dials(), 1);
 
     let spend = [("LIMITS__COST_PER_MINUTE", "600"), ("LIMITS__SPEND_PER_DAY", "10")];

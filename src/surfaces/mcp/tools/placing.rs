@@ -61,7 +61,7 @@ pub(super) fn on_machine(asked: &Asked) -> Result<Option<OnMachine>, Failure> {
 pub(super) async fn place(asked: &Asked, request: PlaceCall) -> Result<Answer, Failure> {
     let purpose = json!(Purpose::from(request.purpose));
     let message = call_question(&request.to, &purpose);
-    if let Some(question) = confirm(asked, &["initiate_call_with_compliance"], message).await? {
+    if let Some(question) = confirm(asked, &["initiate_call_with_compliance"], &request.to, message).await? {
         return Ok(Answer::Input(question));
     }
     let app = asked.app();

@@ -49,7 +49,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
     let call = asked.live_call("call_id").await?;
     let outside = args.number("to").filter(|to| asked.app().config.transfers.name_of(to).is_none());
     if let Some(outside) = outside
-        && let Some(question) = confirm(asked, &["transfer_call"], transfer_question(&outside)).await?
+        && let Some(question) = confirm(asked, &["transfer_call"], &outside, transfer_question(&outside)).await?
     {
         return Ok(Answer::Input(question));
     }
