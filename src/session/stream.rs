@@ -9,7 +9,7 @@ use super::agent_side::AgentLink;
 use super::config::SessionConfig;
 use super::control::Control;
 use super::failover::Story;
-use super::playout::{Playout, Speaker};
+use super::playout::{Heard, Playout, Speaker};
 use super::timer::Timer;
 use super::tools::Tools;
 use super::words::{Command, Input, Output, Terms};
@@ -27,6 +27,9 @@ const MAX_NOTES: usize = 16;
 
 /// Messages in a row that are none of the agent's protocol. After so many it is not an agent.
 const MAX_GARBAGE: u32 = 8;
+
+/// Nobody speaks faster, 25 letters a second; voices for the telephone say some 16.
+const FASTEST_LETTER: Duration = Duration::from_millis(40);
 
 /// Whose turn it is in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -408,17 +411,23 @@ impl Stream {
         self.terms.initiation.first_message.is_some()
     }
 
+    /// Whether what was heard can be all of what has to be said first. Of an agent that was lost nobody knows whether it came to the
+    /// end; and one that falters is not through sooner than anybody can speak.
+    fn may_be_opening(&self, heard: &Heard) -> bool {
+        let letters = self.terms.initiation.first_message.as_ref().map_or(0, |text| text.chars().count());
+        let fastest = FASTEST_LETTER.saturating_mul(u32::try_from(letters).unwrap_or(u32::MAX));
+        self.agent.is_there && heard.turn >= self.agent.turn_base && heard.duration >= fastest
+    }
+
     pub(super) fn record_heard(&mut self, desk: &mut Desk) {
         while let Some(heard) = self.playout.poll_heard() {
             let heard_ms = millis(heard.duration);
             match heard.speaker {
                 Speaker::Agent => {
-                    // What had to be said first was said: an agent that takes over does not say it again. Of one that was lost
-                    // nobody knows whether it came to the end, so that it counts as not heard.
-                    let is_of_lost_agent = !self.agent.is_there || heard.turn < self.agent.turn_base;
-                    if self.has_to_open() && is_of_lost_agent {
+                    if self.has_to_open() && !self.may_be_opening(&heard) {
                         continue;
                     }
+                    // What had to be said first was said: an agent that takes over does not say it again.
                     self.terms.initiation.first_message = None;
                     desk.record(CallEvent::TurnHeard { turn: heard.turn, heard_ms });
                 }

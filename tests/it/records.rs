@@ -271,6 +271,15 @@ async fn a_protected_line_is_told_in_a_file_or_a_lead_and_binds_every_call_to_it
     let cleared = server.api.post("/api/v1/leads", &json!({"id": lead, "protected_line": "none"})).await;
     assert_eq!(cleared.status, 200, "{}", cleared.body);
     assert!(!asked(room, "informational").await.0);
+
+    // Its number was given to the lead by mistake: an old file does not bring it back.
+    let moved = server.api.post("/api/v1/leads", &json!({"id": lead, "number": "+12125550116"})).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let told = lines_json(&import(server.settings(), "leads", b"number,first_name\n+12125550114,Old\n", &["--json"]));
+    assert!(told[0]["problems"][0].as_str().unwrap().contains("another number now"), "{told:?}");
+    assert_eq!((&told[0]["line"], &told[1]["bad"]), (&json!(2), &json!(1)), "{told:?}");
+    let again = server.api.post("/api/v1/leads", &json!({"number": room, "first_name": "Old"})).await;
+    assert_eq!(again.status, 422, "{}", again.body);
 }
 
 #[tokio::test]
