@@ -8,6 +8,7 @@ use crate::compliance::evidence::Input;
 use crate::lists::{ListAnswer, ListName, Listing};
 use crate::store::StoredFacts;
 
+use super::scrub_number::{changed_hands, day};
 use super::{GateQuestion, addresses};
 
 /// One entry for each thing that is known of the number. What is missing here was not known, or there was none.
@@ -30,8 +31,11 @@ pub(super) fn inputs(
     for revocation in &stored.revocations {
         add("revoked_at", "permission withdrawn".to_owned(), &format!("{:?}", revocation.channel), revocation.at);
     }
+    let changed_hands = changed_hands(&stored.reassigned);
     for consent in &stored.consents {
-        let says = format!("{:?} consent for {}", consent.kind, consent.scope.join(", "));
+        let is_of_before = changed_hands.is_some_and(|since| day(consent.given_at) <= since);
+        let before = if is_of_before { ", of before the number changed hands" } else { "" };
+        let says = format!("{:?} consent for {}{before}", consent.kind, consent.scope.join(", "));
         add("consents", says, &consent.id.to_string(), consent.given_at);
     }
     if let (Some(listed), Some(as_of)) = (stored.litigator, stored.litigators_as_of) {

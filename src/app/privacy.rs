@@ -78,6 +78,11 @@ fn reasons(kept: &Kept, years: u32) -> Vec<String> {
     );
     keep(kept.relationships, "records of a business relationship", &proof);
     keep(kept.reassigned_answers, "answers about reassignment", "kept as proof of the query (47 CFR 64.1200(m))");
+    keep(
+        kept.protected_lines,
+        "marks of a protected line, without a name",
+        "they bind whoever calls the number (47 CFR 64.1200(a)(1)(i)-(ii))",
+    );
     reasons
 }
 

@@ -14,8 +14,8 @@ use crate::config::{ScrubConfig, ScrubVendor};
 use crate::domain::consent::Consent;
 use crate::domain::decision::{LineType, Voice};
 use crate::domain::{E164, Purpose};
-use crate::scrub::ScrubClient;
-use crate::store::{LineTypeAnswer, ReassignedAnswer, Reassignment, Relationship, Store, StoreError};
+use crate::scrub::{ScrubAnswer, ScrubClient};
+use crate::store::{LineTypeAnswer, NumberRecord, ReassignedAnswer, Reassignment, Relationship, Store, StoreError};
 
 /// Whom to ask, and how long an answer counts.
 #[derive(Debug)]
@@ -43,38 +43,27 @@ impl Scrubbing {
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
         let Some(vendor) = &self.vendor else { return Ok(None) };
-        let record = store.number_record(number).await?;
-        let mut facts = Facts::unknown(number.as_str(), purpose, Voice::Ai);
-        facts.consents = consent_facts(&record.consents, &record.reassigned, seller);
-        facts.revoked_at = record.revoked_at;
-        let Some(since) = held_since(&facts, &record.relationships, now) else {
-            return Ok(Some(format!(
-                "{} was not asked: no consent and no business relationship is on record whose date could be asked about",
-                vendor.vendor()
-            )));
-        };
-        if self.counting(&record.reassigned, Some(since), now).is_some() {
-            return Ok(None);
+        // Twice: a number that changed hands may have been permitted anew, and then that permission is asked about.
+        for _ in 0..2 {
+            let record = store.number_record(number).await?;
+            let mut facts = Facts::unknown(number.as_str(), purpose, Voice::Ai);
+            facts.consents = consent_facts(&record.consents, &record.reassigned, seller);
+            facts.revoked_at = record.revoked_at;
+            let Some(since) = held_since(&facts, &record.relationships, now) else {
+                return Ok(Some(format!(
+                    "{} was not asked: no consent and no business relationship is on record whose date could be asked about",
+                    vendor.vendor()
+                )));
+            };
+            if self.counting(&record.reassigned, Some(since), now).is_some() {
+                break;
+            }
+            let answer = match vendor.ask(number, since).await {
+                Ok(answer) => answer,
+                Err(error) => return Ok(Some(error.to_string())),
+            };
+            keep(store, number, &record, answer, since, vendor.vendor().to_string(), now).await?;
         }
-        let answer = match vendor.ask(number, since).await {
-            Ok(answer) => answer,
-            Err(error) => return Ok(Some(error.to_string())),
-        };
-        let source = vendor.vendor().to_string();
-        // A vendor cannot tell a business from a home, so it does not overrule somebody who could.
-        let knows_better = record.line_type == Some(LineType::LandlineBusiness)
-            && answer.line_type == Some(LineType::LandlineResidential);
-        if let Some(line_type) = answer.line_type.filter(|_| !knows_better) {
-            let answer = LineTypeAnswer { line_type, asked_at: now, source: source.clone() };
-            store.record_line_type(number, answer).await?;
-        }
-        let answer = match answer.reassigned {
-            Reassigned::Yes => Reassignment::Yes,
-            Reassigned::No => Reassignment::No,
-            Reassigned::NoData => Reassignment::NoData,
-        };
-        let answer = ReassignedAnswer { consent_date: since, answer, asked_at: now, source };
-        store.record_reassigned_answer(number, answer).await?;
         Ok(None)
     }
 
@@ -106,11 +95,42 @@ impl Scrubbing {
     }
 }
 
+/// Records what a vendor answered about `since`.
+async fn keep(
+    store: &Store,
+    number: &E164,
+    record: &NumberRecord,
+    answer: ScrubAnswer,
+    since: Date,
+    source: String,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // A vendor cannot tell a business from a home, so it does not overrule somebody who could.
+    let knows_better =
+        record.line_type == Some(LineType::LandlineBusiness) && answer.line_type == Some(LineType::LandlineResidential);
+    if let Some(line_type) = answer.line_type.filter(|_| !knows_better) {
+        let answer = LineTypeAnswer { line_type, asked_at: now, source: source.clone() };
+        store.record_line_type(number, answer).await?;
+    }
+    let answer = match answer.reassigned {
+        Reassigned::Yes => Reassignment::Yes,
+        Reassigned::No => Reassignment::No,
+        Reassigned::NoData => Reassignment::NoData,
+    };
+    store
+        .record_reassigned_answer(number, ReassignedAnswer { consent_date: since, answer, asked_at: now, source })
+        .await
+}
+
+/// The newest day since which, by a register, a number has changed hands.
+pub(super) fn changed_hands(answers: &[ReassignedAnswer]) -> Option<Date> {
+    answers.iter().filter(|answer| answer.answer == Reassignment::Yes).map(|answer| answer.consent_date).max()
+}
+
 /// The consents of a number, in the gate's words. Those from before it changed hands are another person's: where the new holder gave
 /// one, theirs are left out.
 pub(super) fn consent_facts(consents: &[Consent], answers: &[ReassignedAnswer], seller: &str) -> Vec<ConsentFact> {
-    let changed_hands =
-        answers.iter().filter(|answer| answer.answer == Reassignment::Yes).map(|answer| answer.consent_date).max();
+    let changed_hands = changed_hands(answers);
     let is_since = |consent: &&Consent| changed_hands.is_none_or(|day_of| day_of < day(consent.given_at));
     let is_known_since = consents.iter().filter(is_since).any(|consent| consent.seller == seller);
     let fact = |consent: &Consent| ConsentFact {
@@ -238,6 +258,7 @@ mod tests {
         let both = [written.clone(), callback.clone()];
         assert_eq!(asked_about(&both, &[], Purpose::Telemarketing), Some(date(2024, 5, 1)));
         assert_eq!(asked_about(&[written.clone(), paper], &[], Purpose::Telemarketing), Some(date(2024, 5, 1)));
+        assert_eq!(asked_about(&both, &[], Purpose::Informational), Some(date(2026, 11, 30)), "any will do");
         assert_eq!(asked_about(&[callback], &[], Purpose::Telemarketing), Some(date(2026, 11, 30)), "none is valid");
 
         // The number changed hands after the written one: the new holder's is what there is.

@@ -66,7 +66,7 @@ impl<'a> Case<'a> {
             unknown_address: places.unknown,
             attempts,
             consent: ConsentStanding::judge(facts, now),
-            relationships: LiveRelationships::judge(facts, &tables.relationships, now, today),
+            relationships: LiveRelationships::judge(facts, &tables.relationships, &zones, now, today),
             zones,
         }
     }

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+use super::case::LocalTime;
 use super::facts::{ConsentFact, Facts, Relationship, RelationshipKind};
 use super::tables::permission::RelationshipTerm;
 use super::tables::row::Row;
@@ -13,7 +14,7 @@ use crate::domain::{Purpose, ReasonCode};
 /// The consents on record, judged.
 #[derive(Debug)]
 pub struct ConsentStanding<'a> {
-    /// The strongest valid record; among equals the newest.
+    /// The valid record that is relied on: for a sales call the strongest, among equals the newest; else the newest, since any will do.
     pub valid: Option<&'a ConsentFact>,
     /// Where none is valid: what is wrong with the record that comes closest, in the order of precedence. Empty if
     /// there is no record that was not revoked.
@@ -24,9 +25,11 @@ impl<'a> ConsentStanding<'a> {
     pub fn judge(facts: &'a Facts, now: Timestamp) -> Self {
         let standing = |record: &&ConsentFact| !is_revoked(record, facts.revoked_at, now);
         let records = || facts.consents.iter().filter(standing);
-        let valid = records()
-            .filter(|record| failures(record, facts.purpose, now).next().is_none())
-            .max_by_key(|record| (record.kind, record.given_at, record.id));
+        let valid =
+            records().filter(|record| failures(record, facts.purpose, now).next().is_none()).max_by_key(|record| {
+                let strength = (facts.purpose == Purpose::Telemarketing).then_some(record.kind);
+                (strength, record.given_at, record.kind, record.id)
+            });
         let failures = match valid {
             Some(_) => Vec::new(),
             None => records()
@@ -84,10 +87,20 @@ pub struct LiveRelationships {
 }
 
 impl LiveRelationships {
-    /// Asking not to be called ends whatever there was until that day, 47 CFR 64.1200(f)(5)(i); the days are those of UTC, of
-    /// which the later one counts against the call.
-    pub fn judge(facts: &Facts, terms: &[Row<RelationshipTerm>], now: Timestamp, today: Date) -> Self {
-        let ended = facts.revoked_at.filter(|at| *at <= now).map(|at| at.to_zoned(TimeZone::UTC).date());
+    /// Asking not to be called ends whatever there was until that day, 47 CFR 64.1200(f)(5)(i): the latest that it may have been where
+    /// the called party is.
+    pub fn judge(
+        facts: &Facts,
+        terms: &[Row<RelationshipTerm>],
+        zones: &[LocalTime],
+        now: Timestamp,
+        today: Date,
+    ) -> Self {
+        let latest_day = |at: Timestamp| {
+            let days = zones.iter().map(|local| local.zone.tz.to_datetime(at).date());
+            days.max().unwrap_or_else(|| at.to_zoned(TimeZone::UTC).date())
+        };
+        let ended = facts.revoked_at.filter(|at| *at <= now).map(latest_day);
         let newest = |kind: RelationshipKind| {
             let of_kind = facts.relationships.iter().filter(|record| record.kind == kind);
             let of_kind = of_kind.filter(|record| ended.is_none_or(|ended| ended < record.date));

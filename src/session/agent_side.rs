@@ -1,7 +1,7 @@
 //! The agent's side of an admitted stream: dialling and losing it, what it says, barge-in, tools, its goodbye.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -44,6 +44,8 @@ pub(super) struct AgentLink {
     pub(super) bytes_before: u64,
     /// What had been sent when the caller said something that is not answered yet.
     pub(super) bytes_asked: Option<u64>,
+    /// How much of its turns was heard, while it has to open the call.
+    pub(super) heard: BTreeMap<u64, Duration>,
     /// What is added to the turns of this agent, and the highest turn so far.
     pub(super) turn_base: u64,
     pub(super) last_turn: u64,
@@ -64,6 +66,7 @@ impl AgentLink {
             lost_at: now,
             bytes_before: 0,
             bytes_asked: None,
+            heard: BTreeMap::new(),
             turn_base: 0,
             last_turn: 0,
         }
@@ -77,6 +80,7 @@ impl Stream {
         self.agent.trouble = None;
         self.agent.is_fresh = false;
         self.agent.garbage = 0;
+        self.agent.heard.clear();
         desk.put(Output::DialAgent { attempt: self.agent.attempt, agent: self.agent.place });
     }
 

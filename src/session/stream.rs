@@ -413,10 +413,16 @@ impl Stream {
 
     /// Whether what was heard can be all of what has to be said first. Of an agent that was lost nobody knows whether it came to the
     /// end; and one that falters is not through sooner than anybody can speak.
-    fn may_be_opening(&self, heard: &Heard) -> bool {
+    fn may_be_opening(&mut self, heard: &Heard) -> bool {
+        let is_there = self.agent.is_there || matches!(self.phase, Phase::Draining(_));
+        if !is_there || heard.turn < self.agent.turn_base {
+            return false;
+        }
+        // After a pause the rest comes as a turn of its own, or as the same one, longer.
+        self.agent.heard.insert(heard.turn, heard.duration);
         let letters = self.terms.initiation.first_message.as_ref().map_or(0, |text| text.chars().count());
         let fastest = FASTEST_LETTER.saturating_mul(u32::try_from(letters).unwrap_or(u32::MAX));
-        self.agent.is_there && heard.turn >= self.agent.turn_base && heard.duration >= fastest
+        self.agent.heard.values().sum::<Duration>() >= fastest
     }
 
     pub(super) fn record_heard(&mut self, desk: &mut Desk) {

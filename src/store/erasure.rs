@@ -62,6 +62,8 @@ pub struct Kept {
     pub do_not_call_entries: i64,
     pub relationships: i64,
     pub reassigned_answers: i64,
+    /// Leads of which only the number and the mark of a protected line are left.
+    pub protected_lines: i64,
 }
 
 impl Erased {
@@ -83,6 +85,7 @@ impl Kept {
             do_not_call_entries: row.try_get("do_not_call_entries")?,
             relationships: row.try_get("relationships")?,
             reassigned_answers: row.try_get("reassigned_answers")?,
+            protected_lines: row.try_get("protected_lines")?,
         })
     }
 }
@@ -101,7 +104,7 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 let number = number.as_str();
-                let mut erased = erase_content(connection, number).await?;
+                let mut erased = erase_content(connection, number, now).await?;
                 erased.expired = expire(connection, Some(number), evidence_until, &by, now).await?;
                 let kept = Kept::of_row(&sqlx::query(KEPT).bind(number).fetch_one(&mut *connection).await?)?;
                 let detail = json!({ "erased": erased, "kept": kept });
@@ -139,13 +142,14 @@ const KEPT: &str = "SELECT
     (SELECT count(*) FROM revocations WHERE number = ?1) AS revocations,
     (SELECT count(*) FROM internal_dnc WHERE number = ?1) AS do_not_call_entries,
     (SELECT count(*) FROM relationships WHERE number = ?1) AS relationships,
-    (SELECT count(*) FROM reassigned_answers WHERE number = ?1) AS reassigned_answers";
+    (SELECT count(*) FROM reassigned_answers WHERE number = ?1) AS reassigned_answers,
+    (SELECT count(*) FROM leads WHERE number = ?1) AS protected_lines";
 
 /// The ended calls of number `?1`.
 const ENDED_CALLS: &str = "SELECT id FROM calls WHERE (from_party = ?1 OR to_party = ?1) AND ended_at IS NOT NULL";
 
-async fn erase_content(connection: &mut SqliteConnection, number: &str) -> Result<Erased, StoreError> {
-    let mut erased = Erased { leads: erase_leads(connection, number).await?, ..Erased::default() };
+async fn erase_content(connection: &mut SqliteConnection, number: &str, now: Timestamp) -> Result<Erased, StoreError> {
+    let mut erased = Erased { leads: erase_leads(connection, number, now).await?, ..Erased::default() };
     let mut count = async |sql: String| -> Result<u64, StoreError> {
         Ok(sqlx::query(sqlx::AssertSqlSafe(sql)).bind(number).execute(&mut *connection).await?.rows_affected())
     };
@@ -174,7 +178,7 @@ async fn erase_content(connection: &mut SqliteConnection, number: &str) -> Resul
 }
 
 /// Deletes the leads of a number. Of one that marks a protected line the mark stays: it binds whoever calls there, and names nobody.
-async fn erase_leads(connection: &mut SqliteConnection, number: &str) -> Result<u64, StoreError> {
+async fn erase_leads(connection: &mut SqliteConnection, number: &str, now: Timestamp) -> Result<u64, StoreError> {
     let records: Vec<String> = sqlx::query_scalar("DELETE FROM leads WHERE number = ? RETURNING record")
         .bind(number)
         .fetch_all(&mut *connection)
@@ -194,10 +198,13 @@ async fn erase_leads(connection: &mut SqliteConnection, number: &str) -> Result<
             custom: BTreeMap::new(),
             ..lead.clone()
         };
+        let has_changed = bare != lead;
         if !lead.protected_line.is_none() {
-            save_lead(connection, &bare).await?;
+            // With a time of its own, so that a file that is being read does not bring the person back.
+            let updated_at = if has_changed { now } else { lead.updated_at };
+            save_lead(connection, &Lead { updated_at, ..bare }).await?;
         }
-        erased += u64::from(lead.protected_line.is_none() || bare != lead);
+        erased += u64::from(lead.protected_line.is_none() || has_changed);
     }
     Ok(erased)
 }

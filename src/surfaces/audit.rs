@@ -42,14 +42,18 @@ pub(super) async fn record(State(app): State<Arc<App>>, request: Request, next: 
     entry.call_id = parts.uri.path().split('/').find_map(|part| part.parse().ok());
     entry.arguments_sha256 = hex(&Sha256::digest(&body));
     parts.extensions.insert(caller);
-    let response = next.run(Request::from_parts(parts, body.into())).await;
-    entry.outcome = outcome(response.status());
-    if entry.outcome == AuditOutcome::Done && RECORDED_ELSEWHERE.contains(&route.as_str()) {
-        return response;
-    }
-    entry.code = response.extensions().get::<ProblemKind>().map(|ProblemKind(kind)| (*kind).to_owned());
-    write(&app, entry).await;
-    response
+    let request = Request::from_parts(parts, body.into());
+    // In a task of its own: whoever asked may go away, and what is done by then is written down all the same.
+    let noted = app.tracker.clone().spawn(async move {
+        let response = next.run(request).await;
+        entry.outcome = outcome(response.status());
+        if entry.outcome != AuditOutcome::Done || !RECORDED_ELSEWHERE.contains(&route.as_str()) {
+            entry.code = response.extensions().get::<ProblemKind>().map(|ProblemKind(kind)| (*kind).to_owned());
+            write(&app, entry).await;
+        }
+        response
+    });
+    noted.await.unwrap_or_else(|error| Problem::internal(&error).into_response())
 }
 
 /// Notes something that is no action of a route: a sign-in, or that somebody read what names a person.

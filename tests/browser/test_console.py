@@ -421,7 +421,7 @@ def test_axe_finds_nothing_serious(world, sign_in, open_page, theme):
         if path == "/console/numbers":
             page.locator("#number").fill(SELLER)
             page.keyboard.press("Enter")
-            expect(page.locator("#found section")).to_have_count(5)
+            expect(page.locator("#found section")).to_have_count(6)
         else:
             expect(page.locator("#rows > *, #checks > *, #lines > *, #decision > *, #phone").first).to_be_visible()
         faults += look_with_axe(page, f"{path} ({theme})")

@@ -265,10 +265,12 @@ def months_later(start, months):
     return date(year, month + 1, min(start.day, last))
 
 
-def live_relationship(case, at, today):
+def live_relationship(case, at, today, zones):
     began = day(case["ebr_date"])
     revoked = instant(case["revoked_at"])
-    if began and revoked and revoked <= at and began <= revoked.astimezone(UTC).date():
+    if began and revoked and revoked <= at and began <= max(
+        revoked.astimezone(ZoneInfo(zone)).date() for zone in zones
+    ):
         return None
     terms = {"purchase": (18, 540), "inquiry": (3, 90)}.get(case["ebr"])
     if began is None or terms is None or began > today:
@@ -290,7 +292,7 @@ def decide(case, reserved=()):
     sells, by_ai, line = case["purpose"] == "telemarketing", case["voice"] == "ai", case["line_type"] or "mobile"
     valid, failed, revocation_binds = consent_standing(case, at, flags)
     written = valid and case["consent_type"] == "written"
-    relationship = live_relationship(case, at, today)
+    relationship = live_relationship(case, at, today, zones)
     needs = "nothing"
     if by_ai and line != "landline_biz":
         needs = "written" if sells else "express" if line == "mobile" else "express or exempt"

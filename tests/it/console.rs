@@ -194,6 +194,30 @@ async fn a_viewer_sees_masked_numbers_and_cannot_act_and_every_action_has_a_name
 }
 
 #[tokio::test]
+async fn refusals_are_found_behind_pages_of_other_decisions() {
+    let vendors = Vendors::start().await;
+    let server = Server::start(&vendors, &[("COMPLIANCE__PURPOSES", "telemarketing,emergency")]).await;
+    let refused = json!({"to": SELLER});
+    assert_eq!(server.api.post("/api/v1/calls", &refused).await.status, 403);
+    for _ in 0..101 {
+        let asked = json!({"number": SELLER, "purpose": "emergency"});
+        assert_eq!(server.api.post("/api/v1/check", &asked).await.body["decision"], "allow");
+    }
+    let operator = signed_in(&server, "operator").await;
+    let list = async |query: &str| {
+        let page = operator.json(&format!("/console/data/decisions?{query}")).await;
+        let decisions = page["decisions"].as_array().unwrap().len();
+        (decisions, page["next_cursor"].is_null(), page["counts"]["denied"].clone())
+    };
+    assert_eq!(list("").await, (100, false, json!(1)));
+    assert_eq!(list("answer=deny").await, (1, true, json!(1)));
+    assert_eq!(list("answer=deny&reason=CONSENT_MISSING").await, (1, true, json!(1)));
+    assert_eq!(list("reason=INTERNAL_DNC").await, (0, true, json!(1)));
+    assert_eq!(list("answer=allow").await.0, 100);
+    assert_eq!(operator.get("/console/data/decisions?reason=NONSENSE").await.status(), 400);
+}
+
+#[tokio::test]
 async fn the_evidence_for_a_call_is_one_download_for_those_who_may_see_numbers() {
     let vendors = Vendors::start().await;
     let server = Server::start(&vendors, &[]).await;

@@ -126,6 +126,9 @@ async fn a_caller_on_hold_hears_the_tone_and_the_agent_silence() {
     assert!(tone[..1_600].iter().any(|byte| *byte != 0xFF) && tone[5_600..].iter().all(|byte| *byte == 0xFF));
     live.agent_was_told("put on hold").await;
     live.stream.frame(&[0x2A; FRAME]).await;
+    // Behind it on the same socket: when this is there, that was taken on hold.
+    live.stream.press('5').await;
+    live.event("dtmf_received").await;
     live.step("resume", json!({})).await;
     live.stream.wait_for("clear").await;
     live.stream.frame(&[0x17; FRAME]).await;

@@ -57,6 +57,22 @@ fn what_must_be_said_first_is_said_until_it_was_heard_to_its_end() {
         1000ms agent connected",
     );
     assert!(faltering.contains("1000ms → agent: initiate, to say") && !faltering.contains("turn_heard"), "{faltering}");
+    let in_two_pieces = tell(
+        "0ms carrier start
+        0ms admitted to open
+        100ms agent connected
+        200ms agent ready
+        300ms agent said 1 this is a machine
+        300ms agent speaks 1 400
+        400ms carrier mark t1-1
+        800ms carrier mark t1-2
+        900ms agent speaks 2 400
+        1000ms carrier mark t2-3
+        1400ms carrier mark t2-4
+        1500ms agent breaks
+        1600ms agent connected",
+    );
+    assert!(in_two_pieces.contains("1600ms → agent: initiate after"), "{in_two_pieces}");
     let talked_over = initiations("700ms agent interrupted 1\n750ms agent breaks\n800ms agent connected");
     assert!(talked_over[1].ends_with("to say \"This is a machine.\""), "{talked_over:?}");
     let told = tell(&format!("{LOST}\n700ms agent interrupted 1\n1300ms carrier mark t1-1\n1300ms carrier mark t1-2"));

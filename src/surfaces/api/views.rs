@@ -53,8 +53,8 @@ fn mask_numbers(text: &str) -> String {
         if stands_alone && (10..=15).contains(&digits.len()) {
             masked.push_str(&Party::from(format!("+{digits}")).masked());
             (before, rest) = ('0', &rest[run.len()..]);
-        } else if stands_alone && digits.len() > 15 && run.contains(' ') {
-            masked.push_str(&numbers_in_a_row(run).iter().map(|number| mask_numbers(number)).collect::<String>());
+        } else if let Some(numbers) = numbers_in_a_row(run).filter(|_| stands_alone && digits.len() > 15) {
+            masked.push_str(&numbers.iter().map(|number| mask_numbers(number)).collect::<String>());
             (before, rest) = ('0', &rest[run.len()..]);
         } else {
             // A whole run of digits at a time, so that no tail of a longer one is taken for a number.
@@ -67,21 +67,24 @@ fn mask_numbers(text: &str) -> String {
     masked
 }
 
-/// Parts digits that are too many for one number, at spaces: after ten, or eleven that begin with a 1.
-fn numbers_in_a_row(run: &str) -> Vec<String> {
+/// Parts digits that are too many for one number, at spaces: after ten (or eleven that begin with a 1), and before eight in one piece.
+/// None where nothing parts them; every part is shorter than the whole.
+fn numbers_in_a_row(run: &str) -> Option<Vec<String>> {
     let mut parts = vec![String::new()];
     for word in run.split_inclusive(' ') {
         let last = parts.last_mut().expect("there is one at least");
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         let so_far = digits(last);
         let is_whole = so_far.len() >= 10 + usize::from(so_far.starts_with('1'));
-        if is_whole && !digits(word).is_empty() {
+        // A date, or a number in one piece.
+        let is_by_itself = !so_far.is_empty() && digits(word).len() >= 8;
+        if is_by_itself || (is_whole && !digits(word).is_empty()) {
             parts.push(word.to_owned());
         } else {
             last.push_str(word);
         }
     }
-    parts
+    (parts.len() > 1).then_some(parts)
 }
 
 fn is_of_number(c: char) -> bool {
@@ -214,6 +217,11 @@ mod tests {
             ("2125550113 2125550114", "+212•••0113 +212•••0114"),
             ("212-555-0113. 646-555-0114 or 1 212 555 0115", "+212•••0113. +646•••0114 or +1212•••0115"),
             ("212 555 0113 646 555 0114", "+212•••0113 +646•••0114"),
+            ("from 2026-11-21 - 2026-11-28", "from 2026-11-21 - 2026-11-28"),
+            ("2026-11-21 2026-11-28", "2026-11-21 2026-11-28"),
+            ("room 5 12345678901234567890", "room 5 12345678901234567890"),
+            ("open 10 - 12345678901234567", "open 10 - 12345678901234567"),
+            ("on 2026-11-21 12125550113", "on 2026-11-21 +1212•••0113"),
             ("https://example.com/?phone=%2B12125550113&x=1", "https://example.com/?phone=%2B+1212•••0113&x=1"),
         ] {
             assert_eq!(mask_numbers(text), wanted);

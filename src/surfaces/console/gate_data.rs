@@ -1,6 +1,6 @@
 //! What the gate did: its decisions by day and rule, one decision with every rule and input, and all that is known of a number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::compliance::rules::RULES;
 use crate::domain::access::Scope;
-use crate::domain::{DecisionId, E164, Party, ReasonCode};
-use crate::store::{CallFilter, Cursor, DecisionFilter, Intent, RecordedDecision};
+use crate::domain::{Decision, DecisionId, E164, Party, ReasonCode};
+use crate::store::{CallFilter, Cursor, DecisionFilter, Intent, Listing, RecordedDecision};
 use crate::surfaces::api::views::{self, Numbers};
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::{ArgumentProblem, Problem};
@@ -31,7 +32,19 @@ const HISTORY: u32 = 50;
 pub(super) struct DecisionsQuery {
     /// How far back, in hours.
     hours: Option<u16>,
+    /// Only what was refused (`deny`), or only what was allowed (`allow`).
+    answer: Option<String>,
+    /// Only what was refused for this reason.
+    reason: Option<ReasonCode>,
     cursor: Option<String>,
+}
+
+impl DecisionsQuery {
+    fn wants(&self, decision: &Decision) -> bool {
+        let answer = if decision.is_allowed() { "allow" } else { "deny" };
+        self.answer.as_deref().is_none_or(|wanted| wanted.is_empty() || wanted == answer)
+            && self.reason.is_none_or(|wanted| decision.reasons().iter().any(|reason| reason.code == wanted))
+    }
 }
 
 /// `GET /console/data/decisions`: newest first, with the counts by reason on the first page.
@@ -51,8 +64,7 @@ pub(super) async fn decisions(
         .transpose()
         .map_err(|_| Problem::bad_request("The cursor is not one that this server gave."))?;
     let is_first = after.is_none();
-    let page =
-        app.store.list_decisions(filter.clone(), after, PAGE).await.map_err(|error| Problem::internal(&error))?;
+    let page = wanted(&app, &query, filter.clone(), after).await?;
     let show = caller.numbers();
     let rows: Vec<_> = page.items.iter().map(|recorded| row(recorded, show)).collect();
     let mut answer = json!({
@@ -65,6 +77,26 @@ pub(super) async fn decisions(
         answer["counts"] = counts(&app, filter).await?;
     }
     Ok(Json(answer))
+}
+
+/// The next page of those that are asked for. What lies between them is read and left out, [`COUNTED`] at the most.
+async fn wanted(
+    app: &App,
+    query: &DecisionsQuery,
+    filter: DecisionFilter,
+    mut after: Option<Cursor>,
+) -> Result<Listing<RecordedDecision>, Problem> {
+    let mut items = Vec::new();
+    for _ in 0..COUNTED / PAGE {
+        let page =
+            app.store.list_decisions(filter.clone(), after, PAGE).await.map_err(|error| Problem::internal(&error))?;
+        items.extend(page.items.into_iter().filter(|recorded| query.wants(&recorded.decision)));
+        after = page.next;
+        if after.is_none() || items.len() >= PAGE as usize {
+            break;
+        }
+    }
+    Ok(Listing { items, next: after })
 }
 
 async fn counts(app: &App, filter: DecisionFilter) -> Result<Value, Problem> {
@@ -81,8 +113,9 @@ async fn counts(app: &App, filter: DecisionFilter) -> Result<Value, Problem> {
         } else {
             denied += 1;
         }
-        for reason in recorded.decision.reasons() {
-            *by_reason.entry(reason.code).or_default() += 1;
+        let codes: BTreeSet<_> = recorded.decision.reasons().iter().map(|reason| reason.code).collect();
+        for code in codes {
+            *by_reason.entry(code).or_default() += 1;
         }
     }
     let mut by_reason: Vec<_> = by_reason.into_iter().collect();
@@ -123,10 +156,19 @@ pub(super) async fn decision(
     answer["hash"] = recorded.hash.clone().into();
     // What the gate recorded with its answer: facts, where each came from, and what every rule said. Gone once it was erased.
     let evidence = recorded.subject.map(|subject| show.show_all(subject.facts)).unwrap_or_default();
-    answer["rules"] = evidence["outcomes"].clone();
+    answer["rules"] = with_laws(evidence["outcomes"].clone());
     answer["facts"] = evidence["facts"].clone();
     answer["inputs"] = evidence["inputs"].clone();
     Ok(Json(answer))
+}
+
+/// What each rule answered, with the law that it enforces.
+fn with_laws(mut outcomes: Value) -> Value {
+    for outcome in outcomes.as_array_mut().into_iter().flatten() {
+        let rule = RULES.iter().find(|rule| outcome["rule"] == rule.name);
+        outcome["law"] = rule.map(|rule| rule.law).into();
+    }
+    outcomes
 }
 
 #[derive(Debug, Deserialize)]

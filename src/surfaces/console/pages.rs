@@ -138,11 +138,14 @@ struct PhonePage<'a> {
     frame: Frame,
     phone_number: &'a str,
     own_number: &'a str,
+    /// Who may call the phone, the default first.
+    agents: Vec<String>,
 }
 
 pub(super) async fn phone(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap) -> Response {
     let own_number = app.config.carrier.twilio.from.as_str();
-    html(&PhonePage { frame: visitor.frame(&app, &headers), phone_number: PHONE_NUMBER, own_number })
+    let agents = app.config.agents.all().iter().map(ToString::to_string).collect();
+    html(&PhonePage { frame: visitor.frame(&app, &headers), phone_number: PHONE_NUMBER, own_number, agents })
 }
 
 #[derive(Template)]

@@ -9,7 +9,8 @@ const WORDS = {
   "/api/v1/dnc/remove": "take off the do-not-call list", "/console/actions/calls/{id}/do-not-call": "mark do-not-call",
   "/console/data/numbers": "look up a number", "/console/sign-out": "sign out", "/api/v1/consents": "record a consent",
   "/api/v1/consents/revoke": "revoke a consent", "/api/v1/outbound/stop": "stop all outbound", "/api/v1/outbound/release": "release outbound",
-  ...Object.fromEntries(["message", "say", "dtmf", "mute", "unmute", "hold", "resume", "listen", "take-over", "transfer"]
+  "/api/v1/leads": "write a lead", "/api/v1/privacy/erase": "erase a person",
+  ...Object.fromEntries(["message", "say", "dtmf", "mute", "unmute", "hold", "resume", "listen", "take-over", "transfer", "recording"]
     .map((step) => [`/api/v1/calls/{id}/${step}`, step.replace("message", "whisper to the agent").replace("-", " ")])),
 };
 const KINDS = { done: "good", refused: "warn", failed: "bad", read_numbers: "info" };

@@ -225,7 +225,11 @@ function set_theme(theme) {
 }
 
 /** The server masks numbers unless this cookie says otherwise. It is gone when the browser closes. */
-function show_numbers(full) {
+async function show_numbers(full) {
+  if (document.body.dataset.line && !(await sure({ title: "Load the page again?", text: "Your line to the call closes with it; a call that you took over goes back to the agent.", action: "Load again" }))) {
+    $("full-numbers").checked = !full;
+    return;
+  }
   document.cookie = `clearline_numbers=${full ? "full" : ""}; Path=/; SameSite=Strict${full ? "" : "; Max-Age=0"}`;
   location.reload();
 }

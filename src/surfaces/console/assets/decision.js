@@ -56,8 +56,8 @@ export function basis(detail) {
 
 function rules(asked) {
   const denied = asked.filter((one) => one.denies_with?.length > 0).length;
-  const list = asked.map(({ rule, denies_with: codes = [] }) => el("li", { class: codes.length ? "bad" : "good" },
-    codes.length ? "✗ " : "✓ ", readable(rule), codes.length ? ` (${codes.join(", ")})` : ""));
+  const list = asked.map(({ rule, law, denies_with: codes = [] }) => el("li", { class: codes.length ? "bad" : "good" },
+    codes.length ? "✗ " : "✓ ", readable(rule), codes.length ? ` (${codes.join(", ")})` : "", law ? el("span", { class: "law" }, ` ${law}`) : ""));
   return el("details", { class: "more" },
     el("summary", {}, `${asked.length} rules were asked, ${denied} ${denied === 1 ? "refuses" : "refuse"}`), el("ul", { class: "rules" }, list));
 }

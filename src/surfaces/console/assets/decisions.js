@@ -3,12 +3,18 @@
 import { $, ask, attempt, day, el, readable, set_clock } from "./base.js";
 import { basis, reasons, verdict } from "./decision.js";
 
+// A page that is open all day looks again.
+const AGAIN_MS = 30_000;
+
 let loaded = [];
 let cursor = null;
+let is_long = false;
 
 async function load(again) {
   const query = new URLSearchParams({ hours: $("hours").value });
+  for (const name of ["answer", "reason"]) if ($(name).value) query.set(name, $(name).value);
   if (!again && cursor) query.set("cursor", cursor);
+  is_long = !again;
   const page = await attempt(() => ask(`/console/data/decisions?${query}`));
   if (!page) return;
   set_clock(page.now);
@@ -31,16 +37,14 @@ function count({ allowed, denied, inquiries, by_reason: by, complete }) {
 
 function choose(code) {
   $("reason").value = $("reason").value === code ? "" : code;
-  draw();
+  load(true);
 }
 
 function draw() {
-  const [answer, reason] = [$("answer").value, $("reason").value];
+  const reason = $("reason").value;
   for (const button of document.querySelectorAll("[data-code]")) button.setAttribute("aria-pressed", String(button.dataset.code === reason));
-  const fits = (one) => (!answer || one.decision === answer) && (!reason || (one.reasons || []).some(({ code }) => code === reason));
-  const list = loaded.filter(fits);
-  $("rows").replaceChildren(...list.map(item));
-  $("none").hidden = list.length > 0;
+  $("rows").replaceChildren(...loaded.map(item));
+  $("none").hidden = loaded.length > 0;
   $("more").hidden = !cursor;
 }
 
@@ -59,7 +63,8 @@ async function open(details, id) {
   if (detail) details.append(...basis(detail));
 }
 
-$("hours").addEventListener("change", () => load(true));
-for (const id of ["answer", "reason"]) $(id).addEventListener("change", draw);
+for (const id of ["hours", "answer", "reason"]) $(id).addEventListener("change", () => load(true));
+// Not while somebody reads further down, or in a decision.
+setInterval(() => { if (!is_long && !document.querySelector("#rows details[open]")) load(true); }, AGAIN_MS);
 $("more").addEventListener("click", () => load(false));
 load(true);

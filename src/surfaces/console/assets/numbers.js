@@ -1,6 +1,6 @@
 // All that is known of a number, and whether it may be called now.
 
-import { $, ask, attempt, can, clock, day, el, readable, state_chip, sure, length } from "./base.js";
+import { $, ask, attempt, can, day, el, readable, state_chip, sure, length } from "./base.js";
 import { pairs, verdict, whole } from "./decision.js";
 
 async function look(event) {
@@ -12,7 +12,7 @@ async function look(event) {
   const answer = await attempt(() => ask("/api/v1/check", { method: "POST", body: { number, purpose: $("purpose").value } }));
   if (answer) {
     const detail = await attempt(() => ask(`/console/data/decisions/${answer.decision_id}`));
-    if (detail) parts.push(section(`Could we call ${known.number} now?`, whole(detail)));
+    if (detail) parts.push(section(`Could we call ${known.number} now?`, whole(detail)), section("Lists of others", others(detail)));
   }
   parts.push(section("Our do-not-call list", lists(known, number)));
   parts.push(section("Permissions", known.consents.length ? known.consents.map(consent) : [el("p", {}, "None is on record.")]));
@@ -29,6 +29,18 @@ function dialable(text) {
 }
 
 const section = (title, content) => el("section", {}, el("h2", {}, title), ...content);
+
+/** What the lists and registers that the gate consulted say of the number, and of which day they are. */
+function others({ facts = {}, inputs = [] }) {
+  const listed = (value) => (value === true ? "listed" : value === false ? "not listed" : "not known");
+  const moved = { yes: "changed hands", no: "still theirs", no_data: "no data" };
+  const said = [
+    ["national_dnc", "National do-not-call registry", listed(facts.national_dnc)], ["state_dnc", "State do-not-call list", listed(facts.state_dnc)],
+    ["litigator", "Litigators", listed(facts.litigator)], ["reassigned", "Reassigned numbers", moved[facts.reassigned] ?? "not known"],
+  ];
+  const from = (fact) => inputs.filter((one) => one.fact === fact).map((one) => ` (${one.source}, as of ${day(one.as_of)})`).join("");
+  return [el("dl", { class: "pairs" }, said.flatMap(([fact, name, text]) => [el("dt", {}, name), el("dd", {}, `${text}${from(fact)}`)]))];
+}
 
 function lists(known, number) {
   const parts = [el("p", {}, known.on_internal_dnc ? el("span", { class: "chip bad" }, "Listed") : el("span", { class: "chip good" }, "Not listed"))];
@@ -65,7 +77,7 @@ function table(calls) {
 }
 
 function history(decisions) {
-  return el("ul", { class: "lines" }, decisions.map((decision) => el("li", {}, el("span", { class: "at" }, clock(decision.recorded_at)), verdict(decision),
+  return el("ul", { class: "lines" }, decisions.map((decision) => el("li", {}, el("span", { class: "at" }, day(decision.recorded_at)), verdict(decision),
     el("span", {}, `${decision.purpose}, ${decision.intent}${decision.reasons?.length ? `: ${decision.reasons.map((reason) => reason.code).join(", ")}` : ""}`))));
 }
 

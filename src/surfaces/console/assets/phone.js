@@ -61,6 +61,8 @@ function become(now) {
   $("pad").hidden = now !== "talking";
   if (now !== "ringing") $("from").textContent = "";
   $("phone").dataset.state = now;
+  if (["ringing", "calling", "talking"].includes(now)) document.body.dataset.line = "phone";
+  else delete document.body.dataset.line;
 }
 
 /** Only a message has words: a field that is not asked for must not hold the form back. */
@@ -72,7 +74,7 @@ const tell = (event, more = {}) => socket?.send(JSON.stringify({ event, ...more 
 
 /** Has the server call this phone, through the gate like every call. */
 async function call_me() {
-  const body = { to: $("own").value.trim() };
+  const body = { to: $("own").value.trim(), agent: $("agent").value };
   const plan = $("on-machine").value;
   if (plan) body.on_machine = plan === "message" ? { do: plan, text: $("machine-text").value.trim() } : { do: plan };
   await attempt(() => ask("/api/v1/calls", { method: "POST", body }), "The server was asked to call this phone.");

@@ -179,6 +179,7 @@ async function toggle_take_over() {
 async function open_line(kind) {
   const opened = { kind };
   line = opened;
+  document.body.dataset.line = opened.kind;
   try {
     opened.player = await Player.open((levels) => show_levels(opened, levels));
     const url = `${location.origin.replace(/^http/, "ws")}/api/v1/calls/${call.id}/${kind}`;
@@ -187,7 +188,7 @@ async function open_line(kind) {
     opened.socket = await open_socket(url, { message: (bytes, told) => (bytes ? take(opened, bytes) : tell(opened, told)), ended: () => end(opened) });
   } catch (error) {
     shut(opened);
-    if (line === opened) line = null;
+    if (line === opened) { line = null; delete document.body.dataset.line; }
     // A refused socket gives no reason; this one is known here.
     say(kind === "take-over" && steps.operator ? `${steps.operator} has the call and must hand it back first.` : error.message, "bad");
     return;
@@ -253,6 +254,7 @@ function end(opened) {
 }
 
 function shut({ socket, player, microphone }) {
+  if (!line) delete document.body.dataset.line;
   socket?.close();
   microphone?.close();
   player?.close();

@@ -76,8 +76,9 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         let expected = "a number like +12125550113, or the lead_id or external_id of a lead";
         return Err(Failure::invalid_argument("number", "nothing", expected));
     }
-    let (lead, created) =
-        asked.app().upsert_lead(patch, ProtectedLines::Stay, &asked.actor()).await.map_err(failure)?;
+    let may_clear = asked.principal.may(Scope::CallsControl);
+    let protected = if may_clear { ProtectedLines::MayBeCleared } else { ProtectedLines::Stay };
+    let (lead, created) = asked.app().upsert_lead(patch, protected, &asked.actor()).await.map_err(failure)?;
     Ok(Answer::Done(json!({ "lead": get_lead::body(&lead, asked.numbers()), "created": created })))
 }
 
