@@ -5,11 +5,19 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::compliance::evidence::Input;
+use crate::domain::consent::Consent;
 use crate::lists::{ListAnswer, ListName, Listing};
 use crate::store::StoredFacts;
 
 use super::scrub_number::{changed_hands, day};
 use super::{GateQuestion, addresses};
+
+/// A consent, and whether it was the number's holder of before who gave it.
+fn in_words(consent: &Consent, stored: &StoredFacts) -> String {
+    let before = changed_hands(&stored.reassigned).filter(|since| day(consent.given_at) <= *since);
+    let before = before.map_or("", |_| ", of before the number changed hands");
+    format!("{:?} consent for {}{before}", consent.kind, consent.scope.join(", "))
+}
 
 /// One entry for each thing that is known of the number. What is missing here was not known, or there was none.
 pub(super) fn inputs(
@@ -31,12 +39,8 @@ pub(super) fn inputs(
     for revocation in &stored.revocations {
         add("revoked_at", "permission withdrawn".to_owned(), &format!("{:?}", revocation.channel), revocation.at);
     }
-    let changed_hands = changed_hands(&stored.reassigned);
     for consent in &stored.consents {
-        let is_of_before = changed_hands.is_some_and(|since| day(consent.given_at) <= since);
-        let before = if is_of_before { ", of before the number changed hands" } else { "" };
-        let says = format!("{:?} consent for {}{before}", consent.kind, consent.scope.join(", "));
-        add("consents", says, &consent.id.to_string(), consent.given_at);
+        add("consents", in_words(consent, stored), &consent.id.to_string(), consent.given_at);
     }
     if let (Some(listed), Some(as_of)) = (stored.litigator, stored.litigators_as_of) {
         let says = if listed { "on the list" } else { "not on the list" };
@@ -69,9 +73,9 @@ pub(super) fn inputs(
     for relationship in &stored.relationships {
         add("relationships", format!("{:?}", relationship.kind), "operator's record", midnight(relationship.date));
     }
-    let known = addresses::known(&stored.addresses);
     for address in &stored.addresses {
-        let fact = if known == Some(address) { "known_state" } else { "other_addresses" };
+        let is_known = addresses::known(&stored.addresses) == Some(address);
+        let fact = if is_known { "known_state" } else { "other_addresses" };
         let place = [address.state.as_deref(), address.time_zone.as_deref()].into_iter().flatten().collect::<Vec<_>>();
         add(fact, format!("address in {}", place.join(", ")), &address.lead_id.to_string(), address.updated_at);
     }

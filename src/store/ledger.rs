@@ -333,6 +333,11 @@ impl DecisionFilter {
         }
         if let Some(since) = self.since {
             query.push(" AND recorded_at >= ").push_bind(stamp(since));
+            // By the index, so that the ledger is not read from its beginning.
+            query
+                .push(" AND seq >= (SELECT min(seq) FROM decisions WHERE recorded_at >= ")
+                .push_bind(stamp(since))
+                .push(")");
         }
         if let Some(until) = self.until {
             query.push(" AND recorded_at < ").push_bind(stamp(until));

@@ -44,16 +44,26 @@ pub(super) async fn record(State(app): State<Arc<App>>, request: Request, next: 
     parts.extensions.insert(caller);
     let request = Request::from_parts(parts, body.into());
     // In a task of its own: whoever asked may go away, and what is done by then is written down all the same.
-    let noted = app.tracker.clone().spawn(async move {
-        let response = next.run(request).await;
-        entry.outcome = outcome(response.status());
-        if entry.outcome != AuditOutcome::Done || !RECORDED_ELSEWHERE.contains(&route.as_str()) {
-            entry.code = response.extensions().get::<ProblemKind>().map(|ProblemKind(kind)| (*kind).to_owned());
-            write(&app, entry).await;
+    let broken = AuditEntry { outcome: AuditOutcome::Failed, ..entry.clone() };
+    let noted = app.tracker.clone().spawn(doing(Arc::clone(&app), request, next, entry, route));
+    match noted.await {
+        Ok(response) => response,
+        Err(error) => {
+            write(&app, broken).await;
+            Problem::internal(&error).into_response()
         }
-        response
-    });
-    noted.await.unwrap_or_else(|error| Problem::internal(&error).into_response())
+    }
+}
+
+/// Does what is asked for, and writes it down.
+async fn doing(app: Arc<App>, request: Request, next: Next, mut entry: AuditEntry, route: String) -> Response {
+    let response = next.run(request).await;
+    entry.outcome = outcome(response.status());
+    if entry.outcome != AuditOutcome::Done || !RECORDED_ELSEWHERE.contains(&route.as_str()) {
+        entry.code = response.extensions().get::<ProblemKind>().map(|ProblemKind(kind)| (*kind).to_owned());
+        write(&app, entry).await;
+    }
+    response
 }
 
 /// Notes something that is no action of a route: a sign-in, or that somebody read what names a person.

@@ -214,7 +214,9 @@ async fn refusals_are_found_behind_pages_of_other_decisions() {
     assert_eq!(list("answer=deny&reason=CONSENT_MISSING").await, (1, true, json!(1)));
     assert_eq!(list("reason=INTERNAL_DNC").await, (0, true, json!(1)));
     assert_eq!(list("answer=allow").await.0, 100);
-    assert_eq!(operator.get("/console/data/decisions?reason=NONSENSE").await.status(), 400);
+    for nonsense in ["reason=NONSENSE", "answer=refused"] {
+        assert_eq!(operator.get(&format!("/console/data/decisions?{nonsense}")).await.status(), 400);
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,12 @@ fn mask_numbers(text: &str) -> String {
     let mut rest = text;
     let mut before = ' ';
     while let Some(first) = rest.chars().next() {
+        if first == ' ' {
+            let (spaces, others) = rest.split_at(rest.len() - rest.trim_start_matches(' ').len());
+            masked.push_str(spaces);
+            (before, rest) = (' ', others);
+            continue;
+        }
         let run = &rest[..rest.find(|c: char| !is_of_number(c)).unwrap_or(rest.len())];
         let run = run.trim_end_matches(|c: char| !c.is_ascii_digit());
         let digits: String = run.chars().filter(char::is_ascii_digit).collect();
@@ -53,7 +59,10 @@ fn mask_numbers(text: &str) -> String {
         if stands_alone && (10..=15).contains(&digits.len()) {
             masked.push_str(&Party::from(format!("+{digits}")).masked());
             (before, rest) = ('0', &rest[run.len()..]);
-        } else if let Some(numbers) = numbers_in_a_row(run).filter(|_| stands_alone && digits.len() > 15) {
+        } else if stands_alone
+            && digits.len() > 15
+            && let Some(numbers) = numbers_in_a_row(run)
+        {
             masked.push_str(&numbers.iter().map(|number| mask_numbers(number)).collect::<String>());
             (before, rest) = ('0', &rest[run.len()..]);
         } else {
@@ -67,23 +76,24 @@ fn mask_numbers(text: &str) -> String {
     masked
 }
 
-/// Parts digits that are too many for one number, at spaces: after ten (or eleven that begin with a 1), and before eight in one piece.
-/// None where nothing parts them; every part is shorter than the whole.
-fn numbers_in_a_row(run: &str) -> Option<Vec<String>> {
-    let mut parts = vec![String::new()];
+/// Parts digits that are too many for one number, at spaces: after ten (or eleven that begin with a 1), and between dates. None where
+/// nothing parts them; every part is shorter than the whole.
+fn numbers_in_a_row(run: &str) -> Option<Vec<&str>> {
+    let mut parts = Vec::new();
+    let (mut begin, mut digits, mut first) = (0, 0, None);
+    let mut at = 0;
     for word in run.split_inclusive(' ') {
-        let last = parts.last_mut().expect("there is one at least");
-        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-        let so_far = digits(last);
-        let is_whole = so_far.len() >= 10 + usize::from(so_far.starts_with('1'));
-        // A date, or a number in one piece.
-        let is_by_itself = !so_far.is_empty() && digits(word).len() >= 8;
-        if is_by_itself || (is_whole && !digits(word).is_empty()) {
-            parts.push(word.to_owned());
-        } else {
-            last.push_str(word);
+        let own = word.chars().filter(char::is_ascii_digit).count();
+        let is_whole = digits >= 10 + usize::from(first == Some('1'));
+        if own > 0 && (is_whole || (digits >= 8 && own >= 8)) {
+            parts.push(&run[begin..at]);
+            (begin, digits, first) = (at, 0, None);
         }
+        digits += own;
+        first = first.or_else(|| word.chars().find(char::is_ascii_digit));
+        at += word.len();
     }
+    parts.push(&run[begin..]);
     (parts.len() > 1).then_some(parts)
 }
 
@@ -222,6 +232,9 @@ mod tests {
             ("room 5 12345678901234567890", "room 5 12345678901234567890"),
             ("open 10 - 12345678901234567", "open 10 - 12345678901234567"),
             ("on 2026-11-21 12125550113", "on 2026-11-21 +1212•••0113"),
+            ("+65 81234567 +65 87654321", "+658•••4567 +658•••4321"),
+            ("2125550113 +65 81234567", "+212•••0113 +658•••4567"),
+            ("2125550113 +49 30 12345678", "+212•••0113 +4930•••5678"),
             ("https://example.com/?phone=%2B12125550113&x=1", "https://example.com/?phone=%2B+1212•••0113&x=1"),
         ] {
             assert_eq!(mask_numbers(text), wanted);

@@ -33,16 +33,23 @@ pub(super) struct DecisionsQuery {
     /// How far back, in hours.
     hours: Option<u16>,
     /// Only what was refused (`deny`), or only what was allowed (`allow`).
-    answer: Option<String>,
+    answer: Option<Answer>,
     /// Only what was refused for this reason.
     reason: Option<ReasonCode>,
     cursor: Option<String>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Allow,
+    Deny,
+}
+
 impl DecisionsQuery {
     fn wants(&self, decision: &Decision) -> bool {
-        let answer = if decision.is_allowed() { "allow" } else { "deny" };
-        self.answer.as_deref().is_none_or(|wanted| wanted.is_empty() || wanted == answer)
+        let answer = if decision.is_allowed() { Answer::Allow } else { Answer::Deny };
+        self.answer.is_none_or(|wanted| wanted == answer)
             && self.reason.is_none_or(|wanted| decision.reasons().iter().any(|reason| reason.code == wanted))
     }
 }

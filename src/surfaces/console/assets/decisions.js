@@ -9,14 +9,21 @@ const AGAIN_MS = 30_000;
 let loaded = [];
 let cursor = null;
 let is_long = false;
+let turn = 0;
 
-async function load(again) {
+/** Nobody reads further down, or in a decision. */
+const is_at_rest = () => !is_long && !document.hidden && !document.querySelector("#rows details[open]");
+
+async function load(again, fits = () => true) {
   const query = new URLSearchParams({ hours: $("hours").value });
   for (const name of ["answer", "reason"]) if ($(name).value) query.set(name, $(name).value);
   if (!again && cursor) query.set("cursor", cursor);
-  is_long = !again;
+  turn += 1;
+  const mine = turn;
   const page = await attempt(() => ask(`/console/data/decisions?${query}`));
-  if (!page) return;
+  // Of two that cross the later one counts.
+  if (!page || mine !== turn || !fits()) return;
+  is_long = !again;
   set_clock(page.now);
   loaded = again ? page.decisions : loaded.concat(page.decisions);
   cursor = page.next_cursor;
@@ -31,8 +38,10 @@ function count({ allowed, denied, inquiries, by_reason: by, complete }) {
     ...by.map(({ code, count: number }) => el("button", { type: "button", "data-code": code, "aria-pressed": "false", onclick: () => choose(code) },
       el("b", {}, `${number}${more}`), el("span", {}, readable(code)))));
   const chosen = $("reason").value;
-  $("reason").replaceChildren(el("option", { value: "" }, "Any reason"), ...by.map(({ code }) => el("option", { value: code }, readable(code))));
-  $("reason").value = by.some(({ code }) => code === chosen) ? chosen : "";
+  // What is chosen stays chosen, also where it did not occur.
+  const codes = new Set([...by.map(({ code }) => code), ...(chosen ? [chosen] : [])]);
+  $("reason").replaceChildren(el("option", { value: "" }, "Any reason"), ...[...codes].map((code) => el("option", { value: code }, readable(code))));
+  $("reason").value = chosen;
 }
 
 function choose(code) {
@@ -44,7 +53,7 @@ function draw() {
   const reason = $("reason").value;
   for (const button of document.querySelectorAll("[data-code]")) button.setAttribute("aria-pressed", String(button.dataset.code === reason));
   $("rows").replaceChildren(...loaded.map(item));
-  $("none").hidden = loaded.length > 0;
+  $("none").hidden = loaded.length > 0 || Boolean(cursor);
   $("more").hidden = !cursor;
 }
 
@@ -64,7 +73,6 @@ async function open(details, id) {
 }
 
 for (const id of ["hours", "answer", "reason"]) $(id).addEventListener("change", () => load(true));
-// Not while somebody reads further down, or in a decision.
-setInterval(() => { if (!is_long && !document.querySelector("#rows details[open]")) load(true); }, AGAIN_MS);
+setInterval(() => { if (is_at_rest()) load(true, is_at_rest); }, AGAIN_MS);
 $("more").addEventListener("click", () => load(false));
 load(true);

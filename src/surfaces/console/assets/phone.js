@@ -74,7 +74,8 @@ const tell = (event, more = {}) => socket?.send(JSON.stringify({ event, ...more 
 
 /** Has the server call this phone, through the gate like every call. */
 async function call_me() {
-  const body = { to: $("own").value.trim(), agent: $("agent").value };
+  const body = { to: $("own").value.trim() };
+  if ($("agent").value) body.agent = $("agent").value;
   const plan = $("on-machine").value;
   if (plan) body.on_machine = plan === "message" ? { do: plan, text: $("machine-text").value.trim() } : { do: plan };
   await attempt(() => ask("/api/v1/calls", { method: "POST", body }), "The server was asked to call this phone.");
