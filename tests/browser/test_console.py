@@ -356,6 +356,7 @@ def test_signing_in_stepping_in_and_stopping_all_need_no_mouse(world, open_page)
     page = open_page()
     page.goto(f"{world.server.url}/console/calls/{call}")
     # The sign-in page has its field ready and leads on to the page that was asked for.
+    expect(page.get_by_label("API key")).to_be_focused()
     page.keyboard.type(world.key("operator"))
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/console/calls/{call}")
