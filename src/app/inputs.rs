@@ -73,9 +73,9 @@ pub(super) fn inputs(
     for relationship in &stored.relationships {
         add("relationships", format!("{:?}", relationship.kind), "operator's record", midnight(relationship.date));
     }
+    let known = addresses::known(&stored.addresses);
     for address in &stored.addresses {
-        let is_known = addresses::known(&stored.addresses) == Some(address);
-        let fact = if is_known { "known_state" } else { "other_addresses" };
+        let fact = if known == Some(address) { "known_state" } else { "other_addresses" };
         let place = [address.state.as_deref(), address.time_zone.as_deref()].into_iter().flatten().collect::<Vec<_>>();
         add(fact, format!("address in {}", place.join(", ")), &address.lead_id.to_string(), address.updated_at);
     }

@@ -155,14 +155,12 @@ const LEADS: Kind = Kind {
                 OR EXISTS (SELECT 1 FROM json_each(row, '$.said.relationships') AS said WHERE NOT EXISTS (
                     SELECT 1 FROM relationships AS known WHERE known.number = row ->> 'number'
                         AND known.kind = said.value ->> 'kind' AND known.date = said.value ->> 'date'))
-                OR (CASE row ->> '$.said.line_type'
-                        WHEN 'mobile' THEN 2 WHEN 'landline_res' THEN 1 WHEN 'landline_biz' THEN 0 END)
-                    > coalesce((SELECT CASE line_type WHEN 'mobile' THEN 2 WHEN 'landline_res' THEN 1 ELSE 0 END
-                        FROM line_types WHERE line_types.number = row ->> 'number'), -1))),
+                OR row ->> '$.said.line_type' > coalesce(
+                    (SELECT line_type FROM line_types WHERE line_types.number = row ->> 'number'), ''))),
             count(*) FILTER (WHERE leads.updated_at IS NOT row ->> 'base')
         FROM temp.STAGED AS staged LEFT JOIN leads ON leads.id = staged.id WHERE staged.rowid BETWEEN ?1 AND ?2",
-    // A kind of line may have been found out since a file was written: a file makes it stricter only. To say it for good there are
-    // the command and the API.
+    // A kind of line may have been found out since a file was written: a file makes it stricter only (landline_biz, landline_res, mobile:
+    // their names stand in that order). To say it for good there are the command and the API.
     //
     // What is said of the numbers comes first: as long as the leads are not written, their base tells which rows still hold.
     let_in: "INSERT INTO relationships (number, kind, date, recorded_at, door, actor)
@@ -178,8 +176,7 @@ const LEADS: Kind = Kind {
         WHERE staged.rowid BETWEEN ?1 AND ?2 AND leads.updated_at IS row ->> 'base'
             AND row ->> '$.said.line_type' IS NOT NULL ORDER BY staged.rowid
         ON CONFLICT DO UPDATE SET line_type = excluded.line_type, asked_at = excluded.asked_at, source = excluded.source
-        WHERE (CASE excluded.line_type WHEN 'mobile' THEN 2 WHEN 'landline_res' THEN 1 ELSE 0 END)
-            > (CASE line_types.line_type WHEN 'mobile' THEN 2 WHEN 'landline_res' THEN 1 ELSE 0 END);
+        WHERE excluded.line_type > line_types.line_type;
         INSERT INTO leads (id, number, status, search, created_at, updated_at, record)
         SELECT staged.id, row ->> 'number', row ->> 'status', row ->> 'search', row ->> 'created_at', row ->> 'updated_at',
             row ->> 'record'
@@ -436,9 +433,8 @@ fn count(n: i64) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::decision::LineType;
-    use crate::store::LeadFilter;
-    use crate::store::LineTypeAnswer;
     use crate::store::testing::{at, consent, lead, on_disk, operator, store};
+    use crate::store::{LeadFilter, LineTypeAnswer};
 
     async fn first_names(store: &Store) -> Vec<String> {
         let leads = store.list_leads(LeadFilter::default(), None, 10).await.unwrap().items;

@@ -28,14 +28,14 @@ fn an_agent_that_refuses_is_replaced_at_once() {
 
 #[test]
 fn what_must_be_said_first_is_said_until_it_was_heard_to_its_end() {
-    const LOST: &str = "0ms carrier start
+    const SAID: &str = "0ms carrier start
         0ms admitted to open
         100ms agent connected
         200ms agent ready
-        300ms agent said 1 this is a machine
-        300ms agent speaks 1 1000";
+        300ms agent said 1 this is a machine";
+    let opening = |story: &str| tell(&format!("{SAID}\n300ms agent speaks 1 1000\n{story}"));
     let initiations = |story: &str| {
-        let told = tell(&format!("{LOST}\n{story}"));
+        let told = opening(story);
         told.lines().filter(|line| line.contains("initiate")).map(str::to_owned).collect::<Vec<_>>()
     };
     let cut_off = initiations("700ms agent breaks\n800ms agent connected");
@@ -44,26 +44,17 @@ fn what_must_be_said_first_is_said_until_it_was_heard_to_its_end() {
     let lost_and_played =
         initiations("700ms agent breaks\n1300ms carrier mark t1-1\n1300ms carrier mark t1-2\n1400ms agent connected");
     assert!(lost_and_played[1].ends_with("to say \"This is a machine.\""), "{lost_and_played:?}");
-    let faltering = tell(
-        "0ms carrier start
-        0ms admitted to open
-        100ms agent connected
-        200ms agent ready
-        300ms agent said 1 this is a machine
-        300ms agent speaks 1 300
+    let in_pieces = |story: &str| tell(&format!("{SAID}\n{story}"));
+    let faltering = in_pieces(
+        "300ms agent speaks 1 300
         400ms carrier mark t1-1
         700ms carrier mark t1-2
         900ms agent breaks
         1000ms agent connected",
     );
     assert!(faltering.contains("1000ms → agent: initiate, to say") && !faltering.contains("turn_heard"), "{faltering}");
-    let in_two_pieces = tell(
-        "0ms carrier start
-        0ms admitted to open
-        100ms agent connected
-        200ms agent ready
-        300ms agent said 1 this is a machine
-        300ms agent speaks 1 400
+    let in_two_pieces = in_pieces(
+        "300ms agent speaks 1 400
         400ms carrier mark t1-1
         800ms carrier mark t1-2
         900ms agent speaks 2 400
@@ -75,7 +66,7 @@ fn what_must_be_said_first_is_said_until_it_was_heard_to_its_end() {
     assert!(in_two_pieces.contains("1600ms → agent: initiate after"), "{in_two_pieces}");
     let talked_over = initiations("700ms agent interrupted 1\n750ms agent breaks\n800ms agent connected");
     assert!(talked_over[1].ends_with("to say \"This is a machine.\""), "{talked_over:?}");
-    let told = tell(&format!("{LOST}\n700ms agent interrupted 1\n1300ms carrier mark t1-1\n1300ms carrier mark t1-2"));
+    let told = opening("700ms agent interrupted 1\n1300ms carrier mark t1-1\n1300ms carrier mark t1-2");
     assert!(!told.contains("clear") && told.contains("turn_heard heard_ms=1000"), "nobody talks over it: {told}");
     let heard =
         initiations("1300ms carrier mark t1-1\n1300ms carrier mark t1-2\n2500ms agent breaks\n2600ms agent connected");
