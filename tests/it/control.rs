@@ -325,6 +325,35 @@ async fn a_recording_begins_after_its_notice_was_heard() {
 }
 
 #[tokio::test]
+async fn a_step_whose_asker_left_is_done_and_in_the_audit_log() {
+    let vendors = Vendors::start().await;
+    let server =
+        Server::start(&vendors, &[VENDOR_KEY, ("AGENTS__ELEVENLABS__SAY_VOICE", "emulatedVoiceAva00000")]).await;
+    let sid = vendors.ring("silent").await;
+    let call = server.api.call_of(&sid).await;
+    server.api.conversing(&call, 1).await;
+    let (key, _) = server.settings().create_key("operator");
+    let body = json!({"step": "start"}).to_string();
+    let request = format!(
+        "POST /api/v1/calls/{call}/recording HTTP/1.1\r\nhost: clearline\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut socket = tokio::net::TcpStream::connect(server.base.trim_start_matches("http://")).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut socket, request.as_bytes()).await.unwrap();
+    // The notice is being said: the step takes as long as that.
+    server.api.event_of(&call, "house_spoke").await;
+    drop(socket);
+    server.api.event_of(&call, "recording_steered").await;
+    let noted = async {
+        let is_it = |entry: &Value| entry["action"] == "/api/v1/calls/{id}/recording" && entry["outcome"] == "done";
+        while !server.api.get("/console/data/audit").await.body["entries"].as_array().unwrap().iter().any(is_it) {}
+    };
+    soon("the entry of who left", Box::pin(noted)).await;
+    vendors.end_at_carrier(&sid).await;
+}
+
+#[tokio::test]
 async fn where_the_law_wants_the_notice_in_the_recording_it_is_said_once_more() {
     let vendors = Vendors::start().await;
     let server =

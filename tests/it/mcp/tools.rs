@@ -242,6 +242,14 @@ async fn a_dial_waits_for_a_persons_word_where_the_operator_wants_it() {
     agent.call("initiate_call_with_compliance", with_token(SELLER)).await;
     assert_eq!(agent.error("initiate_call_with_compliance", with_token(SELLER)).await["code"], "confirmation_invalid");
 
+    // A lead that has another number by the time of the answer is another call.
+    let lead = agent.call("upsert_lead", json!({"number": "+12125550115"})).await["lead"]["lead_id"].clone();
+    let mut to_lead = json!({"lead_id": lead, "purpose": "emergency"});
+    let asked = agent.error("initiate_call_with_compliance", to_lead.clone()).await;
+    agent.call("upsert_lead", json!({"lead_id": lead, "number": "+12125550116"})).await;
+    to_lead["confirm_token"] = asked["details"]["confirm_token"].clone();
+    assert_eq!(agent.error("initiate_call_with_compliance", to_lead).await["code"], "confirmation_invalid");
+
     let key = server.settings().create_key_with("admin", &["calls:emergency"]).0;
     let able = Client::new(&server.base, &key).able_to(json!({"elicitation": {"form": {}}}));
     let question = able.result("initiate_call_with_compliance", call.clone()).await;
