@@ -11,6 +11,9 @@ pub mod protocol;
 pub mod session;
 pub mod telemetry;
 
+// 1. What all sockets of calls are made of. Not pure: it reads and writes.
+pub mod websocket;
+
 // 2. Adapters: each talks to one thing outside; they do not name each other.
 pub mod agents;
 pub mod carrier;

@@ -426,7 +426,7 @@ mod tests {
         let message = agent.socket.next().await.unwrap().unwrap();
         let event = agent.dialect.decode(message.into_data()).unwrap();
         assert!(matches!(event, AgentEvent::Ready { .. }), "{event:?}");
-        let MaybeTlsStream::Plain(stream) = agent.socket.get_ref() else { panic!("no TLS on loopback") };
+        let MaybeTlsStream::Plain(stream) = agent.socket.get_mut() else { panic!("no TLS on loopback") };
         assert!(stream.nodelay().unwrap());
     }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::MaybeTlsStream;
 
 use crate::domain::Secret;
 use crate::protocol::agent::Dialect;
 use crate::protocol::agent::chat::ChatFault;
 use crate::protocol::agent::elevenlabs_rest::ErrorBody;
+use crate::websocket::WebSocket;
 
 pub mod chat;
 pub mod elevenlabs;
@@ -27,7 +28,7 @@ pub struct AgentSocket<S> {
 }
 
 /// What dialling gives: TLS, or plain TCP to an emulator. Nagle's algorithm is off.
-pub type DialledSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type DialledSocket = WebSocket<MaybeTlsStream<TcpStream>>;
 
 /// Moves a socket to the runtime on which this is called: from then on that one's thread is woken when something comes.
 ///

@@ -21,9 +21,6 @@ const FRAME: Duration = Duration::from_millis(20);
 /// Frames between two barge-ins of a call: ten seconds.
 const BARGE_IN: u32 = 500;
 
-/// Below this, a sleep would take longer than what is left to wait.
-const NO_SLEEP: Duration = Duration::from_micros(80);
-
 /// Which calls, and what of their traffic differs between contenders.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traffic {
@@ -278,19 +275,25 @@ impl Load {
         }
     }
 
-    /// Speaks for all ends, by the clock, until told to stop. Blocks its thread.
-    pub(super) fn speak(&self, stop: &AtomicBool) {
+    /// Speaks for all ends, by the clock, until told to stop.
+    ///
+    /// It never sleeps, so that frames leave at their moment and whoever hears one is awake: waking the load, dear where processors
+    /// are virtual, would be charged to the contender, and nobody has to be woken at the other end of a network.
+    pub(super) async fn speak(&self, stop: &AtomicBool) {
         let ends = self.calls.len() * 2;
         let gap = FRAME / u32::try_from(ends).expect("calls are counted in thousands");
         let start = self.epoch.elapsed();
         for tick in 0_u32.. {
             for end in 0..ends {
                 let due = start + FRAME * tick + gap * u32::try_from(end).expect("as above");
-                let mut now = self.epoch.elapsed();
-                if due > now + NO_SLEEP {
-                    std::thread::sleep(due.saturating_sub(now));
-                    now = self.epoch.elapsed();
-                }
+                let now = loop {
+                    // Whoever has something to hear hears it now.
+                    tokio::task::yield_now().await;
+                    let now = self.epoch.elapsed();
+                    if now >= due {
+                        break now;
+                    }
+                };
                 self.slip.record(u64::try_from(now.saturating_sub(due).as_nanos()).unwrap_or(u64::MAX));
                 // The carrier of one call, then the agent of one at the other end of the line-up.
                 if end % 2 == 0 {

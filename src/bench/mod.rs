@@ -125,6 +125,7 @@ fn fit_to_measure(args: &BenchRelayArgs, cores: usize) -> anyhow::Result<()> {
         limit >= needed,
         "{most} calls need {needed} open files, the limit is {limit}: raise it with `ulimit -n {needed}`"
     );
+    ensure!(cores > 1, "the load takes a processor for itself, and this machine has but one");
     ensure!(!cfg!(debug_assertions), "this is a debug build: measure one made with `cargo build --release`");
     let load = process::load_average()?;
     ensure!(load < BUSY * cores as f64, "this machine is busy: its load average is {load:.1}");

@@ -11,7 +11,6 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::mpsc;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::wire::{FRAME_BYTES, Noise, Side, Stamp, put_text};
@@ -22,6 +21,7 @@ use crate::relay::{self, Admission, Hooks};
 use crate::session::{SessionConfig, Terms};
 use crate::surfaces::cli::out::line;
 use crate::surfaces::cli::{BenchReplayArgs, ReplayDirection};
+use crate::websocket::WebSocket;
 
 /// What a pipe holds, more than a frame and less than many.
 const PIPE: usize = 16 << 10;
@@ -39,8 +39,8 @@ pub(super) async fn run(args: &BenchReplayArgs) -> anyhow::Result<()> {
 async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyhow::Result<usize> {
     let (mut carrier, carrier_side) = duplex(PIPE);
     let (mut agent, agent_side) = duplex(PIPE);
-    let carrier_side = WebSocketStream::from_raw_socket(carrier_side, Role::Server, Some(config())).await;
-    let agent_side = WebSocketStream::from_raw_socket(agent_side, Role::Client, Some(config())).await;
+    let carrier_side = WebSocket::new(carrier_side, &[], Role::Server, WebSocketConfig::default());
+    let agent_side = WebSocket::new(agent_side, &[], Role::Client, WebSocketConfig::default());
     let (recorder, mut journal) = mpsc::channel(1000);
     let (requests, _requests) = mpsc::channel(8);
     let (commands, inbox) = mpsc::channel(8);
@@ -72,11 +72,6 @@ async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyh
     let events = async { while journal.recv().await.is_some() {} };
     let (_, passed, ()) = tokio::join!(stream, far_ends, events);
     passed
-}
-
-/// As both legs' sockets have it.
-fn config() -> WebSocketConfig {
-    WebSocketConfig::default().read_buffer_size(2 << 10).write_buffer_size(4 << 10).max_write_buffer_size(1 << 20)
 }
 
 async fn start(carrier: &mut DuplexStream, agent: &mut DuplexStream, format: &str) -> anyhow::Result<()> {

@@ -210,15 +210,14 @@ impl Stage {
         let stop = Arc::new(AtomicBool::new(false));
         let speaker = {
             let (load, stop) = (Arc::clone(load), Arc::clone(&stop));
-            std::thread::spawn(move || load.speak(&stop))
+            self.tasks.spawn(async move { load.speak(&stop).await })
         };
         sleep(settle).await;
         let started = begin();
         sleep(window).await;
         let ended = end();
         stop.store(true, Ordering::Release);
-        let spoken = tokio::task::spawn_blocking(move || speaker.join()).await?;
-        ensure!(spoken.is_ok(), "the load's thread broke");
+        speaker.await.context("the load broke")?;
         started?;
         sleep(SETTLE).await;
         ended

@@ -1,5 +1,6 @@
 //! The writing half of a socket: batches with one flush each, and the stall clock.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -16,10 +17,13 @@ const STALL_LIMIT: Duration = Duration::from_secs(10);
 /// What goes into the WebSocket's own buffer before it is flushed, bytes. What is in there can no longer be overtaken or dropped.
 const BATCH_BYTES: usize = 16 << 10;
 
+thread_local! {
+    /// Messages are composed here, one at a time; the memory comes back when the socket has copied one.
+    static BUFFER: RefCell<BytesMut> = RefCell::default();
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Outlet {
-    /// Messages are framed here; the memory comes back when the socket has copied them.
-    buffer: BytesMut,
     unflushed: usize,
     is_flushing: bool,
     blocked_since: Option<Instant>,
@@ -72,12 +76,12 @@ impl Outlet {
                 self.blocked_since = None;
             }
             ready!(socket.as_mut().poll_ready(cx))?;
-            if let Some(frame) = next(&mut self.buffer) {
+            let composed = BUFFER.with_borrow_mut(|buffer| Some((next(buffer)?, buffer.split().freeze())));
+            if let Some((frame, bytes)) = composed {
                 // A dialect may have no word for a command.
-                if self.buffer.is_empty() {
+                if bytes.is_empty() {
                     continue;
                 }
-                let bytes = self.buffer.split().freeze();
                 self.unflushed += bytes.len();
                 let message = match frame {
                     Frame::Text => {

@@ -7,12 +7,13 @@ use http::{HeaderMap, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::websocket::WebSocket;
+
 /// A socket that a client opened to us.
-pub(super) type ServerSocket = WebSocketStream<TcpStream>;
+pub(super) type ServerSocket = WebSocket<TcpStream>;
 
 /// An upgrade that has been answered and whose socket is about to come.
 pub(super) struct Upgrade {
@@ -49,13 +50,7 @@ impl Upgrade {
     pub(super) async fn socket(self) -> Result<ServerSocket, UpgradeError> {
         let parts = downcast::<TokioIo<TcpStream>>(self.on_upgrade.await?).map_err(|_| UpgradeError::NotTcp)?;
         let socket = TcpStream::from_std(parts.io.into_inner().into_std()?)?;
-        let (early, role, config) = (parts.read_buf, Role::Server, Some(self.config));
-        // A socket that begins with bytes read before, even with none, never gets a buffer of the configured size.
-        Ok(if early.is_empty() {
-            WebSocketStream::from_raw_socket(socket, role, config).await
-        } else {
-            WebSocketStream::from_partially_read(socket, early.to_vec(), role, config).await
-        })
+        Ok(WebSocket::new(socket, &parts.read_buf, Role::Server, self.config))
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::rig::{Pipe, audio_of, media, pipe, ready, say, speech, start, stop};
+use super::rig::{Near, Pipe, agent_pipe, audio_of, carrier_pipe, media, ready, say, speech, start, stop};
 use crate::agents::AgentSocket;
 use crate::domain::audio::{AudioFormat, MulawChunk};
 use crate::domain::event::StreamEnd;
@@ -216,7 +216,7 @@ impl Met {
 /// One call from its start to its end, whose first agent fails so.
 async fn call(vendor: Vendor, fault: Fault, agents: usize) -> Met {
     let tracker = TaskTracker::new();
-    let (mut carrier, relay_end) = pipe(64 << 10).await;
+    let (mut carrier, relay_end) = carrier_pipe(64 << 10).await;
     let (recorder, mut journal) = mpsc::channel(1_000);
     let (requests, mut asked) = mpsc::channel(16);
     let (commands, inbox) = mpsc::channel(16);
@@ -247,7 +247,7 @@ async fn call(vendor: Vendor, fault: Fault, agents: usize) -> Met {
     Met { silence, without_voice, end, events }
 }
 
-fn admission(vendor: Vendor, fault: Fault, agents: usize, waiting: Waiting, actors: TaskTracker) -> Admission<Pipe> {
+fn admission(vendor: Vendor, fault: Fault, agents: usize, waiting: Waiting, actors: TaskTracker) -> Admission<Near> {
     let names = ["a1", "a2"].map(|id| id.parse().unwrap());
     let tone = audio(TONE, 500);
     let terms = Terms {
@@ -273,7 +273,7 @@ fn dial(
     fault: Option<Fault>,
     waiting: Waiting,
     actors: TaskTracker,
-) -> BoxFuture<'static, Result<AgentSocket<Pipe>, DialFailure>> {
+) -> BoxFuture<'static, Result<AgentSocket<Near>, DialFailure>> {
     async move {
         sleep(CONNECTING).await;
         let failure = |reason: &str, retryable| Err(DialFailure { reason: reason.to_owned(), retryable });
@@ -283,7 +283,7 @@ fn dial(
             Some(Fault::Quota) if vendor != Vendor::ElevenLabs => return failure("refused with status 429", true),
             _ => {}
         }
-        let (socket, far) = pipe(64 << 10).await;
+        let (socket, far) = agent_pipe(64 << 10).await;
         let agent = Agent { vendor, fault, socket: far, waiting, lines: VecDeque::new() };
         actors.spawn(agent.run());
         Ok(AgentSocket { socket, dialect: vendor.dialect() })

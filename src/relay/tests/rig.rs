@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -24,8 +24,13 @@ use crate::domain::{CallEvent, CallId};
 use crate::protocol::agent::Dialect;
 use crate::relay::{Admission, DialFailure, Hooks, Request, StreamSummary, run};
 use crate::session::{Command, SessionConfig, Terms};
+use crate::websocket::WebSocket;
 
+/// The far end of a socket, which a test plays.
 pub(super) type Pipe = WebSocketStream<DuplexStream>;
+
+/// The relay's own end.
+pub(super) type Near = WebSocket<DuplexStream>;
 
 /// What becomes of one attempt to reach the agent.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +72,7 @@ pub(super) struct Rig {
 impl Rig {
     /// The carrier's socket is open, nothing was said.
     pub(super) async fn open(plan: Plan) -> Self {
-        let (carrier, relay_end) = pipe(plan.pipe_bytes).await;
+        let (carrier, relay_end) = carrier_pipe(plan.pipe_bytes).await;
         let (agents_in, agents) = mpsc::channel(4);
         let (recorder, journal) = mpsc::channel(plan.journal_size);
         let (requests_in, requests) = mpsc::channel(16);
@@ -109,7 +114,7 @@ impl Rig {
 
     /// The carrier is gone without a word.
     pub(super) async fn lose_carrier(&mut self) {
-        self.carrier = pipe(1).await.0;
+        self.carrier = carrier_pipe(1).await.0;
     }
 
     pub(super) async fn command(&self, command: Command) {
@@ -138,7 +143,7 @@ impl Rig {
     }
 }
 
-fn admission(plan: Plan, agents: mpsc::Sender<Pipe>) -> Admission<Pipe> {
+fn admission(plan: Plan, agents: mpsc::Sender<Pipe>) -> Admission<Near> {
     let mut dials = VecDeque::from(plan.dials);
     let bytes = plan.pipe_bytes;
     Admission {
@@ -154,9 +159,9 @@ fn dialing(
     dial: Dial,
     pipe_bytes: usize,
     agents: mpsc::Sender<Pipe>,
-) -> BoxFuture<'static, Result<AgentSocket<Pipe>, DialFailure>> {
+) -> BoxFuture<'static, Result<AgentSocket<Near>, DialFailure>> {
     Box::pin(async move {
-        let (relay_end, agent) = pipe(pipe_bytes).await;
+        let (relay_end, agent) = agent_pipe(pipe_bytes).await;
         match dial {
             Dial::Connects => agents.send(agent).await.unwrap(),
             Dial::Dies => {}
@@ -171,13 +176,18 @@ fn dialect() -> Dialect {
     Dialect::elevenlabs()
 }
 
-/// A WebSocket in memory; the first end is the client's.
-pub(super) async fn pipe(bytes: usize) -> (Pipe, Pipe) {
-    let (client, server) = tokio::io::duplex(bytes);
-    tokio::join!(
-        WebSocketStream::from_raw_socket(client, Role::Client, None),
-        WebSocketStream::from_raw_socket(server, Role::Server, None),
-    )
+/// A carrier's WebSocket in memory.
+pub(super) async fn carrier_pipe(bytes: usize) -> (Pipe, Near) {
+    let (far, near) = tokio::io::duplex(bytes);
+    let near = WebSocket::new(near, &[], Role::Server, WebSocketConfig::default());
+    (WebSocketStream::from_raw_socket(far, Role::Client, None).await, near)
+}
+
+/// An agent's WebSocket in memory.
+pub(super) async fn agent_pipe(bytes: usize) -> (Near, Pipe) {
+    let (near, far) = tokio::io::duplex(bytes);
+    let near = WebSocket::new(near, &[], Role::Client, WebSocketConfig::default());
+    (near, WebSocketStream::from_raw_socket(far, Role::Server, None).await)
 }
 
 pub(super) async fn say(pipe: &mut Pipe, message: Value) {

@@ -57,12 +57,7 @@ pub(super) async fn media(
     response
 }
 
-/// Buffers for frames of about 300 bytes, and no more trust than a carrier needs.
+/// No more trust than a carrier needs.
 fn socket_config() -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(2 * 1024)
-        .write_buffer_size(16 * 1024)
-        .max_write_buffer_size(256 * 1024)
-        .max_message_size(Some(MESSAGE_LIMIT))
-        .max_frame_size(Some(MESSAGE_LIMIT))
+    WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT))
 }
