@@ -13,6 +13,7 @@ use super::call::{AnsweredBy, CallStatus, Direction};
 use super::consent::OptOutChannel;
 use super::decision::{Purpose, ReasonCode};
 use super::ids::{AgentRef, AttemptId, CallId, CallSid, ConversationId, DecisionId, LeadId, RecordingSid, StreamSid};
+use super::turn_timed::TurnTimed;
 use super::{Disposition, Party};
 
 /// An event with its place in the journal.
@@ -135,6 +136,8 @@ pub enum CallEvent {
         sent_ms: u32,
         heard: String,
     },
+    /// The caller began to hear a turn, or it was lost before the carrier told so.
+    TurnTimed(TurnTimed),
     /// A turn was played to its end.
     TurnHeard {
         turn: u64,

@@ -20,6 +20,7 @@ pub mod party;
 pub mod phone;
 pub mod secret;
 pub mod transcript;
+pub mod turn_timed;
 
 pub use call::{Call, CallState, CallStatus, Direction};
 pub use decision::{Decision, Purpose, ReasonCode};
@@ -35,3 +36,4 @@ pub use lead::Lead;
 pub use party::Party;
 pub use phone::E164;
 pub use secret::Secret;
+pub use turn_timed::TurnTimed;

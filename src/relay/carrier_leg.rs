@@ -63,7 +63,7 @@ impl<C: Socket> CarrierLeg<C> {
     /// Writes what is queued; what comes of it, if the carrier cannot be written to any more.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant, stream_sid: &StreamSid) -> Option<Input> {
         // The socket has no part in most wake-ups: those of the other leg's.
-        if self.lane.is_empty() && self.outlet.is_done() {
+        if self.is_written() {
             return None;
         }
         let lane = &mut self.lane;
@@ -81,6 +81,11 @@ impl<C: Socket> CarrierLeg<C> {
             }
             Poll::Pending => self.outlet.is_stalled(now).then_some(Input::CarrierFaulted),
         }
+    }
+
+    /// Whether the socket has taken all that was queued.
+    pub(super) fn is_written(&self) -> bool {
+        self.lane.is_empty() && self.outlet.is_done()
     }
 
     pub(super) fn stalls_at(&self) -> Option<Instant> {

@@ -44,6 +44,8 @@ pub(super) struct Relay<C, A> {
     /// A dial or a farewell began that has not been polled.
     agent_is_new: bool,
     pace: Pace,
+    /// The session wants to know when the carrier's socket has taken everything.
+    asks_written: bool,
     /// The stream is over; the carrier's socket is to be closed with this code.
     close_code: Option<u16>,
 }
@@ -79,6 +81,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             meter: Meter::default(),
             agent_is_new: false,
             pace: Pace::default(),
+            asks_written: false,
             close_code: None,
         }
     }
@@ -113,6 +116,10 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             && let Some(input) = self.carrier.poll_write(&mut wakes.context(Source::Carrier), now, &known.stream_sid)
         {
             self.handle(now, input);
+        }
+        if self.asks_written && self.carrier.is_written() {
+            self.asks_written = false;
+            self.handle(clock(), Input::Written);
         }
         self.pace.record(clock().saturating_duration_since(now));
         if let Some(code) = self.close_code {
@@ -212,6 +219,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
                 }
                 return self.carrier.push(command);
             }
+            Output::AskWritten => self.asks_written = true,
             Output::ToAgent(command) => return self.agent.push(command),
             Output::Record(event) => return self.record(self.with_pace(*event)),
             Output::Admit(start) => return Some(self.admit(&start)),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Desk;
+use super::playout::Pushed;
 use super::stream::{Flow, Phase, Stream, Turn, Waiting, millis};
 use super::timer::Timer;
 use super::tools::Opened;
@@ -18,6 +19,15 @@ use crate::domain::{AgentRef, CallEvent, Disposition};
 
 /// The most that is kept of a reason that an agent gives.
 const MAX_REASON_CHARS: usize = 300;
+
+/// A piece of the agent's audio on its way to the caller.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) chunk: MulawChunk,
+    pub(super) turn: u64,
+    /// When it came from the agent.
+    pub(super) came: Instant,
+}
 
 /// The agent's socket and how many more may be tried.
 #[derive(Debug)]
@@ -159,7 +169,9 @@ impl Stream {
         self.agent.garbage = 0;
         let base = self.agent.turn_base;
         match event {
-            AgentEvent::Audio { chunk, turn } => self.handle_agent_audio(desk, now, chunk, base.saturating_add(turn)),
+            AgentEvent::Audio { chunk, turn } => {
+                self.handle_agent_audio(desk, now, Piece { chunk, turn: base.saturating_add(turn), came: now });
+            }
             AgentEvent::Interrupted { turn } => self.barge_in(desk, now, base.saturating_add(turn)),
             AgentEvent::Ping { id } => desk.put(Output::ToAgent(AgentCommand::Pong { id })),
             AgentEvent::Ready { conversation_id, caller_audio, agent_audio } => {
@@ -176,6 +188,7 @@ impl Stream {
                 self.remember(None, &text);
                 desk.record(CallEvent::CallerSaid { text });
                 self.expect_answer(desk, now);
+                self.note_question(now);
                 if let Phase::Conversing(turn @ Turn::Listening) = &mut self.phase {
                     *turn = Turn::Thinking;
                 }
@@ -244,15 +257,15 @@ impl Stream {
         waiting.into_commands().for_each(|command| desk.put(Output::ToAgent(command)));
     }
 
-    pub(super) fn handle_agent_audio(&mut self, desk: &mut Desk, now: Instant, chunk: MulawChunk, turn: u64) {
-        let bytes = chunk.len() as u64;
+    pub(super) fn handle_agent_audio(&mut self, desk: &mut Desk, now: Instant, piece: Piece) {
+        let (bytes, turn, came) = (piece.chunk.len() as u64, piece.turn, piece.came);
         if bytes == 0 {
             return;
         }
         self.agent.last_turn = self.agent.last_turn.max(turn);
         let chunk = match &self.control {
-            None => chunk,
-            Some(_) => match self.withhold(chunk, turn) {
+            None => piece.chunk,
+            Some(_) => match self.withhold(piece) {
                 Some(chunk) => chunk,
                 None => return,
             },
@@ -268,10 +281,13 @@ impl Stream {
         }
         self.counters.agent_bytes += bytes;
         self.last_agent_audio = now;
-        let needs_mark = self.playout.push(turn, bytes, now);
+        let pushed = self.playout.push(turn, bytes, now);
         desk.put(Output::ToCarrier(CarrierCommand::Media(chunk)));
-        if needs_mark {
+        if pushed != Pushed::GoesOn {
             desk.put(Output::ToCarrier(CarrierCommand::Mark(self.playout.mark())));
+        }
+        if let Pushed::Begins { audio } = pushed {
+            self.open_turn(desk, came, audio);
         }
         desk.timers.start(Timer::TrailingMark, now, self.config.trailing_mark);
         self.go_on_draining(desk, now);
@@ -289,6 +305,7 @@ impl Stream {
         if !self.playout.is_quiet() || !self.playout.is_void(turn) {
             desk.put(Output::ToCarrier(CarrierCommand::Clear));
         }
+        self.record_unplayed(desk);
         let cut = self.playout.interrupt(turn, now);
         desk.timers.stop(Timer::TrailingMark);
         self.record_cut(desk, cut);

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::Desk;
+use super::agent_side::Piece;
 use super::playout::{Cut, Speaker};
 use super::stream::{Phase, Stream, Turn, Waiting, millis};
 use super::timer::Timer;
@@ -32,8 +33,8 @@ pub(super) struct Control {
     pub(super) is_held_back: bool,
     /// The utterance that is being handed over.
     utterance: Option<u32>,
-    /// The agent's audio that came meanwhile, with its turns.
-    waiting: VecDeque<(MulawChunk, u64)>,
+    /// The agent's audio that came meanwhile.
+    waiting: VecDeque<Piece>,
     waiting_bytes: u64,
     /// Keys that the caller pressed and the agent was not told of.
     keys: String,
@@ -177,22 +178,22 @@ impl Stream {
     }
 
     /// Agent audio that the caller does not get to hear now; given back where there is no reason to keep it from them.
-    pub(super) fn withhold(&mut self, chunk: MulawChunk, turn: u64) -> Option<MulawChunk> {
-        let bytes = chunk.len() as u64;
+    pub(super) fn withhold(&mut self, piece: Piece) -> Option<MulawChunk> {
+        let bytes = piece.chunk.len() as u64;
         let limit = mulaw_bytes(self.config.agent_wait);
-        let Some(control) = &mut self.control else { return Some(chunk) };
+        let Some(control) = &mut self.control else { return Some(piece.chunk) };
         if control.silences_agent() {
             self.counters.agent_withheld_bytes += bytes;
             return None;
         }
         if control.utterance.is_none() {
-            return Some(chunk);
+            return Some(piece.chunk);
         }
-        if self.playout.is_void(turn) || control.waiting_bytes + bytes > limit {
+        if self.playout.is_void(piece.turn) || control.waiting_bytes + bytes > limit {
             self.counters.agent_withheld_bytes += bytes;
         } else {
             control.waiting_bytes += bytes;
-            control.waiting.push_back((chunk, turn));
+            control.waiting.push_back(piece);
         }
         None
     }
@@ -209,8 +210,8 @@ impl Stream {
     pub(super) fn interrupt_withheld(&mut self, turn: u64) -> bool {
         let silenced = self.agent_is_silenced();
         let Some(control) = &mut self.control else { return false };
-        control.waiting.retain(|(_, of)| *of > turn);
-        control.waiting_bytes = control.waiting.iter().map(|(chunk, _)| chunk.len() as u64).sum();
+        control.waiting.retain(|piece| piece.turn > turn);
+        control.waiting_bytes = control.waiting.iter().map(|piece| piece.chunk.len() as u64).sum();
         if silenced {
             self.playout.void(turn);
         }
@@ -274,8 +275,8 @@ impl Stream {
         desk.timers.stop(Timer::Utterance);
         self.playout.complete_own(utterance);
         self.send_end_mark(desk);
-        for (chunk, turn) in waiting {
-            self.handle_agent_audio(desk, now, chunk, turn);
+        for piece in waiting {
+            self.handle_agent_audio(desk, now, piece);
         }
         self.place_late_marks(desk);
         self.go_on_draining(desk, now);
@@ -374,6 +375,7 @@ impl Stream {
         control.waiting.clear();
         let lost_bytes = std::mem::take(&mut control.waiting_bytes);
         self.counters.agent_withheld_bytes += lost_bytes;
+        self.asked = None;
         self.clear(desk, now, cause);
     }
 
@@ -385,6 +387,7 @@ impl Stream {
         }
         desk.put(Output::ToCarrier(CarrierCommand::Clear));
         desk.record(cause);
+        self.record_unplayed(desk);
         let cut = self.playout.cut(now);
         desk.timers.stop(Timer::TrailingMark);
         self.record_cut(desk, cut);

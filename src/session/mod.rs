@@ -16,6 +16,7 @@ use crate::domain::event::{Actor, StreamCounters, StreamEnd};
 use crate::domain::{CallEvent, Disposition};
 
 mod agent_side;
+mod answers;
 mod config;
 mod control;
 mod failover;
@@ -195,6 +196,7 @@ impl Session {
             | Input::AgentUnsupported(_)
             | Input::AgentClosed { .. }
             | Input::CallerAudioDropped { .. }
+            | Input::Written
             | Input::Command(_) => {}
         }
     }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::answers::Opening;
 use crate::domain::audio::{mulaw_bytes, mulaw_duration};
 
 /// Marks that may be out at once. A carrier that returns none must not make the ledger grow; the newest then takes the last place.
@@ -63,6 +64,8 @@ struct Turn {
     text: Option<String>,
     complete: bool,
     was_heard: bool,
+    /// How its first piece is on its way to the caller, and up to where that is. None once it is written down.
+    opening: Option<(u64, Opening)>,
 }
 
 #[derive(Debug)]
@@ -71,6 +74,17 @@ struct PendingMark {
     position: u64,
     /// Sent when the agent had paused: its echo may end a turn.
     is_end: bool,
+}
+
+/// What is to follow a piece of the agent's audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// It was the first of its turn: a mark, which comes back when so much audio was played.
+    Begins {
+        audio: Duration,
+    },
+    NeedsMark,
+    GoesOn,
 }
 
 /// A turn that was played to its end.
@@ -137,10 +151,11 @@ impl Playout {
         mulaw_duration(self.position(now) - self.discarded)
     }
 
-    /// Takes note of the agent's audio that goes out. `true` when a mark should follow: after the first chunk of a turn, whose echo
-    /// tells best when playback began, and then at the spacing.
-    pub(super) fn push(&mut self, id: u64, bytes: u64, now: Instant) -> bool {
+    /// Takes note of the agent's audio that goes out. A mark should follow the first piece of a turn, since its echo tells best when
+    /// playback began, and then at the spacing.
+    pub(super) fn push(&mut self, id: u64, bytes: u64, now: Instant) -> Pushed {
         let begins = self.begins_turn(id);
+        let before = if begins { self.remaining(now) } else { Duration::ZERO };
         if begins {
             let ahead = self.text_ahead.take_if(|(turn, _)| *turn <= id);
             let (name, text) = ahead.map_or((id, None), |(name, text)| (name, Some(text)));
@@ -149,10 +164,14 @@ impl Playout {
         if let Some(turn) = self.turns.back_mut() {
             turn.id = id;
         }
-        self.append(bytes, now) || begins
+        match (begins, self.append(bytes, now)) {
+            (true, _) => Pushed::Begins { audio: before + mulaw_duration(bytes) },
+            (false, true) => Pushed::NeedsMark,
+            (false, false) => Pushed::GoesOn,
+        }
     }
 
-    /// The same for audio of ours.
+    /// The same for audio of ours. `true` when a mark should follow.
     pub(super) fn push_own(&mut self, speaker: Speaker, bytes: u64, now: Instant) -> bool {
         let goes_on = self.turns.back().is_some_and(|last| last.speaker == speaker);
         let begins = !goes_on && self.turns.len() < MAX_TURNS;
@@ -211,6 +230,32 @@ impl Playout {
         let turn = self.turns.iter_mut().find(|turn| !turn.was_heard && turn.complete && turn.end <= heard)?;
         turn.was_heard = true;
         Some(Heard { speaker: turn.speaker, turn: turn.name, duration: mulaw_duration(turn.end - turn.start) })
+    }
+
+    /// What was pushed last is the first piece of its turn.
+    pub(super) fn open(&mut self, opening: Opening) {
+        if let Some(turn) = self.turns.back_mut() {
+            turn.opening = Some((self.sent, opening));
+        }
+    }
+
+    /// The carrier's socket has taken all that was pushed.
+    pub(super) fn note_written(&mut self, now: Instant) {
+        for (_, opening) in self.turns.iter_mut().filter_map(|turn| turn.opening.as_mut()) {
+            opening.note_written(now);
+        }
+    }
+
+    /// The next turn whose first piece was heard, once.
+    pub(super) fn poll_opened(&mut self) -> Option<(u64, Opening)> {
+        let heard = self.heard;
+        let turn = self.turns.iter_mut().find(|turn| turn.opening.as_ref().is_some_and(|(end, _)| *end <= heard))?;
+        turn.opening.take().map(|(_, opening)| (turn.name, opening))
+    }
+
+    /// Turns whose first piece nobody has reported as heard.
+    pub(super) fn take_openings(&mut self) -> Vec<(u64, Opening)> {
+        self.turns.iter_mut().filter_map(|turn| Some((turn.name, turn.opening.take()?.1))).collect()
     }
 
     /// The agent says that a turn has no more audio.
@@ -308,7 +353,17 @@ impl Playout {
         self.turns.retain(|turn| !turn.was_heard);
         let start = self.sent;
         let (id, end) = (name, start);
-        self.turns.push_back(Turn { speaker, name, id, start, end, text, complete: false, was_heard: false });
+        self.turns.push_back(Turn {
+            speaker,
+            name,
+            id,
+            start,
+            end,
+            text,
+            complete: false,
+            was_heard: false,
+            opening: None,
+        });
     }
 
     /// Adds audio to the last turn. `true` when a mark is due by the spacing.

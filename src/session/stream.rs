@@ -58,6 +58,8 @@ pub(super) struct Stream {
     last_media: Instant,
     pub(super) last_agent: Instant,
     pub(super) last_agent_audio: Instant,
+    /// When the caller's words came that no turn has answered yet.
+    pub(super) asked: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -105,6 +107,7 @@ impl Stream {
             last_media: now,
             last_agent: now,
             last_agent_audio: now,
+            asked: None,
         }
     }
 
@@ -153,6 +156,7 @@ impl Stream {
     pub(super) fn close(&mut self, desk: &mut Desk, now: Instant) -> StreamCounters {
         self.tell_keys(desk);
         self.let_agent_go(desk);
+        self.record_unplayed(desk);
         let heard = u64::try_from(self.playout.total_heard(now).as_millis()).unwrap_or(u64::MAX);
         StreamCounters { heard_ms: heard, ..self.counters }
     }
@@ -186,6 +190,10 @@ impl Stream {
             Input::Agent(_) | Input::AgentMalformed | Input::AgentUnsupported(_) | Input::AgentClosed { .. } => {
                 Flow::Continue(())
             }
+            Input::Written => {
+                self.playout.note_written(now);
+                Flow::Continue(())
+            }
             Input::CallerAudioDropped { bytes } => {
                 self.counters.caller_dropped_bytes += bytes;
                 Flow::Continue(())
@@ -207,6 +215,7 @@ impl Stream {
             CarrierEvent::Media(chunk) => self.handle_media(desk, now, chunk),
             CarrierEvent::Mark(name) => {
                 self.playout.acknowledge(&name, now);
+                self.record_opened(desk, now);
                 self.return_marks(desk, &name);
                 self.record_heard(desk);
                 if self.playout.is_quiet()

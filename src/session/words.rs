@@ -71,6 +71,8 @@ pub enum Input {
         code: Option<u16>,
         reason: String,
     },
+    /// The answer to [`Output::AskWritten`]: the carrier's socket has taken all that there was for it.
+    Written,
     /// So many bytes of the caller's audio (the oldest) were dropped on the way to an agent that does not read.
     CallerAudioDropped {
         bytes: u64,
@@ -163,6 +165,8 @@ pub enum Output {
         agent: usize,
     },
     ToCarrier(CarrierCommand),
+    /// Say when the carrier's socket has taken all of it up to here; answer with [`Input::Written`].
+    AskWritten,
     ToAgent(AgentCommand),
     /// Close the agent's socket normally, or give up dialling.
     CloseAgent,

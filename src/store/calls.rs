@@ -14,6 +14,8 @@ pub struct CallFilter {
     /// Only calls that have not ended.
     pub live: bool,
     pub direction: Option<Direction>,
+    /// How it ended.
+    pub disposition: Option<Disposition>,
     /// At either end.
     pub number: Option<E164>,
     pub agent: Option<AgentRef>,
@@ -141,6 +143,9 @@ fn search(filter: &CallFilter, after: Option<&Cursor>) -> QueryBuilder<Sqlite> {
     }
     if let Some(direction) = filter.direction {
         query.push(" AND direction = ").push_bind(word(&direction));
+    }
+    if let Some(disposition) = filter.disposition {
+        query.push(" AND disposition = ").push_bind(disposition.as_str());
     }
     if let Some(number) = &filter.number {
         query.push(" AND (from_party = ").push_bind(number.as_str().to_owned());
@@ -287,6 +292,9 @@ mod tests {
         assert_eq!(found(CallFilter { state: Some(CallState::Ended), ..all() }).await, [call_id(5)]);
         assert_eq!(found(CallFilter { live: true, ..all() }).await, [4, 3, 2, 1].map(call_id));
         assert_eq!(found(CallFilter { direction: Some(Direction::Inbound), ..all() }).await, []);
+        let blocked = CallFilter { disposition: Some(Disposition::Blocked), ..all() };
+        assert_eq!(found(blocked).await, [call_id(5)]);
+        assert_eq!(found(CallFilter { disposition: Some(Disposition::Busy), ..all() }).await, []);
         let to_113 = CallFilter { number: Some(number("+12125550113")), ..all() };
         assert_eq!(found(to_113).await, [4, 2].map(call_id));
         assert_eq!(found(CallFilter { since: Some(at(2)), ..all() }).await, [5, 4].map(call_id));

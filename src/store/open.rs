@@ -23,6 +23,11 @@ pub(super) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         step(6, "console".into(), include_str!("migrations/0006_console.sql").into_sql_str()),
         step(20, "memories".into(), include_str!("migrations/0020_memories.sql").into_sql_str()),
         step(21, "transfer limits".into(), include_str!("migrations/0021_transfer_limits.sql").into_sql_str()),
+        step(
+            22,
+            "calls by disposition".into(),
+            include_str!("migrations/0022_calls_by_disposition.sql").into_sql_str(),
+        ),
     ])
 });
 

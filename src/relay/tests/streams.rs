@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::rig::{Dial, Pipe, Plan, Rig, audio_of, hear, interruption, media, say, speech, start, stop};
 use crate::domain::event::{Actor, Door, StreamEnd};
-use crate::domain::{CallEvent, Disposition};
+use crate::domain::{CallEvent, Disposition, TurnTimed};
 use crate::relay::Request;
 use crate::session::Command;
 
@@ -67,6 +67,34 @@ async fn audio_goes_both_ways_byte_exact_and_in_order() {
     let counters = summary.ended.unwrap().counters;
     assert_eq!([counters.caller_bytes, counters.agent_bytes], [80_000, 80_000]);
     assert_eq!([counters.caller_dropped_bytes, counters.agent_void_bytes], [0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_is_timed_by_what_the_carrier_takes_and_reports() {
+    let (mut rig, mut agent) = Rig::conversing(Plan { pipe_bytes: 1 << 10, ..Plan::default() }).await;
+    let said =
+        json!({"type": "user_transcript", "user_transcription_event": {"user_transcript": "Hello?", "event_id": 1}});
+    say(&mut agent, said).await;
+    sleep(Duration::from_millis(700)).await;
+    say(&mut agent, speech(2, &[0x55; 1_600])).await;
+    // The piece is more than the pipe holds, and the carrier does not read.
+    sleep(Duration::from_millis(30)).await;
+    assert_eq!(audio_of(&hear(&mut rig.carrier).await.unwrap()).unwrap().len(), 1_600);
+    let mark = hear(&mut rig.carrier).await.unwrap();
+    sleep(Duration::from_millis(250)).await;
+    say(&mut rig.carrier, json!({"event": "mark", "sequenceNumber": "4", "streamSid": "MZ1", "mark": mark["mark"]}))
+        .await;
+    say(&mut rig.carrier, stop()).await;
+    let (events, _) = rig.end_by(StreamEnd::CarrierStop).await;
+    let timed: Vec<_> = events.iter().filter(|event| matches!(event, CallEvent::TurnTimed(_))).collect();
+    let wanted = CallEvent::TurnTimed(TurnTimed {
+        turn: 2,
+        agent_ms: Some(700),
+        relay_us: Some(30_000),
+        played_ms: Some(250),
+        audio_ms: 200,
+    });
+    assert_eq!(timed, [&wanted]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,6 +22,7 @@ fn barge_in_before_any_echo_counts_by_the_clock() {
     1000ms → carrier: mark t3-1
     1100ms → carrier: mark t3-2
     2000ms → carrier: clear
+    2000ms record turn_timed audio_ms=4000 turn=3
     2000ms record barge_in heard="one" heard_ms=1000 sent_ms=4000 turn=3
     "#);
 }
@@ -38,6 +39,7 @@ fn late_audio_of_interrupted_turn_is_void() {
     2580ms → carrier: media 800
     2580ms → carrier: mark t3-4
     2590ms close agent
+    2590ms record turn_timed audio_ms=100 turn=3
     2590ms record stream_ended agent_bytes=16800 agent_void_bytes=1600 barge_ins=1 cause="carrier_stop" heard_ms=1510
     2590ms close carrier, 1000
     "#);
@@ -85,7 +87,9 @@ fn a_turn_played_out_before_the_interruption_was_heard() {
     1000ms → carrier: media 8000
     1000ms → carrier: mark t2-2
     1100ms → carrier: mark t2-3
+    2010ms record turn_timed audio_ms=1000 played_ms=1010 turn=1
     2500ms → carrier: clear
+    2500ms record turn_timed audio_ms=2000 turn=2
     2500ms record turn_heard heard_ms=1000 turn=1
     2500ms record barge_in heard="one two" heard_ms=490 sent_ms=1000 turn=2
     "#);
@@ -101,6 +105,7 @@ fn an_interruption_of_silence_is_no_barge_in() {
     1000ms → carrier: media 800
     1000ms → carrier: mark t1-1
     1100ms → carrier: mark t1-2
+    1200ms record turn_timed audio_ms=100 played_ms=200 turn=1
     1200ms record turn_heard heard_ms=100 turn=1
     1300ms → carrier: clear
     ");
@@ -123,6 +128,7 @@ fn a_turn_with_several_ids_is_one_turn() {
     1010ms → carrier: media 3200
     1010ms → carrier: mark t4-2
     1010ms → carrier: mark t4-3
+    2100ms record turn_timed audio_ms=300 played_ms=1100 turn=4
     2100ms record turn_heard heard_ms=1000 turn=4
     "#);
 }
@@ -137,6 +143,7 @@ fn a_turn_that_goes_on_after_a_pause_is_counted_on() {
     1000ms → carrier: media 1600
     1000ms → carrier: mark t1-1
     1100ms → carrier: mark t1-2
+    1300ms record turn_timed audio_ms=200 played_ms=300 turn=1
     1300ms record turn_heard heard_ms=200 turn=1
     1500ms → carrier: media 1600
     1600ms → carrier: mark t1-3

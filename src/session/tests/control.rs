@@ -45,8 +45,10 @@ fn a_muted_agent_is_cut_off_and_heard_again_when_it_is_not() {
     5000ms → carrier: media 800
     5000ms → carrier: mark t4-6
     5100ms → carrier: mark t4-7
+    5200ms record turn_timed audio_ms=200 played_ms=1000 turn=3
     5200ms record turn_heard heard_ms=200 turn=3
     6000ms close agent
+    6000ms record turn_timed audio_ms=100 turn=4
     6000ms record stream_ended agent_bytes=18400 agent_withheld_bytes=24000 cause="carrier_stop" heard_ms=1750
     6000ms close carrier, 1000
     "#);
@@ -75,6 +77,7 @@ fn a_sentence_of_ours_is_whole_and_the_agent_waits_behind_it() {
     340ms → carrier: mark t1-4
     440ms → carrier: mark t1-5
     1900ms record own_audio_heard heard_ms=1500 sent_ms=1500 utterance=7
+    2300ms record turn_timed audio_ms=1870 played_ms=1980 turn=1
     2300ms record turn_heard heard_ms=400 turn=1
     "#);
 }

@@ -32,6 +32,7 @@ fn a_short_call() {
     200ms record agent_said text="Hello there." turn=1
     200ms → carrier: media 3200
     200ms → carrier: mark t1-1
+    260ms record turn_timed audio_ms=400 played_ms=60 turn=1
     300ms → carrier: mark t1-2
     700ms record turn_heard heard_ms=400 turn=1
     900ms record caller_said text="Goodbye."

@@ -127,6 +127,7 @@ fn an_agent_lost_in_mid_sentence_is_played_to_its_end_and_the_next_one_knows_wha
     300ms → carrier: media 8000
     300ms → carrier: mark t1-1
     400ms → carrier: mark t1-2
+    1300ms record turn_timed audio_ms=1000 played_ms=1000 turn=1
     1500ms record turn_heard heard_ms=1000 turn=1
     2000ms record caller_said text="What does it cost?"
     2500ms record agent_said text="It costs ten" turn=2
@@ -146,7 +147,9 @@ fn an_agent_lost_in_mid_sentence_is_played_to_its_end_and_the_next_one_knows_wha
     3200ms → carrier: media 4000
     3200ms → carrier: mark t4-5
     3300ms → carrier: mark t4-6
+    3600ms record turn_timed agent_ms=500 audio_ms=1000 played_ms=1100 turn=2
     3600ms record turn_heard heard_ms=1000 turn=2
+    4200ms record turn_timed audio_ms=800 played_ms=1000 turn=4
     4200ms record turn_heard heard_ms=500 turn=4
     "#);
 }
@@ -383,6 +386,7 @@ fn a_goodbye_is_no_loss() {
     300ms → carrier: media 800
     300ms → carrier: mark t1-1
     400ms → carrier: mark t1-2
+    600ms record turn_timed audio_ms=100 played_ms=300 turn=1
     600ms record turn_heard heard_ms=100 turn=1
     600ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     600ms hang up, completed
@@ -407,6 +411,7 @@ fn an_agents_own_marks_come_back_when_the_caller_heard_what_was_before_them() {
     400ms → carrier: mark t1-3
     400ms → carrier: mark t1-4
     500ms → carrier: mark t1-5
+    1500ms record turn_timed audio_ms=1000 played_ms=1100 turn=1
     1500ms → agent: mark played one
     1600ms → carrier: clear
     1600ms → agent: mark played two

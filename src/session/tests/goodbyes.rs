@@ -55,6 +55,7 @@ fn goodbye_cap_has_a_limit_of_its_own() {
     260ms → carrier: mark t1-2
     15260ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     15260ms hang up, completed
+    20260ms record turn_timed audio_ms=60000 turn=1
     20260ms record stream_ended agent_bytes=480000 caller_bytes=3200 cause="agent_ended" heard_ms=20010
     20260ms close carrier, 1000
     "#);
@@ -70,6 +71,7 @@ fn words_after_the_end_of_the_call_was_announced_are_played() {
     1500ms → carrier: media 4000
     1500ms → carrier: mark t1-1
     1600ms → carrier: mark t1-2
+    2050ms record turn_timed audio_ms=500 played_ms=550 turn=1
     2060ms record turn_heard heard_ms=500 turn=1
     2060ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
     2060ms hang up, completed

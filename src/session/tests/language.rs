@@ -123,6 +123,10 @@ fn play(session: &mut Session, begin: Instant, story: &str, said: &mut Vec<Strin
 fn step(session: &mut Session, begin: Instant, now: Instant, input: Input, said: &mut Vec<String>) {
     session.handle_input(now, input);
     while let Some(output) = session.poll_output() {
+        // Comes with every turn; its answer is a line of the story where it matters.
+        if output == Output::AskWritten {
+            continue;
+        }
         said.push(format!("{}ms {}", (now - begin).as_millis(), describe(&output)));
     }
 }
@@ -239,6 +243,7 @@ fn parse_carrier(words: &[&str]) -> Input {
         ["media", bytes] => CarrierEvent::Media(silence(bytes.parse().unwrap())),
         ["mark", name] => CarrierEvent::Mark(name.to_owned()),
         ["dtmf", digit] => CarrierEvent::Dtmf(digit.parse().unwrap()),
+        ["takes", "it"] => return Input::Written,
         ["stop"] => CarrierEvent::Stop,
         ["unknown"] => CarrierEvent::Unknown,
         ["malformed"] => return Input::CarrierMalformed,
@@ -302,6 +307,7 @@ fn describe(output: &Output) -> String {
         Output::ToCarrier(CarrierCommand::Media(chunk)) => format!("→ carrier: media {}", chunk.len()),
         Output::ToCarrier(CarrierCommand::Mark(name)) => format!("→ carrier: mark {name}"),
         Output::ToCarrier(CarrierCommand::Clear) => "→ carrier: clear".to_owned(),
+        Output::AskWritten => "ask when written".to_owned(),
         Output::ToAgent(command) => format!("→ agent: {}", describe_agent_command(command)),
         Output::CloseAgent => "close agent".to_owned(),
         Output::Record(event) => format!("record {}", describe_event(event)),

@@ -1,5 +1,6 @@
 //! Tests of the session: scenarios told as text, and random orders of input that must not break what always holds.
 
+mod answers;
 mod barge_in;
 mod control;
 mod conversation;

@@ -93,6 +93,7 @@ fn carrier_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::JournalFull),
         2 => Just(Input::Timeout),
         1 => Just(Input::CallerAudioDropped { bytes: 0 }),
+        2 => Just(Input::Written),
     ]
 }
 
@@ -173,6 +174,9 @@ struct Watch {
     started: u32,
     ended: u32,
     closed: bool,
+    /// Turns that began, and those that were timed.
+    begun: u32,
+    timed: u32,
     marks_out: Vec<String>,
     marks_seen: BTreeSet<String>,
     last_caller_number: u64,
@@ -195,6 +199,8 @@ impl Watch {
             started: 0,
             ended: 0,
             closed: false,
+            begun: 0,
+            timed: 0,
             marks_out: Vec::new(),
             marks_seen: BTreeSet::new(),
             last_caller_number: 0,
@@ -280,6 +286,7 @@ impl Watch {
                 assert!(self.marks_seen.insert(name.clone()), "mark {name} was used before");
                 self.marks_out.push(name.clone());
             }
+            Output::AskWritten => self.begun += 1,
             Output::ToCarrier(CarrierCommand::Clear) | Output::RunTool(_) | Output::HangUp(_) => {
                 assert!(self.admitted);
             }
@@ -293,12 +300,14 @@ impl Watch {
             CallEvent::StreamStarted { .. } => self.started += 1,
             CallEvent::StreamEnded { counters, .. } => {
                 self.ended += 1;
+                assert_eq!(self.timed, self.begun, "every turn is timed once");
                 assert_eq!(counters.agent_bytes, self.agent_bytes_forwarded);
                 assert_eq!(counters.own_bytes, self.own_bytes);
                 let sent = counters.agent_bytes + counters.own_bytes;
                 assert!(counters.heard_ms <= sent / 8, "heard more than was sent");
                 assert!(self.caller_bytes_forwarded + counters.caller_dropped_bytes <= counters.caller_bytes);
             }
+            CallEvent::TurnTimed(_) => self.timed += 1,
             CallEvent::BargeIn { heard_ms, sent_ms, .. } | CallEvent::OwnAudioHeard { heard_ms, sent_ms, .. } => {
                 assert!(heard_ms <= sent_ms);
             }

@@ -98,6 +98,7 @@ fn agent_lost_before_its_first_audio_is_dialled_once_more() {
     1300ms → carrier: mark t1-1
     1400ms → carrier: mark t1-2
     1400ms record agent_lost reason="the agent closed the socket with 1011" will_retry=false
+    1400ms record turn_timed audio_ms=100 turn=1
     1400ms record stream_ended agent_bytes=800 caller_bytes=160 cause="agent_failed" heard_ms=100
     1400ms close carrier, 1011
     "#);

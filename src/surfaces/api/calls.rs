@@ -221,6 +221,7 @@ fn place_problem(error: PlaceCallError) -> Problem {
 pub(super) struct ListQuery {
     state: Option<String>,
     direction: Option<String>,
+    disposition: Option<String>,
     number: Option<String>,
     agent: Option<String>,
     lead_id: Option<String>,
@@ -258,6 +259,11 @@ fn parse_filter(query: ListQuery) -> Result<CallFilter, Problem> {
         let direction: Direction =
             serde_json::from_value(text.into()).map_err(|_| bad("direction", "inbound or outbound"))?;
         filter.direction = Some(direction);
+    }
+    if let Some(text) = query.disposition {
+        let disposition: Disposition = serde_json::from_value(text.into())
+            .map_err(|_| bad("disposition", "how a call may end, like completed or no_answer"))?;
+        filter.disposition = Some(disposition);
     }
     if let Some(text) = query.number {
         filter.number = Some(text.parse().map_err(|_| bad("number", "a number like +12125550113"))?);

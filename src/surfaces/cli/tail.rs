@@ -73,7 +73,9 @@ pub fn describe(entry: &Value, paint: Paint) -> Option<String> {
             ))
         }
         // Details that the lines around them tell already.
-        "caller_saying" | "agent_corrected" | "turn_heard" | "dtmf_received" | "own_audio_heard" => return None,
+        "caller_saying" | "agent_corrected" | "turn_timed" | "turn_heard" | "dtmf_received" | "own_audio_heard" => {
+            return None;
+        }
         "keys_collected" => format!("the caller pressed {}", text("keys")),
         "keys_sent" => format!("keys sent: {}", text("keys")),
         "house_spoke" => format!("{} {}", paint.bold("house: "), text("text")),

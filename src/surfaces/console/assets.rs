@@ -19,7 +19,7 @@ macro_rules! embedded {
 }
 
 /// Name, content type, content.
-static ASSETS: [(&str, &str, &str); 22] = embedded! {
+static ASSETS: [(&str, &str, &str); 23] = embedded! {
     "console.css": "text/css; charset=utf-8";
     "icon.svg": "image/svg+xml";
     "sign_in.js": SCRIPT;
@@ -27,6 +27,7 @@ static ASSETS: [(&str, &str, &str); 22] = embedded! {
     "base.js": SCRIPT;
     "feed.js": SCRIPT;
     "record.js": SCRIPT;
+    "rows.js": SCRIPT;
     "live.js": SCRIPT;
     "calls.js": SCRIPT;
     "call.js": SCRIPT;

@@ -56,8 +56,9 @@ pub(super) async fn audit(
     let next = page.last().filter(|_| page.len() == PAGE as usize).map(|(place, _)| *place);
     let entries: Vec<_> = page
         .iter()
-        .map(|(_, entry)| {
+        .map(|(place, entry)| {
             json!({
+                "place": place,
                 "at": entry.at,
                 "by": entry.actor,
                 "action": entry.action,

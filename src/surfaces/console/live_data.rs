@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::app::{App, LiveCall};
 use crate::domain::CallId;
 use crate::domain::access::Scope;
-use crate::surfaces::api::views::{self, Numbers};
+use crate::surfaces::api::views::Numbers;
 use crate::surfaces::auth::Caller;
 use crate::surfaces::problem::Problem;
 
@@ -41,10 +41,31 @@ pub(super) async fn live(State(app): State<Arc<App>>, caller: Caller) -> Result<
     })))
 }
 
-/// A live call, and what is in the registry only.
+/// What a row of the table shows, or is found by, and nothing that is empty: every call is in one answer.
 fn row(call: &LiveCall, show: Numbers) -> Value {
-    let mut row = views::call(&call.record(), show);
-    row["operator"] = call.operator().map(|by| by.name).into();
+    let record = call.record();
+    let added = record.counters.relay_p99_us;
+    let mut row = json!({
+        "id": record.id,
+        "call_sid": record.call_sid,
+        "direction": record.direction,
+        "from": show.show(&record.from),
+        "to": show.show(&record.to),
+        "agent": record.agent,
+        "purpose": record.purpose,
+        "state": record.state,
+        "disposition": record.disposition,
+        "ending_as": record.ending_as,
+        "operator": call.operator().map(|by| by.name),
+        "transfer": record.transfer.as_ref().map(|transfer| json!({"is_connected": transfer.is_connected})),
+        "counters": (added > 0).then(|| json!({"relay_p99_us": added})),
+        "created_at": record.created_at,
+        "answered_at": record.answered_at,
+        "ended_at": record.ended_at,
+    });
+    if let Value::Object(fields) = &mut row {
+        fields.retain(|_, value| !value.is_null());
+    }
     row
 }
 

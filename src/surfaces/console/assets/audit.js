@@ -1,8 +1,12 @@
 // Who did what, newest first.
 
 import { $, ask, attempt, day, el, readable } from "./base.js";
+import { look_again, Rows } from "./rows.js";
 
+const rows = new Rows($("rows"), row);
+let loaded = [];
 let before = null;
+let turn = 0;
 // Actions in an operator's words: the routes of the API first.
 const WORDS = {
   "/api/v1/calls": "place a call", "/api/v1/calls/{id}/end": "hang up", "/api/v1/dnc": "put on the do-not-call list",
@@ -22,14 +26,32 @@ function row({ at, by, action, outcome, code, call_id: call }) {
     el("td", {}, el("span", { class: `chip ${KINDS[outcome] ?? ""}` }, readable(outcome)), code ? ` ${code}` : ""));
 }
 
-async function load() {
-  const page = await attempt(() => ask(`/console/data/audit${before ? `?before=${before}` : ""}`));
-  if (!page) return;
-  before = page.next_before;
-  $("rows").append(...page.entries.map(row));
-  $("none").hidden = $("rows").childElementCount > 0;
+const page_before = (place) => ask(`/console/data/audit${place ? `?before=${place}` : ""}`);
+
+/** The entries before what is there, or those that came since: as many pages as it takes. */
+async function load(onward) {
+  turn += 1;
+  const mine = turn;
+  const newest = loaded[0]?.place ?? 0;
+  const fresh = await attempt(async () => {
+    if (onward) return page_before(before);
+    const found = { entries: [], next_before: null };
+    do {
+      const page = await page_before(found.next_before);
+      found.entries.push(...page.entries.filter(({ place }) => place > newest));
+      found.next_before = page.next_before;
+    } while (newest > 0 && found.next_before > newest && mine === turn);
+    return found;
+  });
+  // Of two that cross the later one counts.
+  if (!fresh || mine !== turn) return;
+  if (onward || newest === 0) before = fresh.next_before;
+  loaded = onward ? loaded.concat(fresh.entries) : fresh.entries.concat(loaded);
+  rows.show(loaded.map((entry) => [entry.place, entry]));
+  $("none").hidden = loaded.length > 0;
   $("more").hidden = !before;
 }
 
-$("more").addEventListener("click", load);
-load();
+$("more").addEventListener("click", () => load(true));
+look_again(() => load(false));
+load(false);

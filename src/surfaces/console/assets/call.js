@@ -15,7 +15,9 @@ const talk = new Conversation($("lines"), $("interim"));
 let call = null;
 let events = [];
 let decided = null;
+const transfers = new Map();
 let reading = null;
+let turn_lines = new Map();
 let story = new Timeline();
 let timeline_at_end = true;
 let dirty = false;
@@ -26,6 +28,7 @@ async function snapshot() {
   call = state.call;
   events = [];
   story = new Timeline();
+  turn_lines = new Map();
   talk.clear();
   forget_steps();
   $("timeline").replaceChildren();
@@ -49,10 +52,17 @@ function add(entry) {
   if (entry.seq === 0) return;
   events.push(entry);
   note_step(entry);
+  if (entry.event.type.startsWith("transfer_") && entry.event.decision_id) show_transfer(entry.event);
   const told = story.tell(entry);
-  if (told) {
-    $("timeline").append(el("li", {}, el("span", { class: "at" }, clock(entry.at)), el("span", { class: told[1] ?? "" }, told[0])));
-  }
+  if (told) show_told(entry.at, told);
+}
+
+function show_told(at, [text, kind, turn]) {
+  const words = el("span", { class: kind ?? "" }, text);
+  const before = turn_lines.get(turn);
+  if (before) before.replaceWith(words);
+  else $("timeline").append(el("li", {}, el("span", { class: "at" }, clock(at)), words));
+  if (turn) turn_lines.set(turn, words);
 }
 
 function draw() {
@@ -65,7 +75,7 @@ function draw() {
   tick();
   offer(call);
   $("quiet").hidden = !(call.state === "ended" && talk.is_empty());
-  latency(events, call, $("latency"));
+  latency(events, call, reading, $("latency"));
   if (call.decision_id && decided !== call.decision_id) show_decision(call.decision_id);
   if (call.state === "ended") { show_recordings(); talk.interim(""); }
   talk.keep_up();
@@ -96,6 +106,20 @@ async function show_decision(decision) {
   if (!detail) return;
   $("decision").replaceChildren(...whole(detail));
   $("decision-box").hidden = false;
+}
+
+/** The gate's decision about ringing an outside number, once: it has nothing to do with the call's own. */
+async function show_transfer({ type, decision_id: decision }) {
+  if (!can("compliance:read") || transfers.has(decision)) return;
+  const box = el("div", {});
+  transfers.set(decision, null);
+  $("transfers").append(box);
+  const detail = await attempt(() => ask(`/console/data/decisions/${decision}`));
+  if (!detail) { transfers.delete(decision); box.remove(); return; }
+  transfers.set(decision, detail);
+  const title = `${type === "transfer_blocked" ? "Not transferred" : "Transferred"} to ${detail.number ?? "a number that was erased"}`;
+  box.append(el("h3", {}, title), ...whole(detail));
+  $("transfers-box").hidden = false;
 }
 
 function show_recordings() {
@@ -163,7 +187,7 @@ async function save_json() {
   const state = await attempt(() => ask(`/console/data/calls/${id}`));
   if (!state) return;
   const decision = call.decision_id ? await attempt(() => ask(`/console/data/decisions/${call.decision_id}`)) : null;
-  const text = JSON.stringify({ call: state.call, decision, events: state.events }, null, 2);
+  const text = JSON.stringify({ call: state.call, decision, transfer_decisions: [...transfers.values()].filter(Boolean), events: state.events }, null, 2);
   save(new Blob([text], { type: "application/json" }), `${id}.json`);
 }
 
@@ -179,5 +203,6 @@ $("levels").append(bars.root);
 follow_meters(() => (call?.state === "in_progress" ? [id] : []), (meters) => {
   reading = meters[id] ?? null;
   bars.show(reading);
+  if (call) latency(events, call, reading, $("latency"));
 });
 follow({ snapshot, event, query: { call_id: id } });

@@ -1,26 +1,48 @@
-// Calls of any age, newest first.
+// Calls of any age, newest first. The server filters, so that what is looked for is found however far back it is.
 
 import { $, agent_name, ask, attempt, day, DISPOSITIONS, el, length, micros, other_party, state_chip } from "./base.js";
+import { look_again, Rows } from "./rows.js";
 
-let cursor = null;
+const PAGE = 100;
+// What one request may give.
+const PAGE_MAX = 200;
+
+const rows = new Rows($("rows"), row);
 let loaded = [];
+let cursor = null;
+let turn = 0;
 
-async function load(again) {
-  const query = new URLSearchParams({ limit: "100" });
-  for (const name of ["direction", "state"]) if ($(name).value) query.set(name, $(name).value);
-  if (!again && cursor) query.set("cursor", cursor);
-  const page = await attempt(() => ask(`/api/v1/calls?${query}`));
-  if (!page) return;
-  loaded = again ? page.calls : loaded.concat(page.calls);
-  cursor = page.next_cursor;
+function page_of(limit, after) {
+  const query = new URLSearchParams({ limit });
+  for (const name of ["direction", "state", "disposition"]) if ($(name).value) query.set(name, $(name).value);
+  if (after) query.set("cursor", after);
+  return ask(`/api/v1/calls?${query}`);
+}
+
+/** At least so many calls from the newest on, or those after what is there. */
+async function load(least, onward = false) {
+  turn += 1;
+  const mine = turn;
+  const fresh = await attempt(async () => {
+    let [list, after] = onward ? [loaded, cursor] : [[], null];
+    const wanted = list.length + least;
+    do {
+      const page = await page_of(Math.min(wanted - list.length, PAGE_MAX), after);
+      list = list.concat(page.calls);
+      after = page.next_cursor;
+    } while (after && list.length < wanted && mine === turn);
+    return { list, after };
+  });
+  // Of two that cross the later one counts.
+  if (!fresh || mine !== turn) return;
+  loaded = fresh.list;
+  cursor = fresh.after;
   draw();
 }
 
 function draw() {
-  const wanted = $("disposition").value;
-  const list = loaded.filter((call) => !wanted || call.disposition === wanted);
-  $("rows").replaceChildren(...list.map(row));
-  $("none").hidden = list.length > 0;
+  rows.show(loaded.map((call) => [call.id, call]));
+  $("none").hidden = loaded.length > 0;
   $("more").hidden = !cursor;
 }
 
@@ -35,7 +57,7 @@ function row(call) {
 }
 
 $("disposition").append(...Object.entries(DISPOSITIONS).map(([value, [text]]) => el("option", { value }, text)));
-for (const id of ["direction", "state"]) $(id).addEventListener("change", () => load(true));
-$("disposition").addEventListener("change", draw);
-$("more").addEventListener("click", () => load(false));
-load(true);
+for (const id of ["direction", "state", "disposition"]) $(id).addEventListener("change", () => load(PAGE));
+$("more").addEventListener("click", () => load(PAGE, true));
+look_again(() => load(Math.max(PAGE, loaded.length)));
+load(PAGE);

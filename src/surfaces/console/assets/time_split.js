@@ -5,6 +5,18 @@ import { el, micros, millis, svg } from "./base.js";
 const WIDTH = 420;
 const LABEL = 128;
 const ROW = 20;
+const ANSWERS_SHOWN = 12;
+
+const HOW_MEASURED = "From the caller's words, as the agent's text of them, to the agent's first audio; then to the carrier's socket; then, about, "
+  + "to the phone: the carrier's report that this audio was played, less its length. How long the agent took to notice that the caller had finished is not known here.";
+const BY_TEXT = "By the texts alone: the times of the audio are not known of this call. When a text comes, the caller has not heard it yet.";
+
+/** When a turn's first audio came from the agent, and when it began to be heard; null where the carrier did not report it. */
+function heard_at({ at, event: { relay_us: relay, played_ms: played, audio_ms: audio } }) {
+  if (played === undefined) return null;
+  const reported = Date.parse(at);
+  return { came: reported - played - (relay ?? 0) / 1000, heard: reported - Math.min(audio, played) };
+}
 
 /** The steps up to the first words, each [name, whose, from, to] in ms. */
 function steps(events) {
@@ -19,41 +31,67 @@ function steps(events) {
   const answered = at(status("in-progress"));
   const started = at(type("stream_started"));
   const connected = type("agent_connected");
-  const spoke = at(type("agent_said"));
   const ready = started !== null && connected ? started + connected.event.ready_ms : null;
+  const timed = type("turn_timed");
+  const audio = timed ? heard_at(timed) : null;
+  const words = audio ? [["First audio", "agent", ready, audio.came], ["To the phone", "carrier", audio.came, audio.heard]]
+    : [["First words (text)", "agent", ready, at(type("agent_said"))]];
   return [
     ["Gate", "us", created, decided], ["Slot", "us", decided, dialing], ["Carrier takes it", "carrier", dialing, accepted],
     ["Ringing", "carrier", accepted, answered], ["Audio opens", "carrier", answered ?? accepted, started],
-    ["Agent ready", "agent", started, ready], ["First words", "agent", ready, spoke],
+    ["Agent ready", "agent", started, ready], ...words,
   ].filter(([, , from, to]) => from !== null && to !== null && to >= from);
 }
 
-/** How long the agent took after each thing the caller said. */
-function turns(events) {
-  const found = [];
+/** How long each answer took, as parts of [whose, ms]. */
+export function parts({ agent_ms: agent, relay_us: relay, played_ms: played, audio_ms: audio }) {
+  return [["agent", agent], ["us", relay === undefined ? undefined : relay / 1000], ["carrier", played === undefined ? undefined : Math.max(0, played - audio)]]
+    .filter(([, ms]) => ms !== undefined);
+}
+
+/** The answers to what the caller said: by the audio, or of calls from before it was timed, or whose audio is elsewhere, by the texts. */
+function answers(events) {
+  const timed = events.filter(({ event }) => event.type === "turn_timed");
+  if (timed.length > 0) return { by_text: false, list: timed.filter(({ event }) => event.agent_ms !== undefined).map(({ event }) => parts(event)) };
+  const list = [];
   let said = null;
   for (const { at, event } of events) {
     if (event.type === "caller_said") said = Date.parse(at);
-    if (event.type === "agent_said" && said !== null) { found.push(Date.parse(at) - said); said = null; }
+    if (event.type === "agent_said" && said !== null) { list.push([["agent", Date.parse(at) - said]]); said = null; }
   }
-  return found;
+  return { by_text: true, list };
 }
 
-export function latency(events, call, box) {
+/** `reading`: what we add as of now, while the call is on. */
+export function latency(events, call, reading, box) {
   const list = steps(events);
-  const answers = turns(events);
-  const key = JSON.stringify([list, answers, call.counters?.relay_p99_us]);
+  const { by_text, list: waits } = answers(events);
+  const added = added_words(call, reading);
+  const key = JSON.stringify([list, waits, added]);
   if (box.dataset.shown === key) return;
   box.dataset.shown = key;
-  const parts = [];
-  if (list.length > 0) parts.push(waterfall(list));
-  if (answers.length > 0) parts.push(el("h3", {}, "The agent's answers"), bars(answers));
-  const { relay_p50_us: p50, relay_p99_us: p99 } = call.counters ?? {};
-  if (parts.length > 0) {
-    parts.push(el("ul", { class: "key" }, el("li", { class: "us" }, "Clearline"), el("li", { class: "carrier" }, "Carrier and phone"), el("li", { class: "agent" }, "Agent")));
+  const shown = [];
+  if (list.length > 0) shown.push(waterfall(list));
+  if (waits.length > 0) shown.push(el("h3", {}, "The agent's answers"), bars(waits), el("p", { class: "hint" }, by_text ? BY_TEXT : HOW_MEASURED));
+  if (shown.length > 0) {
+    shown.push(el("ul", { class: "key" }, el("li", { class: "us" }, "Clearline"), el("li", { class: "carrier" }, "Carrier and phone"), el("li", { class: "agent" }, "Agent")));
   }
-  parts.push(el("p", { class: "hint" }, p99 ? `Clearline added ${micros(p50)} to each piece of audio at the median, ${micros(p99)} at p99.` : "What Clearline adds to each piece of audio is known when the stream ends."));
-  box.replaceChildren(...parts);
+  shown.push(el("p", { class: "hint" }, added));
+  box.replaceChildren(...shown);
+}
+
+function added_words(call, reading) {
+  const of = ({ relay_p50_us: p50, relay_p99_us: p99 }, verb) => `Clearline ${verb} ${micros(p50)} to each piece of audio at the median, ${micros(p99)} at p99.`;
+  if (call.state !== "ended" && reading?.relay_p99_us) return of(reading, "adds");
+  return call.counters?.relay_p99_us ? of(call.counters, "added") : "What Clearline adds to each piece of audio is known once the stream runs.";
+}
+
+function chart(rows, label, drawn) {
+  return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${rows * ROW}`, role: "img", "aria-label": label }, drawn);
+}
+
+function bar(x, row, width, whose) {
+  return svg("rect", { x, y: row * ROW + 4, width: Math.max(2, width), height: ROW - 8, rx: 2, class: whose });
 }
 
 function waterfall(list) {
@@ -61,28 +99,35 @@ function waterfall(list) {
   const to = Math.max(...list.map(([, , , end]) => end), from + 1);
   const scale = (WIDTH - LABEL - 56) / (to - from);
   const text = list.map(([name, , start, end]) => `${name} ${millis(end - start)}`).join(", ");
-  return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${list.length * ROW}`, role: "img", "aria-label": `Up to the first words: ${text}` },
-    list.flatMap(([name, whose, start, end], row) => {
-      const [x, width] = [LABEL + (start - from) * scale, Math.max(2, (end - start) * scale)];
-      return [
-        svg("text", { x: 0, y: row * ROW + 14 }, name),
-        svg("rect", { x, y: row * ROW + 4, width, height: ROW - 8, rx: 2, class: whose }),
-        svg("text", { x: x + width + 5, y: row * ROW + 14, class: "soft" }, millis(end - start)),
-      ];
-    }));
+  return chart(list.length, `Up to the first words: ${text}`, list.flatMap(([name, whose, start, end], row) => {
+    const [x, width] = [LABEL + (start - from) * scale, Math.max(2, (end - start) * scale)];
+    return [
+      svg("text", { x: 0, y: row * ROW + 14 }, name), bar(x, row, width, whose),
+      svg("text", { x: x + width + 5, y: row * ROW + 14, class: "soft" }, millis(end - start)),
+    ];
+  }));
 }
 
-function bars(answers) {
-  const most = Math.max(...answers, 1);
-  const scale = (WIDTH - LABEL - 56) / most;
-  const shown = answers.slice(-12);
-  return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${shown.length * ROW}`, role: "img", "aria-label": `The agent's answers: ${shown.map(millis).join(", ")}` },
-    shown.flatMap((value, row) => {
-      const width = Math.max(2, value * scale);
-      return [
-        svg("text", { x: 0, y: row * ROW + 14 }, `Turn ${answers.length - shown.length + row + 1}`),
-        svg("rect", { x: LABEL, y: row * ROW + 4, width, height: ROW - 8, rx: 2, class: "agent" }),
-        svg("text", { x: LABEL + width + 5, y: row * ROW + 14, class: "soft" }, millis(value)),
-      ];
-    }));
+const sum = (wait) => wait.reduce((all, [, ms]) => all + ms, 0);
+const NAMES = { agent: "agent", us: "Clearline", carrier: "carrier about" };
+
+/** A part in words; ours is mostly less than a millisecond. */
+export const part_words = ([whose, ms]) => `${NAMES[whose]} ${whose === "us" ? micros(Math.round(ms * 1000)) : millis(ms)}`;
+
+function bars(waits) {
+  const scale = (WIDTH - LABEL - 56) / Math.max(...waits.map(sum), 1);
+  const shown = waits.slice(-ANSWERS_SHOWN);
+  const label = `The agent's answers: ${shown.map((wait) => wait.map(part_words).join(", ")).join("; ")}`;
+  return chart(shown.length, label, shown.flatMap((wait, row) => {
+    let x = LABEL;
+    const drawn = wait.map(([whose, ms]) => {
+      const part = bar(x, row, ms * scale, whose);
+      x += Math.max(2, ms * scale);
+      return part;
+    });
+    return [
+      svg("text", { x: 0, y: row * ROW + 14 }, `Answer ${waits.length - shown.length + row + 1}`), ...drawn,
+      svg("text", { x: x + 5, y: row * ROW + 14, class: "soft" }, millis(sum(wait))),
+    ];
+  }));
 }

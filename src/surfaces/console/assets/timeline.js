@@ -1,6 +1,7 @@
 // Events in words, and how they weigh. Nothing for what the conversation shows already.
 
 import { DISPOSITIONS, micros, millis } from "./base.js";
+import { part_words, parts } from "./time_split.js";
 
 const STREAM_ENDS = {
   carrier_stop: "the carrier ended it", carrier_closed: "the carrier's socket closed", carrier_fault: "the carrier stopped reading",
@@ -8,27 +9,55 @@ const STREAM_ENDS = {
   hung_up: "it was hung up", journal_full: "it could not be recorded any more",
 };
 
-/** The events of one call as lines of [text, kind]; null for what has none. It knows what came before. */
+/**
+ * The events of one call as lines of [text, kind, turn]; null for what has none. It knows what came before. A line of the same turn
+ * takes the place of the one before: the text tells that an answer is there, the audio when it was heard.
+ */
 export class Timeline {
   opened = null;
   asked = null;
-  turn = null;
+  first = null;
+  stream = 0;
+  timed = new Set();
+  told = new Set();
 
   tell({ at, event }) {
-    if (event.type === "stream_started") this.opened ??= Date.parse(at);
+    // Each stream counts its turns anew.
+    if (event.type === "stream_started") { this.stream += 1; this.opened ??= Date.parse(at); }
     if (event.type === "caller_said") this.asked = Date.parse(at);
-    return event.type === "agent_said" ? this.turn_of(at, event) : describe(event);
+    if (event.type === "agent_said") return this.said(at, `${this.stream}/${event.turn}`);
+    return event.type === "turn_timed" ? this.heard(at, event, `${this.stream}/${event.turn}`) : describe(event);
   }
 
-  /** A turn of the agent's, once: the first words, or how long the caller waited for them. */
-  turn_of(at, { turn }) {
-    if (turn === this.turn) return null;
-    const is_first = this.turn === null;
+  /** The text of a turn: the first one, or how long after the caller's it came. */
+  said(at, turn) {
     const [now, asked] = [Date.parse(at), this.asked];
-    this.turn = turn;
+    if (this.told.has(turn)) return null;
+    this.told.add(turn);
+    this.first ??= turn;
     this.asked = null;
-    if (is_first) return [`First words of the agent${this.opened === null ? "" : `, ${millis(now - this.opened)} after the audio connected`}`, "good"];
-    return [asked === null ? "The agent speaks" : `The agent answers after ${millis(now - asked)}`];
+    if (this.timed.has(turn)) return null;
+    if (this.first === turn) return [`First words of the agent, as text${this.after_opening(now)}`, "good", turn];
+    return [asked === null ? "The agent speaks" : `The agent answers after ${millis(now - asked)}, by its text`, "", turn];
+  }
+
+  /** The audio of a turn, as far as it was heard. */
+  heard(at, event, turn) {
+    this.timed.add(turn);
+    this.first ??= turn;
+    const { agent_ms: agent, played_ms: played, audio_ms: audio } = event;
+    if (this.first === turn && played !== undefined) {
+      return [`First audio of the agent heard${this.after_opening(Date.parse(at) - Math.min(audio, played))}`, "good", turn];
+    }
+    if (this.first === turn && this.told.has(turn)) return null;
+    if (agent === undefined) return ["The agent speaks", "", turn];
+    const list = parts(event);
+    const whole = list.reduce((all, [, ms]) => all + ms, 0);
+    return [`The agent answers after ${millis(whole)}: ${list.map(part_words).join(", ")}`, "", turn];
+  }
+
+  after_opening(now) {
+    return this.opened === null ? "" : `, ${millis(now - this.opened)} after the audio connected`;
   }
 }
 

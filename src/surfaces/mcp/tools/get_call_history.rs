@@ -69,6 +69,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         live: false,
         state: asked.args.word("state"),
         direction: asked.args.word("direction"),
+        disposition: None,
         number: asked.args.number("number"),
         agent: asked.args.agent("agent"),
         lead: asked.args.lead("lead_id"),
