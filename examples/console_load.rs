@@ -1,7 +1,8 @@
 //! How soon an open page of the console hears of what happens: 500 live calls, an event a second in each, and some pages that follow
 //! them all. Server and pages share this process, so the figures are the lower end.
 //!
-//! `cargo run --release --example console_load`. Everything stays on loopback; it takes about fifteen seconds.
+//! `cargo run --release --example console_load`. Everything stays on loopback; it takes about fifteen seconds. With `--serve` it
+//! prints its address and a key and goes on until its input ends, for `tests/browser/page_latency.py` to look at with Chromium.
 #![expect(clippy::disallowed_methods, reason = "what is measured here is time")]
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 
@@ -15,8 +16,9 @@ use clearline::boot::Server;
 use clearline::config::{Effective, Layer};
 use clearline::domain::access::Role;
 use clearline::domain::event::{Actor, Created, Door};
-use clearline::domain::{Call, CallEvent, CallId, Direction, Party};
+use clearline::domain::{Call, CallEvent, CallId, CallStatus, Direction, Party};
 use futures_util::StreamExt as _;
+use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
 
 const CALLS: u32 = 500;
@@ -44,9 +46,14 @@ async fn main() -> anyhow::Result<()> {
     let ask = |path: &str| http.get(format!("http://{}{path}", server.address)).bearer_auth(key.expose());
 
     let calls = open_calls(&app).await?;
-    snapshots(ask("/console/data/live")).await?;
-    let pages = (0..PAGES).map(|_| ask("/api/v1/events?settled=true&after_seq=0"));
-    follow(&app, pages, &calls).await?;
+    if std::env::args().nth(1).as_deref() == Some("--serve") {
+        println!("http://{} {}", server.address, key.expose());
+        talk_until_input_ends(&app, &calls).await?;
+    } else {
+        snapshots(ask("/console/data/live")).await?;
+        let pages = (0..PAGES).map(|_| ask("/api/v1/events?settled=true&after_seq=0"));
+        follow(&app, pages, &calls).await?;
+    }
 
     drop(app);
     server.stop().await;
@@ -88,6 +95,30 @@ async fn snapshots(request: reqwest::RequestBuilder) -> anyhow::Result<()> {
     }
     println!("the live page's state with {CALLS} calls: {} KiB, {}", weight / 1024, percentiles(times, GOAL));
     Ok(())
+}
+
+/// Every call is answered, and has an event a second, whose text is the time at which it was recorded, in µs since 1970.
+async fn talk_until_input_ends(app: &App, calls: &[CallId]) -> anyhow::Result<()> {
+    for call in calls {
+        let status = CallStatus::InProgress;
+        let answered = CallEvent::CarrierStatus { status, sequence: None, sip_code: None, duration_s: None };
+        app.journal.record(*call, answered)?;
+    }
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / u32::try_from(calls.len())?);
+    let talk = async {
+        for call in calls.iter().cycle() {
+            tick.tick().await;
+            let text = app.clock.now().as_microsecond().to_string();
+            app.journal.record(*call, CallEvent::CallerSaid { text })?;
+        }
+        anyhow::Ok(())
+    };
+    let mut nothing = Vec::new();
+    let mut input = tokio::io::stdin();
+    tokio::select! {
+        talked = talk => talked,
+        ended = input.read_to_end(&mut nothing) => ended.map(drop).context("standard input"),
+    }
 }
 
 async fn follow(

@@ -59,11 +59,11 @@ def test_a_transfers_decision_stands_beside_the_calls_own(world, sign_in):
         world.step(call, "transfer", {"to": outside, "purpose": "telemarketing"})
     for _ in range(2):
         expect(box.get_by_role("heading", level=3)).to_have_text("Not transferred to +1305•••0144")
-        expect(box).to_contain_text("CONSENT_MISSING")
+        expect(box).to_contain_text("FACT_UNKNOWN")
         expect(box).to_contain_text("47 CFR 64.1200")
         box.get_by_text(re.compile(r"\d+ rules were asked, \d+ refuse")).click()
         expect(box.locator(".rules .bad").first).to_be_visible()
-        box.get_by_text("Where it came from").click()
+        box.get_by_text("What the gate was told").click()
         expect(box.locator("dl.pairs").first).to_be_visible()
         # The call came in: the gate was not asked about it.
         expect(page.locator("#decision-box")).to_be_hidden()

@@ -81,8 +81,8 @@ def test_the_audit_log_is_looked_at_again(world, sign_in):
     for number in ["+13055550149", "+13055550150"]:
         post(f"{world.server.url}/api/v1/dnc", {"number": number, "note": "asked"}, world.admin)
     page.clock.fast_forward(AGAIN_MS)
-    expect(rows.first).to_contain_text("Put on the do-not-call list")
-    expect(rows.nth(1)).to_contain_text("Put on the do-not-call list")
+    expect(rows.first).to_contain_text("put on the do-not-call list")
+    expect(rows.nth(1)).to_contain_text("put on the do-not-call list")
     texts = rows.all_text_contents()
     # What was there stands below what came since, once.
     assert len(texts) == count + 2 and texts[2] == before, texts[:4]

@@ -34,7 +34,9 @@ function steps(events) {
   const ready = started !== null && connected ? started + connected.event.ready_ms : null;
   const timed = type("turn_timed");
   const audio = timed ? heard_at(timed) : null;
-  const words = audio ? [["First audio", "agent", ready, audio.came], ["To the phone", "carrier", audio.came, audio.heard]]
+  // No audio is taken of an agent that is not ready: what is less than that is rounding.
+  const came = audio && Math.max(audio.came, ready ?? audio.came);
+  const words = audio ? [["First audio", "agent", ready, came], ["To the phone", "carrier", came, Math.max(came, audio.heard)]]
     : [["First words (text)", "agent", ready, at(type("agent_said"))]];
   return [
     ["Gate", "us", created, decided], ["Slot", "us", decided, dialing], ["Carrier takes it", "carrier", dialing, accepted],
