@@ -113,6 +113,11 @@ impl ElevenLabsClient {
         Ok(Self { http, api, has_key: key.is_some(), limits, tls })
     }
 
+    /// Whether more than public agents can be reached.
+    pub fn has_key(&self) -> bool {
+        self.has_key
+    }
+
     /// Opens a conversation's socket: by a signed URL where there is a key, else as a public agent.
     ///
     /// Nothing is said on it: the first message is the caller's to send.

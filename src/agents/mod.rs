@@ -14,6 +14,7 @@ use crate::protocol::agent::chat::ChatFault;
 use crate::protocol::agent::elevenlabs_rest::ErrorBody;
 use crate::websocket::WebSocket;
 
+pub mod accounts;
 pub mod chat;
 pub mod elevenlabs;
 pub mod own;

@@ -33,14 +33,16 @@ impl App {
 
     async fn may_open(&self, agent: &AgentRef) -> bool {
         let obstacle = match agent.vendor {
-            AgentVendor::ElevenLabs => match timeout(LOOK_LIMIT, self.agents.fetch_agent(&agent.id)).await {
-                Ok(Ok(settings)) => match cannot_open(&settings) {
-                    None => return true,
-                    Some(finding) => format!("{}: {}", finding.problem, finding.remedy),
-                },
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "its vendor did not show its settings in time".to_owned(),
-            },
+            AgentVendor::ElevenLabs => {
+                match timeout(LOOK_LIMIT, self.agents.of(&agent.id).fetch_agent(&agent.id)).await {
+                    Ok(Ok(settings)) => match cannot_open(&settings) {
+                        None => return true,
+                        Some(finding) => format!("{}: {}", finding.problem, finding.remedy),
+                    },
+                    Ok(Err(error)) => error.to_string(),
+                    Err(_) => "its vendor did not show its settings in time".to_owned(),
+                }
+            }
             AgentVendor::Retell | AgentVendor::TwilioStream | AgentVendor::Binary => {
                 "only ElevenLabs agents can be given a first message".to_owned()
             }

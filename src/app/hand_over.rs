@@ -38,7 +38,7 @@ const ASK_AFTER_S: [u64; 4] = [2, 8, 50, 240];
 
 impl App {
     /// Whether a call for this agent is handed over to its vendor.
-    pub(super) fn hands_over(&self, agent: &AgentRef) -> bool {
+    pub fn hands_over(&self, agent: &AgentRef) -> bool {
         agent.vendor == AgentVendor::Retell && self.config.agents.retell.mode == RetellMode::HandOver
     }
 

@@ -107,7 +107,7 @@ impl App {
     async fn look_at_outbound(&self) -> Result<Check, StoreError> {
         const AREA: &str = "Outbound calls";
         if let Some(stop) = self.store.outbound_stop().await? {
-            let text = format!("stopped since {} by {}", stop.since, stop.by.name);
+            let text = format!("stopped since {:.0} by {}", stop.since, stop.by.name);
             return Ok(Check::warning(AREA, text, "Release them on the live page once the cause is settled."));
         }
         if self.drain.is_cancelled() {
@@ -173,7 +173,7 @@ impl App {
         let no_key = |key: &Secret| key.expose().is_empty();
         let unseen = |why: &str, remedy: &str| Check::note(AGENT, format!("{agent} is not looked at: {why}"), remedy);
         let answer = match agent.vendor {
-            AgentVendor::ElevenLabs if no_key(&self.config.agents.elevenlabs.api_key) => {
+            AgentVendor::ElevenLabs if !self.agents.of(&agent.id).has_key() => {
                 return unseen("no API key is set", "Set ELEVENLABS_API_KEY to see whether the agent can be reached.");
             }
             AgentVendor::Retell if no_key(&self.config.agents.retell.api_key) => {
@@ -183,7 +183,7 @@ impl App {
                     "Set RETELL_API_KEY: without it no call can be handed to this agent.",
                 );
             }
-            AgentVendor::ElevenLabs => timeout(PROBE_LIMIT, self.agents.fetch_agent(&agent.id)).await,
+            AgentVendor::ElevenLabs => timeout(PROBE_LIMIT, self.agents.of(&agent.id).fetch_agent(&agent.id)).await,
             AgentVendor::Retell => timeout(PROBE_LIMIT, self.retell.fetch_agent(&agent.id)).await,
             AgentVendor::TwilioStream | AgentVendor::Binary => {
                 return Check::fine(AGENT, format!("{agent} has not failed lately; only calls ask it"));

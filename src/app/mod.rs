@@ -60,8 +60,8 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::agents::accounts::ElevenLabsAccounts;
 use crate::agents::chat::ChatClient;
-use crate::agents::elevenlabs::ElevenLabsClient;
 use crate::agents::own::OwnAgents;
 use crate::agents::retell::RetellClient;
 use crate::carrier::{Pacer, TwilioClient};
@@ -118,7 +118,7 @@ pub struct App {
     pub limited: Mutex<()>,
     /// Who follows which call.
     pub updates: Arc<CallUpdates>,
-    pub agents: ElevenLabsClient,
+    pub agents: ElevenLabsAccounts,
     pub own_agents: OwnAgents,
     pub retell: RetellClient,
     /// The MCP servers whose tools agents may call.

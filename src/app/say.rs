@@ -47,11 +47,15 @@ impl App {
 
     async fn speak(&self, call: &LiveCall, by: Actor, text: String) -> Result<u32, ControlError> {
         let settings = &self.config.agents.elevenlabs;
-        let voice = match settings.say_voice.as_str() {
-            "" => self.agents.voice_of(&call.record().agent.id).await?,
-            voice => voice.to_owned(),
+        let (account, voice) = match settings.say_voice.as_str() {
+            "" => {
+                let agent_id = call.record().agent.id;
+                let account = self.agents.of(&agent_id);
+                (account, account.voice_of(&agent_id).await?)
+            }
+            voice => (self.agents.main(), voice.to_owned()),
         };
-        let mut speech = self.agents.speak(&voice, &settings.say_model, &text).await?;
+        let mut speech = account.speak(&voice, &settings.say_model, &text).await?;
         let mut waiting = speech.next().await?;
         let _turn = call.voice.lock().await;
         let utterance = call.next_utterance();

@@ -44,7 +44,9 @@ impl App {
         let (app, record) = (Arc::clone(self), call.record());
         async move {
             match agent.vendor {
-                AgentVendor::ElevenLabs => app.agents.connect(&agent.id).await.map_err(|error| failure(&error)),
+                AgentVendor::ElevenLabs => {
+                    app.agents.of(&agent.id).connect(&agent.id).await.map_err(|error| failure(&error))
+                }
                 AgentVendor::TwilioStream | AgentVendor::Binary => {
                     app.own_agents.connect(&agent.id).await.map_err(|error| failure(&error))
                 }

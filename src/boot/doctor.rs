@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
-use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
+use crate::agents::elevenlabs::ElevenLabsClient;
 use crate::app::WallClock;
 use crate::carrier::CallFilter;
 use crate::config::{Config, Effective, TwilioConfig};
@@ -247,25 +247,21 @@ fn look_at_clock(ours: Timestamp, theirs: Timestamp) -> Finding {
 }
 
 async fn look_at_elevenlabs(config: &Config) -> Vec<Finding> {
-    let settings = &config.agents.elevenlabs;
     let agents = config.agents.all().into_iter().filter(|agent| agent.vendor == AgentVendor::ElevenLabs);
-    let agents: Vec<_> = agents.collect();
-    let mut findings = Vec::new();
-    if agents.is_empty() {
-        return findings;
-    }
-    if settings.api_key.expose().is_empty() {
-        findings.push(Finding::Note(
-            "no ElevenLabs key: only public agents can be reached, and not be looked at".to_owned(),
-        ));
-        return findings;
-    }
-    let client = match ElevenLabsClient::new(&settings.api_url, Some(&settings.api_key), Limits::default()) {
-        Ok(client) => client,
+    let accounts = match world::elevenlabs_accounts(&config.agents) {
+        Ok(accounts) => accounts,
         Err(error) => return vec![Finding::Wrong(error.to_string())],
     };
-    for agent in &agents {
-        findings.extend(look_at_agent(&client, agent, !config.calls.agent_opening.is_empty()).await);
+    let mut findings = Vec::new();
+    for agent in agents {
+        let account = accounts.of(&agent.id);
+        if account.has_key() {
+            findings.extend(look_at_agent(account, &agent, !config.calls.agent_opening.is_empty()).await);
+        } else {
+            findings.push(Finding::Note(format!(
+                "no ElevenLabs key for {agent}: it can be reached only if it is public, and not be looked at"
+            )));
+        }
     }
     findings
 }

@@ -1,6 +1,7 @@
 //! The composition root: the only place that reads the environment and builds the world. One function a kind of command.
 
 mod demo;
+mod demo_agents;
 mod dnc;
 mod doctor;
 mod ledger;
@@ -76,12 +77,15 @@ fn look_outside(cli: &Cli) -> anyhow::Result<Outside> {
             .with_context(|| format!("the settings file {} cannot be read", path.display()))?;
         layers.push(Layer::from_file(&path.display().to_string(), &text)?);
     }
-    // The demo's world is complete in itself: an account in the environment must not be dialled by accident.
-    if !matches!(cli.command, Command::Demo(_)) {
-        layers.push(Layer::from_environment(
-            std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?))),
-        ));
-    }
+    let environment = Layer::from_environment(
+        std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?))),
+    );
+    layers.push(match cli.command {
+        // The demo's world is complete in itself, and an account in the environment must not be dialled by accident. The agents there
+        // are offered to its phone.
+        Command::Demo(_) => environment.of_section("agents"),
+        _ => environment,
+    });
     let mut flags = Layer::default();
     if let Command::Serve(args) = &cli.command {
         if let Some(listen) = &args.listen {

@@ -10,13 +10,15 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::agents::AgentError;
+use crate::agents::accounts::ElevenLabsAccounts;
 use crate::agents::chat::ChatClient;
 use crate::agents::elevenlabs::{ElevenLabsClient, Limits};
 use crate::agents::own::{OpenDialect, OwnAgent, OwnAgents};
 use crate::agents::retell::RetellClient;
 use crate::app::{AgentHealth, App, EnvironmentKey, Gate, Journal, LiveCalls, Urls, WallClock};
 use crate::carrier::{Account, Credentials, Pacer, Patience, TwilioClient};
-use crate::config::{Config, OwnAgentConfig, ScrubVendor, TwilioConfig};
+use crate::config::{AgentsConfig, Config, OwnAgentConfig, ScrubVendor, TwilioConfig};
 use crate::domain::{AccountSid, AgentVendor, Secret};
 use crate::lists::{self, Lists};
 use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
@@ -42,11 +44,7 @@ pub(super) async fn build(
     }
     let gate = open_gate(&config)?;
     let carrier = open_carrier(&config.carrier.twilio)?;
-    let agents = ElevenLabsClient::new(
-        &config.agents.elevenlabs.api_url,
-        set(&config.agents.elevenlabs.api_key).as_ref(),
-        Limits::default(),
-    )?;
+    let agents = elevenlabs_accounts(&config.agents)?;
     let twilio = &config.carrier.twilio;
     let own_agents = own_agents(&config)?;
     let retell = RetellClient::new(&config.agents.retell.api_url, set(&config.agents.retell.api_key).as_ref())?;
@@ -101,13 +99,23 @@ fn open_chat(config: &Config) -> anyhow::Result<Option<ChatClient>> {
     Ok(Some(ChatClient::new(&settings.base_url, set(&settings.api_key).as_ref(), patience)?))
 }
 
+/// The account that everything shares, and those of agents with a section of their own.
+pub(super) fn elevenlabs_accounts(config: &AgentsConfig) -> anyhow::Result<ElevenLabsAccounts> {
+    let client = |api_url: &str, key: &Secret| ElevenLabsClient::new(api_url, set(key).as_ref(), Limits::default());
+    let others = config.own.iter().filter(|(_, agent)| agent.vendor() == Some(AgentVendor::ElevenLabs));
+    let by_agent = others.map(|(id, agent)| Ok((id.clone(), client(&agent.url, &agent.api_key)?)));
+    let by_agent = by_agent.collect::<Result<_, AgentError>>()?;
+    Ok(ElevenLabsAccounts::new(client(&config.elevenlabs.api_url, &config.elevenlabs.api_key)?, by_agent))
+}
+
 /// The agents of the operator's own. The settings were checked: a wrong one would not have come this far.
 fn own_agents(config: &Config) -> anyhow::Result<OwnAgents> {
     let agent = |(name, settings): (&String, &OwnAgentConfig)| {
         let format = settings.audio_format()?;
         let dialect = match settings.vendor()? {
             AgentVendor::Binary => OpenDialect::Binary(format),
-            _ => OpenDialect::TwilioStream,
+            AgentVendor::TwilioStream => OpenDialect::TwilioStream,
+            AgentVendor::ElevenLabs | AgentVendor::Retell => return None,
         };
         let (url, key) = (settings.url.clone(), set(&settings.api_key));
         Some((name.clone(), OwnAgent { dialect, url, key }))

@@ -11,7 +11,8 @@ use crate::domain::{AgentRef, AgentRefError, AgentVendor, E164, Secret};
 /// The keys that an agent of the operator's own has, `[agents.NAME]`. All are texts.
 pub(super) const OWN_KEYS: [&str; 4] = ["dialect", "url", "format", "api_key"];
 
-/// An agent of the operator's own: a server that speaks one of the open dialects.
+/// An agent of the operator's own: a server that speaks one of the open dialects, or an ElevenLabs agent of another account, whose
+/// section has the agent's id for its name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnAgentConfig {
@@ -32,7 +33,8 @@ fn no_key() -> Secret {
 impl OwnAgentConfig {
     /// The dialect by its name; none for one that does not exist.
     pub fn vendor(&self) -> Option<AgentVendor> {
-        [AgentVendor::TwilioStream, AgentVendor::Binary].into_iter().find(|vendor| vendor.as_str() == self.dialect)
+        use AgentVendor::{Binary, ElevenLabs, TwilioStream};
+        [TwilioStream, Binary, ElevenLabs].into_iter().find(|vendor| vendor.as_str() == self.dialect)
     }
 
     /// How audio crosses in the binary dialect: µ-law unless something else is set.
@@ -45,13 +47,17 @@ impl OwnAgentConfig {
     }
 
     fn problem(&self) -> Option<String> {
-        if self.vendor().is_none() {
-            return Some("`dialect` must be twilio-stream or binary".to_owned());
-        }
-        let is_socket =
-            url::Url::parse(&self.url).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss") && url.has_host());
-        if !is_socket {
-            return Some("`url` must be the agent's WebSocket, like wss://bot.example.com/media".to_owned());
+        let Some(vendor) = self.vendor() else {
+            return Some("`dialect` must be twilio-stream, binary or elevenlabs".to_owned());
+        };
+        let (schemes, wanted) = match vendor {
+            AgentVendor::ElevenLabs => {
+                (["http", "https"], "where the account's API is, like https://api.elevenlabs.io")
+            }
+            _ => (["ws", "wss"], "the agent's WebSocket, like wss://bot.example.com/media"),
+        };
+        if !url::Url::parse(&self.url).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host()) {
+            return Some(format!("`url` must be {wanted}"));
         }
         if self.audio_format().is_none() {
             return Some("`format` must be ulaw_8000, pcm_8000, pcm_16000 or pcm_24000".to_owned());
@@ -81,11 +87,12 @@ impl AgentsConfig {
         parse_list(&self.default).ok()
     }
 
-    /// Every agent that may answer or place calls, each once: those of the default list first.
+    /// Every agent that the settings name, each once: those of the default list first, those with a section of their own last.
     pub fn all(&self) -> Vec<AgentRef> {
         let routed = self.routes.iter().filter_map(|route| Some(parse_route(route)?.1));
+        let own = self.own.iter().filter_map(|(id, agent)| Some(AgentRef { vendor: agent.vendor()?, id: id.clone() }));
         let mut agents: Vec<AgentRef> = Vec::new();
-        for agent in self.default_list().into_iter().chain(routed).flatten() {
+        for agent in self.default_list().into_iter().chain(routed).flatten().chain(own) {
             if !agents.contains(&agent) {
                 agents.push(agent);
             }
@@ -171,6 +178,13 @@ mod tests {
     }
 
     #[test]
+    fn agents_with_a_section_are_named_too_each_once() {
+        let own = |id: &str| format!("[agents.{id}]\ndialect = \"elevenlabs\"\nurl = \"https://api.eu.example.com\"\n");
+        let text = format!("[agents]\ndefault = \"a1\"\n{}{}", own("a1"), own("a2"));
+        assert_eq!(ids(effective(&text).unwrap().config.agents.all()), ["elevenlabs:a1", "elevenlabs:a2"]);
+    }
+
+    #[test]
     fn an_agent_named_by_itself_has_the_stand_ins_of_its_list() {
         let text = "[agents]\ndefault = \"a1 | a3\"\nroutes = [\"+12125550100=a2|a1\"]";
         let config = effective(text).unwrap().config;
@@ -191,6 +205,7 @@ mod tests {
             ("dialect = \"binary\"\nurl = \"wss://b.example.com\"\n", "needs a section"),
             ("dialect = \"sip\"\nurl = \"wss://b.example.com\"\n", "`dialect` must be"),
             ("dialect = \"twilio-stream\"\nurl = \"https://b.example.com\"\n", "`url` must be"),
+            ("dialect = \"elevenlabs\"\nurl = \"wss://b.example.com\"\n", "`url` must be where the account's API is"),
             ("dialect = \"twilio-stream\"\nurl = \"ws://b.example.com\"\nformat = \"mp3\"\n", "`format` must be"),
             ("dialekt = \"twilio-stream\"\n", "unknown setting"),
         ] {

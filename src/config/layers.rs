@@ -77,6 +77,13 @@ impl Layer {
         Self { values: vendors }
     }
 
+    /// The settings of one section only.
+    #[must_use]
+    pub fn of_section(mut self, name: &str) -> Self {
+        self.values.retain(|(key, ..)| key.split('.').next() == Some(name));
+        self
+    }
+
     /// Adds a setting given by a command-line flag.
     pub fn set(&mut self, key: &str, flag: &str, text: &str) {
         self.values.push((key.to_owned(), Origin::Flag(flag.to_owned()), Value::String(text.to_owned())));

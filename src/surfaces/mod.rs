@@ -21,6 +21,8 @@ use http::HeaderMap;
 
 use crate::app::App;
 
+pub use console::PHONE_NUMBER;
+
 /// Whether a request comes from this machine itself: not through a proxy on it, whose clients may be anywhere.
 fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
     let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];

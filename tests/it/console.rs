@@ -11,7 +11,7 @@ use super::vendors::Vendors;
 use super::{SELLER, VISITOR, soon};
 
 /// A browser, as far as cookies and origins go.
-struct Browser {
+pub(super) struct Browser {
     http: Client,
     base: String,
     cookie: String,
@@ -19,12 +19,12 @@ struct Browser {
 }
 
 impl Browser {
-    fn new(server: &Server) -> Self {
+    pub(super) fn new(base: &str) -> Self {
         let http = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Self { http, base: server.base.clone(), cookie: String::new(), csrf: String::new() }
+        Self { http, base: base.to_owned(), cookie: String::new(), csrf: String::new() }
     }
 
-    async fn sign_in(&mut self, field: &str, secret: &str) -> Response {
+    pub(super) async fn sign_in(&mut self, field: &str, secret: &str) -> Response {
         let form = [(field, secret), ("next", "/console/health")];
         let request = self.http.post(format!("{}/console/sign-in", self.base)).header("origin", &self.base).form(&form);
         let answer = soon("the door", request.send()).await.unwrap();
@@ -41,16 +41,16 @@ impl Browser {
         self.cookie.push_str("; clearline_numbers=full");
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub(super) async fn get(&self, path: &str) -> Response {
         let request = self.http.get(format!("{}{path}", self.base)).header(COOKIE, &self.cookie);
         soon(path, request.send()).await.unwrap()
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub(super) async fn json(&self, path: &str) -> Value {
         self.get(path).await.json().await.unwrap()
     }
 
-    async fn post(&self, path: &str, body: &Value) -> u16 {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> u16 {
         self.post_with(path, body, &self.csrf).await
     }
 
@@ -62,7 +62,7 @@ impl Browser {
 }
 
 async fn signed_in(server: &Server, role: &str) -> Browser {
-    let mut browser = Browser::new(server);
+    let mut browser = Browser::new(&server.base);
     let answer = browser.sign_in("key", &server.settings().create_key(role).0).await;
     assert_eq!(answer.status(), 303);
     browser
@@ -72,7 +72,7 @@ async fn signed_in(server: &Server, role: &str) -> Browser {
 async fn a_key_opens_the_door_until_it_is_revoked_or_signed_out() {
     let vendors = Vendors::start().await;
     let server = Server::start(&vendors, &[]).await;
-    let mut browser = Browser::new(&server);
+    let mut browser = Browser::new(&server.base);
     for path in ["/console", "/console/calls", "/console/audit"] {
         let answer = browser.get(path).await;
         let to = answer.headers()[LOCATION].to_str().unwrap();
@@ -96,7 +96,7 @@ async fn a_key_opens_the_door_until_it_is_revoked_or_signed_out() {
     let page = page.text().await.unwrap();
     assert!(!page.contains("style=") && !page.contains("onclick="), "{page}");
 
-    let mut other = Browser::new(&server);
+    let mut other = Browser::new(&server.base);
     other.sign_in("key", &key).await;
     assert_eq!(other.post("/console/sign-out", &json!({})).await, 204);
     assert_eq!(other.get("/console/data/live").await.status(), 401, "signed out");
@@ -112,12 +112,12 @@ async fn a_printed_link_signs_one_browser_in_once() {
     let server = Server::start(&vendors, &[]).await;
     let link = server.printed("/console/sign-in?token=").await;
     let token = link.split("token=").nth(1).unwrap();
-    let mut browser = Browser::new(&server);
+    let mut browser = Browser::new(&server.base);
     // Looking at the link, as a mail scanner or a preview does, does not use it up.
     assert!(browser.get(&format!("/console/sign-in?token={token}")).await.text().await.unwrap().contains(token));
     assert_eq!(browser.sign_in("token", token).await.status(), 303);
     assert_eq!(browser.get("/console/data/live").await.status(), 200);
-    let mut second = Browser::new(&server);
+    let mut second = Browser::new(&server.base);
     assert_eq!(second.sign_in("token", token).await.status(), 401);
     assert!(!server.log().contains(token));
 }
@@ -269,7 +269,7 @@ async fn a_key_has_its_limits_in_the_browser_too() {
     let vendors = Vendors::start().await;
     let settings = [("LIMITS__DIALS_PER_MINUTE", "1"), ("COMPLIANCE__PURPOSES", "telemarketing,emergency")];
     let server = Server::start(&vendors, &settings).await;
-    let mut browser = Browser::new(&server);
+    let mut browser = Browser::new(&server.base);
     let key = server.settings().create_key_with("agent", &["calls:emergency"]).0;
     assert_eq!(browser.sign_in("key", &key).await.status(), 303);
     let call = json!({"to": SELLER, "purpose": "emergency"});
@@ -285,7 +285,7 @@ async fn a_cookie_that_was_planted_never_becomes_a_session() {
     let server = Server::start(&vendors, &[]).await;
     let key = server.settings().create_key("operator").0;
     let planted = "clearline_session=chosen-by-somebody-else";
-    let mut browser = Browser { cookie: planted.to_owned(), ..Browser::new(&server) };
+    let mut browser = Browser { cookie: planted.to_owned(), ..Browser::new(&server.base) };
     let request = browser.http.post(format!("{}/console/sign-in", server.base)).header("origin", &server.base);
     let request = request.header(COOKIE, planted).form(&[("key", key.as_str())]);
     let answer = soon("the door", request.send()).await.unwrap();
@@ -297,7 +297,7 @@ async fn a_cookie_that_was_planted_never_becomes_a_session() {
     // Each sign-in has a session of its own.
     let again = browser.sign_in("key", &key).await;
     assert!(again.status().is_redirection());
-    let mut third = Browser::new(&server);
+    let mut third = Browser::new(&server.base);
     third.sign_in("key", &key).await;
     assert_ne!((&third.cookie, &third.csrf), (&browser.cookie, &browser.csrf));
 }
@@ -367,7 +367,7 @@ async fn what_is_open_ends_with_the_key_behind_it() {
     let call = server.api.call_of(&vendors.ring("silent").await).await;
     server.api.conversing(&call, 1).await;
     let (key, id) = server.settings().create_key("operator");
-    let mut browser = Browser::new(&server);
+    let mut browser = Browser::new(&server.base);
     browser.sign_in("key", &key).await;
     let request = browser.http.get(format!("{}/api/v1/events", browser.base)).header(COOKIE, &browser.cookie);
     let mut feed = soon("the feed", request.send()).await.unwrap();
@@ -432,7 +432,7 @@ async fn stop_all_holds_across_a_restart_until_it_is_released() {
 async fn assets_are_kept_for_good_under_their_digest() {
     let vendors = Vendors::start().await;
     let server = Server::start(&vendors, &[]).await;
-    let browser = Browser::new(&server);
+    let browser = Browser::new(&server.base);
     let page = browser.get("/console/sign-in").await.text().await.unwrap();
     let style = page.split("href=\"").find(|rest| rest.contains("console.css")).unwrap();
     let style = style.split('"').next().unwrap();

@@ -11,6 +11,7 @@ mod bots;
 mod carrier;
 mod console;
 mod control;
+mod demo;
 mod dnc_lists;
 mod doctor;
 mod doors;

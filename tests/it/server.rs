@@ -240,7 +240,7 @@ impl Drop for Server {
     }
 }
 
-type Lines = watch::Receiver<Vec<String>>;
+pub(super) type Lines = watch::Receiver<Vec<String>>;
 
 /// The process, its address, its log and what it prints.
 async fn spawn(settings: &Settings) -> (Child, String, Lines, Lines) {
@@ -259,7 +259,7 @@ async fn spawn(settings: &Settings) -> (Child, String, Lines, Lines) {
 }
 
 /// The lines of a pipe as they come. The channel closes with the pipe.
-fn follow(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
+pub(super) fn follow(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
     let (lines, receiver) = watch::channel(Vec::new());
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {

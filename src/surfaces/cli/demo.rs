@@ -30,18 +30,39 @@ pub struct Cast {
     pub office: E164,
     pub allowed: E164,
     pub blocked: E164,
+    /// Somebody who agreed too, where it is too early to call.
+    pub early: E164,
     pub visitor: E164,
     /// The emulated Twilio.
     pub twilio: String,
 }
 
-pub fn introduce(shown: Timestamp, paint: Paint) {
+pub fn introduce(shown: Timestamp, of_users_agents: &[String], paint: Paint) {
     line(paint.bold("Clearline demo"));
     line("Everything runs on this machine: an emulated Twilio, emulated ElevenLabs agents, a database in memory.");
     let local = shown
         .in_tz("America/New_York")
         .map_or_else(|_| shown.to_string(), |local| local.strftime("%A %F %R %Z").to_string());
     line(paint.yellow(format!("The demo has a clock of its own, which shows {local}. No rule is loosened for it.")));
+    for sentence in of_users_agents {
+        line(paint.yellow(sentence));
+    }
+}
+
+/// What is to be said of the user's own agents: how many can be tried, and why others cannot.
+pub fn tell_of_agents(offered: usize, left_out: Vec<String>) -> Vec<String> {
+    let told = match offered {
+        0 => None,
+        1 => Some("An agent of your settings is there too: have it call you on the console's Phone page.".to_owned()),
+        more => Some(format!(
+            "{more} agents of your settings are there too: have them call you on the console's Phone page."
+        )),
+    };
+    let outside = (offered > 0).then(|| {
+        "Such a call leaves this machine, and so does a look at the agent on the Health page; nothing else does."
+            .to_owned()
+    });
+    told.into_iter().chain(outside).chain(left_out).collect()
 }
 
 /// Plays the three calls. True when each ended as it should.
@@ -147,18 +168,20 @@ async fn follow(
 }
 
 /// What one may do now.
-pub fn invite(server: SocketAddr, twilio: &str, key: &Secret, paint: Paint) {
+pub fn invite(server: SocketAddr, cast: &Cast, key: &Secret, paint: Paint) {
     line("");
     line(format!("The server stays up at {}", paint.bold(format!("http://{server}"))));
     line("Try, in another terminal:");
     line(format!("  export CLEARLINE_API_KEY={}", key.expose()));
     for example in [
         format!("clearline calls --server http://{server}"),
-        format!("clearline call +12125550113 --server http://{server}"),
+        format!("clearline call {} --server http://{server}", cast.allowed.as_str()),
+        format!("clearline call {} --server http://{server}   # where it is 05:00", cast.early.as_str()),
         format!("clearline tail --server http://{server}"),
         format!("curl -H \"Authorization: Bearer $CLEARLINE_API_KEY\" http://{server}/api/v1/calls"),
         format!(
-            "curl -X POST {twilio}/_emulator/inbound -d '{{\"from\":\"+12125550187\",\"to\":\"+12125550100\",\"phone\":\"visitor\"}}'"
+            "curl -X POST {}/_emulator/inbound -d '{{\"from\":\"+12125550187\",\"to\":\"+12125550100\",\"phone\":\"visitor\"}}'",
+            cast.twilio
         ),
     ] {
         line(paint.cyan(format!("  {example}")));

@@ -23,6 +23,8 @@ use http::{HeaderName, HeaderValue, header};
 
 use crate::app::App;
 
+pub use pages::PHONE_NUMBER;
+
 /// Bodies of the console's forms and requests, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 

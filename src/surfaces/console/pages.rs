@@ -9,7 +9,9 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::app::{App, Session};
+use crate::config::is_loopback;
 use crate::domain::access::Scope;
+use crate::domain::{AgentRef, AgentVendor};
 use crate::surfaces::auth;
 use crate::surfaces::problem::Problem;
 
@@ -86,13 +88,8 @@ pub(super) struct PhoneSocket {
 /// A carrier on this machine is an emulated one, and lets a browser be a phone.
 pub(super) fn phone_socket(app: &App) -> Option<PhoneSocket> {
     let url = url::Url::parse(&app.config.carrier.twilio.api_url).ok()?;
-    let is_local = match url.host()? {
-        url::Host::Ipv4(ip) => ip.is_loopback(),
-        url::Host::Ipv6(ip) => ip.is_loopback(),
-        url::Host::Domain(name) => name == "localhost",
-    };
     let origin = url.origin().ascii_serialization().strip_prefix("http://").map(|host| format!("ws://{host}"))?;
-    is_local.then(|| PhoneSocket { url: format!("{origin}/_emulator/phone"), origin })
+    is_loopback(&url).then(|| PhoneSocket { url: format!("{origin}/_emulator/phone"), origin })
 }
 
 pub(super) fn html(page: &impl Template) -> Response {
@@ -129,8 +126,8 @@ pages! {
     audit AuditPage "audit.html";
 }
 
-/// A number that the demo's operators have a consent of, so that its phone can be called.
-const PHONE_NUMBER: &str = "+12125550113";
+/// The number of the browser's phone, unless its user types another one. The demo has a permission on record to call it.
+pub const PHONE_NUMBER: &str = "+12125550114";
 
 #[derive(Template)]
 #[template(path = "phone.html")]
@@ -139,12 +136,35 @@ struct PhonePage<'a> {
     phone_number: &'a str,
     own_number: &'a str,
     /// Who may call the phone, the default first.
-    agents: Vec<String>,
+    agents: Vec<PhoneAgent>,
+}
+
+/// An agent that may call the phone, or one that cannot.
+struct PhoneAgent {
+    name: String,
+    remark: &'static str,
+    is_reachable: bool,
+}
+
+impl PhoneAgent {
+    fn new(app: &App, agent: &AgentRef) -> Self {
+        let agents = &app.config.agents;
+        let api_url = agents.own.get(&agent.id).map_or(&agents.elevenlabs.api_url, |own| &own.url);
+        let is_emulated =
+            agent.vendor == AgentVendor::ElevenLabs && url::Url::parse(api_url).is_ok_and(|url| is_loopback(&url));
+        let is_reachable = !app.hands_over(agent);
+        let remark = match (is_reachable, is_emulated) {
+            (false, _) => " (needs a real carrier)",
+            (true, true) => " (emulated)",
+            (true, false) => "",
+        };
+        Self { name: agent.to_string(), remark, is_reachable }
+    }
 }
 
 pub(super) async fn phone(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap) -> Response {
     let own_number = app.config.carrier.twilio.from.as_str();
-    let agents = app.config.agents.all().iter().map(ToString::to_string).collect();
+    let agents = app.config.agents.all().iter().map(|agent| PhoneAgent::new(&app, agent)).collect();
     html(&PhonePage { frame: visitor.frame(&app, &headers), phone_number: PHONE_NUMBER, own_number, agents })
 }
 

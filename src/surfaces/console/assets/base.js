@@ -70,8 +70,11 @@ export const now_ms = () => Date.now() + ahead_ms;
 
 const clock_format = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const day_format = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const date_format = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 export const clock = (at) => clock_format.format(new Date(at));
 export const day = (at) => day_format.format(new Date(at));
+/** Of which day or time something is known: a day of a list is written as its midnight in UTC, and is the same day everywhere. */
+export const as_of = (at) => (at.endsWith("T00:00:00Z") ? date_format.format(new Date(at)) : day(at));
 /** In the zone of the called party. */
 export function in_zone(at, zone) {
   const format = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };

@@ -74,7 +74,8 @@ function draw() {
   $("levels").hidden = call.state !== "in_progress";
   tick();
   offer(call);
-  $("quiet").hidden = !(call.state === "ended" && talk.is_empty());
+  $("quiet").textContent = silence();
+  $("quiet").hidden = !$("quiet").textContent;
   latency(events, call, reading, $("latency"));
   if (call.decision_id && decided !== call.decision_id) show_decision(call.decision_id);
   if (call.state === "ended") { show_recordings(); talk.interim(""); }
@@ -82,6 +83,14 @@ function draw() {
   if (timeline_at_end) $("timeline").scrollTop = $("timeline").scrollHeight;
   show_exports();
   if ($("raw").parentElement.open) show_raw();
+}
+
+/** Why there is no conversation to be read. */
+function silence() {
+  if (!talk.is_empty()) return "";
+  if (call.state === "ended") return "Nothing was said.";
+  const waits = call.state === "in_progress" && !call.at_vendor && !events.some(({ event: { type } }) => type === "stream_started");
+  return waits ? "Answered. The carrier speaks the opening; the agent comes on after it." : "";
 }
 
 function tick() {

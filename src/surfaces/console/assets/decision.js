@@ -1,6 +1,6 @@
 // A decision of the gate for a person: the answer, every reason with its law, when it may be tried again, what it rests on.
 
-import { clock, day, el, in_zone, readable } from "./base.js";
+import { as_of, clock, day, el, in_zone, readable } from "./base.js";
 
 export function verdict(decision) {
   const allowed = decision.decision === "allow";
@@ -44,7 +44,7 @@ export function basis(detail) {
   }
   if (detail.rules) parts.push(rules(detail.rules));
   if (detail.inputs?.length) {
-    parts.push(pairs("Where it came from", detail.inputs.map((one) => [readable(one.fact), `${plain(one.says)} (${one.source}${one.as_of ? `, as of ${day(one.as_of)}` : ""})`])));
+    parts.push(pairs("Where it came from", detail.inputs.map((one) => [readable(one.fact), `${plain(one.says)} (${one.source}${one.as_of ? `, as of ${as_of(one.as_of)}` : ""})`])));
   }
   if (detail.facts) parts.push(pairs("What the gate was told", facts(detail.facts)));
   parts.push(pairs("In the ledger", [

@@ -1,6 +1,6 @@
 // All that is known of a number, and whether it may be called now.
 
-import { $, ask, attempt, can, day, el, readable, state_chip, sure, length } from "./base.js";
+import { $, as_of, ask, attempt, can, day, el, readable, state_chip, sure, length } from "./base.js";
 import { pairs, verdict, whole } from "./decision.js";
 
 async function look(event) {
@@ -38,7 +38,7 @@ function others({ facts = {}, inputs = [] }) {
     ["national_dnc", "National do-not-call registry", listed(facts.national_dnc)], ["state_dnc", "State do-not-call list", listed(facts.state_dnc)],
     ["litigator", "Litigators", listed(facts.litigator)], ["reassigned", "Reassigned numbers", moved[facts.reassigned] ?? "not known"],
   ];
-  const from = (fact) => inputs.filter((one) => one.fact === fact).map((one) => ` (${one.source}, as of ${day(one.as_of)})`).join("");
+  const from = (fact) => inputs.filter((one) => one.fact === fact).map((one) => ` (${one.source}, as of ${as_of(one.as_of)})`).join("");
   return [el("dl", { class: "pairs" }, said.flatMap(([fact, name, text]) => [el("dt", {}, name), el("dd", {}, `${text}${from(fact)}`)]))];
 }
 
@@ -77,7 +77,7 @@ function table(calls) {
 }
 
 function history(decisions) {
-  return el("ul", { class: "lines" }, decisions.map((decision) => el("li", {}, el("span", { class: "at" }, day(decision.recorded_at)), verdict(decision),
+  return el("ul", { class: "lines history" }, decisions.map((decision) => el("li", {}, el("span", { class: "at" }, day(decision.recorded_at)), verdict(decision),
     el("span", {}, `${decision.purpose}, ${decision.intent}${decision.reasons?.length ? `: ${decision.reasons.map((reason) => reason.code).join(", ")}` : ""}`))));
 }
 

@@ -1,6 +1,7 @@
 // A phone in the browser, on the emulated carrier: call an agent, or be the one who is called, with this computer's microphone.
 
 import { $, attempt, ask, can, el, length, on_key, say } from "./base.js";
+import { reasons } from "./decision.js";
 import { Microphone, open_socket, Player } from "./audio.js";
 
 const url = document.body.dataset.phone;
@@ -57,7 +58,11 @@ function become(now) {
   $("answer").hidden = $("decline").hidden = now !== "ringing";
   $("call-form").hidden = now !== "on";
   $("agent-form").hidden = now !== "on" || !can("calls:write");
+  $("may-not-place").hidden = now !== "on" || can("calls:write");
   $("hang-up").hidden = !["talking", "calling"].includes(now);
+  $("in-call").hidden = !["ringing", "talking", "calling"].includes(now);
+  $("level").hidden = now !== "talking";
+  if (now === "calling" || now === "off") $("asked").replaceChildren();
   $("pad").hidden = now !== "talking";
   if (now !== "ringing") $("from").textContent = "";
   $("phone").dataset.state = now;
@@ -78,7 +83,24 @@ async function call_me() {
   if ($("agent").value) body.agent = $("agent").value;
   const plan = $("on-machine").value;
   if (plan) body.on_machine = plan === "message" ? { do: plan, text: $("machine-text").value.trim() } : { do: plan };
-  await attempt(() => ask("/api/v1/calls", { method: "POST", body }), "The server was asked to call this phone.");
+  $("asked").replaceChildren();
+  try {
+    const { call_id: id } = await ask("/api/v1/calls", { method: "POST", body });
+    $("asked").replaceChildren(el("p", {}, "The gate allowed the call. ", page_of(id)));
+  } catch (error) {
+    await show_refusal(error);
+  }
+}
+
+// In a tab of its own, since leaving this page hangs up.
+const page_of = (id) => el("a", { href: `/console/calls/${id}`, target: "_blank", rel: "noopener" }, "Its page, in a new tab");
+
+/** Why there was no call: the gate's reasons, where it was the gate. */
+async function show_refusal(error) {
+  const { call_id: id, error: blocked } = error.answer ?? {};
+  if (blocked?.code !== "compliance_blocked") return say(error.message, "bad");
+  const decision = await attempt(() => ask(`/console/data/decisions/${blocked.details.decision_id}`));
+  return $("asked").replaceChildren(el("p", {}, el("b", {}, "The gate refused the call. "), page_of(id)), ...(decision ? reasons(decision) : []));
 }
 
 $("switch").addEventListener("click", switch_on);

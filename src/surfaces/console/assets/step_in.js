@@ -26,6 +26,7 @@ export function note_step({ event }) {
   if (event.type === "handed_over") steps.muted = steps.held = false;
   if (event.type === "taken_over") steps.operator = event.by.name;
   if (event.type === "handed_back") steps.operator = null;
+  if (event.type === "opted_out") steps.listed = true;
   if (event.type === "recording_steered") steps.recording = { start: "on", pause: "paused", resume: "on", stop: null }[event.step];
   if (event.type === "recording_stored") note_recording(event);
 }
@@ -106,6 +107,8 @@ export function offer(now) {
   label("hold", steps.held ? "Take off hold" : "Hold", steps.held);
   label("record", steps.recording ? "Stop recording" : announcing ? "Announcing the recording …" : "Record", steps.recording);
   label("pause", steps.recording === "paused" ? "Resume recording" : "Pause recording", steps.recording === "paused");
+  label("do-not-call", steps.listed ? "On the do-not-call list" : "Mark do-not-call", steps.listed);
+  if ($("do-not-call")) $("do-not-call").disabled = Boolean(steps.listed);
   label("listen", line?.kind === "listen" ? "Stop listening" : "Listen", line?.kind === "listen");
   label("take-over", line?.kind === "take-over" ? "Hand back" : "Take over", line?.kind === "take-over");
   tell_state("taken", steps.operator && line?.kind !== "take-over" ? `${steps.operator} has taken the call over.` : "");

@@ -9,6 +9,12 @@ const STREAM_ENDS = {
   hung_up: "it was hung up", journal_full: "it could not be recorded any more",
 };
 
+const CARRIER_STATUSES = {
+  queued: "Waits at the carrier", initiated: "The carrier dials", ringing: "The phone rings", "in-progress": "Answered", completed: "Over at the carrier",
+  busy: "The line is busy", "no-answer": "Nobody answered", failed: "The carrier could not put it through", canceled: "Withdrawn at the carrier",
+};
+const RECORDING_STATUSES = { "in-progress": "The carrier records", completed: "Recording stored", absent: "There is no recording" };
+
 /**
  * The events of one call as lines of [text, kind, turn]; null for what has none. It knows what came before. A line of the same turn
  * takes the place of the one before: the text tells that an answer is there, the audio when it was heard.
@@ -75,7 +81,7 @@ function describe(event) {
     case "carrier_accepted": return [`The carrier took it (${event.call_sid})`];
     case "carrier_refused": return [`The carrier refused: ${event.message}`, "bad"];
     case "carrier_uncertain": return [`Unknown whether it left: ${event.message}`, "warn"];
-    case "carrier_status": return [`Carrier: ${event.status}${event.sip_code ? ` (SIP ${event.sip_code})` : ""}`];
+    case "carrier_status": return [`${CARRIER_STATUSES[event.status] ?? `Carrier: ${event.status}`}${event.sip_code ? ` (SIP ${event.sip_code})` : ""}`];
     case "answered_by": return [`Answered by ${event.answered_by.replaceAll("_", " ")}`];
     case "stream_started": return ["Audio connected"];
     case "agent_connected": return [`Agent ready after ${event.ready_ms} ms${event.warmed ? ", socket opened ahead" : ""}`, "good"];
@@ -86,7 +92,7 @@ function describe(event) {
     case "tool_answered": return [`Tool ${event.name} ${event.is_error ? "failed" : "answered"} after ${event.elapsed_ms} ms`, event.is_error ? "bad" : ""];
     case "opted_out": return [`Asked not to be called again (${event.channel})`, "warn"];
     case "recording_steered": return [recording_step(event)];
-    case "recording_stored": return [`Recording ${event.status}`];
+    case "recording_stored": return [RECORDING_STATUSES[event.status] ?? `Recording: ${event.status}`];
     case "conversation_analysed": return [`Summary: ${event.summary ?? "none"}`];
     case "stream_ended": return [`Audio ended: ${STREAM_ENDS[event.cause] ?? event.cause}. Clearline added ${micros(event.counters.relay_p50_us)} at the median, ${micros(event.counters.relay_p99_us)} at p99`];
     case "resume_awaited": return ["The server came back; the call waits for the carrier", "warn"];

@@ -39,7 +39,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         voice_id: text("voice_id"),
         llm: text("llm"),
     };
-    let agents = &asked.app().agents;
+    let agents = asked.app().agents.main();
     let created = agents.create_agent(&new.body()).await.map_err(|error| elevenlabs::failure(&error))?;
     let agent = agents.fetch_agent(&created.agent_id).await.map_err(|error| elevenlabs::failure(&error))?;
     Ok(Answer::Done(elevenlabs::agent(&agent)))

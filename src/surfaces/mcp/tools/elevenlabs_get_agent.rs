@@ -22,6 +22,6 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
 
 async fn run(asked: &Asked) -> Result<Answer, Failure> {
     let id = asked.args.text("agent_id").unwrap_or_default();
-    let agent = asked.app().agents.fetch_agent(id).await.map_err(|error| elevenlabs::failure(&error))?;
+    let agent = asked.app().agents.of(id).fetch_agent(id).await.map_err(|error| elevenlabs::failure(&error))?;
     Ok(Answer::Done(elevenlabs::agent(&agent)))
 }

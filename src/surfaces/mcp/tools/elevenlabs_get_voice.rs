@@ -21,6 +21,6 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
 
 async fn run(asked: &Asked) -> Result<Answer, Failure> {
     let id = asked.args.text("voice_id").unwrap_or_default();
-    let voice = asked.app().agents.fetch_voice(id).await.map_err(|error| elevenlabs::failure(&error))?;
+    let voice = asked.app().agents.main().fetch_voice(id).await.map_err(|error| elevenlabs::failure(&error))?;
     Ok(Answer::Done(elevenlabs::voice(&voice)))
 }

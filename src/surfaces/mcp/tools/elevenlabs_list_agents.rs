@@ -47,6 +47,6 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         search: asked.args.text("search").map(str::to_owned),
         cursor: asked.args.text("cursor").map(str::to_owned),
     };
-    let page = asked.app().agents.list_agents(&query).await.map_err(|error| elevenlabs::failure(&error))?;
+    let page = asked.app().agents.main().list_agents(&query).await.map_err(|error| elevenlabs::failure(&error))?;
     Ok(Answer::Done(output::compact(json!(page))))
 }

@@ -54,7 +54,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         language: text("language"),
         next_page_token: text("cursor"),
     };
-    let page = asked.app().agents.list_voices(&query).await.map_err(|error| elevenlabs::failure(&error))?;
+    let page = asked.app().agents.main().list_voices(&query).await.map_err(|error| elevenlabs::failure(&error))?;
     let voices: Vec<_> = page.voices.iter().map(elevenlabs::voice).collect();
     let body = json!({ "voices": voices, "has_more": page.has_more, "next_cursor": page.next_page_token });
     Ok(Answer::Done(output::compact(body)))

@@ -44,8 +44,8 @@ const PLACES: [(&str, &[&str]); 6] = [
 ];
 
 async fn run(asked: &Asked) -> Result<Answer, Failure> {
-    let agents = &asked.app().agents;
     let id = asked.args.text("agent_id").unwrap_or_default();
+    let agents = asked.app().agents.of(id);
     let mut body = json!({});
     if asked.args.flag("make_ready") {
         let agent = agents.fetch_agent(id).await.map_err(|error| elevenlabs::failure(&error))?;
