@@ -37,8 +37,8 @@ COLLEAGUE = "+12125550140"
 SELLER = "+12125550113"
 
 
-def post(url: str, body: dict, key: str = "") -> dict:
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+def post(url: str, body: dict, key: str = "", headers: dict[str, str] | None = None) -> dict:
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read() or b"null")

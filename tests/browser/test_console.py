@@ -4,6 +4,7 @@ import json
 import os
 import re
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -548,16 +549,35 @@ def test_a_very_long_call_opens_and_goes_on(world, sign_in):
     print(f"\na call of 4,000 lines is open after {took:.0f} ms")
     world.step(call, "message", {"text": "Still here?"})
     expect(page.locator("#lines li").last).to_contain_text("Still here?")
-    # A line more must not lay the whole page out anew for each line before it.
-    slow = page.evaluate(
-        """async () => {
-          const from = performance.now();
-          for (let frame = 0; frame < 10; frame += 1) await new Promise(requestAnimationFrame);
-          return (performance.now() - from) / 10;
-        }"""
-    )
-    assert slow < 5_000, slow
+    # Every line is there once, in its order. How long a line more takes to be laid out is for a person to see.
+    shown = page.locator("#lines li").filter(has_text=re.compile(r"Line \d+\.$")).all_text_contents()
+    assert [int(re.search(r"Line (\d+)\.$", text)[1]) for text in shown] == list(range(4_000))
+    tell_frames("a line more on a call of 4,000", page.evaluate(FRAMES, ["", 20]))
     world.end(call)
+
+
+# Scrolls by so many pixels with each frame (or only looks on), and gives the milliseconds from each frame to the next, and the most rows
+# that existed at once.
+FRAMES = """async ([grid, steps, pixels = 0]) => {
+  const next = () => new Promise(requestAnimationFrame);
+  const scrolled = grid && document.getElementById(grid);
+  const frames = [];
+  let [most, last] = [0, await next()];
+  for (let step = 1; step <= steps; step += 1) {
+    if (scrolled) scrolled.scrollTop = step * pixels;
+    const now = await next();
+    frames.push(now - last);
+    last = now;
+    most = Math.max(most, document.querySelectorAll("#rows > *").length);
+  }
+  return { frames: frames.sort((a, b) => a - b), most };
+}"""
+
+
+def tell_frames(what: str, measured: dict) -> None:
+    """Times are the machine's: they are printed, not judged."""
+    frames = measured["frames"]
+    print(f"\n{what}: a frame takes {frames[len(frames) // 2]:.0f} ms at the median, {frames[-1]:.0f} ms at the worst")
 
 
 def test_thousands_of_calls_stay_smooth(world, sign_in):
@@ -565,31 +585,43 @@ def test_thousands_of_calls_stay_smooth(world, sign_in):
     live(page)
     # A snapshot of many calls, as the server would give it.
     template = world.call(world.ring("silent"))
+    oldest = datetime.fromisoformat(template["created_at"]) - timedelta(hours=2)
 
     def many(route) -> None:
         state = route.fetch().json()
-        state["calls"] = [{**template, "id": f"call_{n:032x}", "from": f"+1212•••{n % 10_000:04}"} for n in range(5_000)]
+        state["calls"] = [
+            {**template, "id": f"call_{n:032x}", "from": f"+1212•••{n:04}", "created_at": (oldest + timedelta(seconds=n)).isoformat()}
+            for n in range(5_000)
+        ]
         route.fulfill(json=state)
+
+    def shows(place: int, href: str) -> None:
+        """The row of this place is where it belongs, and in view."""
+        row = page.locator(f"#rows > [aria-rowindex='{place + 2}']")
+        expect(row).to_be_in_viewport()
+        expect(row.get_by_role("link")).to_have_attribute("href", href)
+
+    number_of = "/console/calls/call_{:032x}".format
 
     page.route("**/console/data/live", many)
     page.reload()
     expect(page.locator("#count")).to_have_text("5000")
-    assert page.locator("#rows > *").count() < 100
-    median, elements = page.evaluate(
-        """async () => {
-          const grid = document.getElementById("grid");
-          const frames = [];
-          for (let step = 1; step <= 60; step += 1) {
-            const from = performance.now();
-            grid.scrollTop = step * 3000;
-            await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-            frames.push(performance.now() - from);
-          }
-          return [frames.sort((a, b) => a - b)[30], document.querySelectorAll("#rows > *").length];
-        }"""
-    )
-    # Two frames take 33 ms at 60 Hz. The machine of the checks may be busy; a page that lays out 5,000 rows takes seconds.
-    assert median < 5_000 and elements < 100, (median, elements)
-    for wanted in ["+12125554999", "(212) 555-4999", "4999"]:
+    # The newest is on top, and only the rows about the view exist, wherever it is.
+    shows(0, number_of(4_999))
+    measured = page.evaluate(FRAMES, ["grid", 60, 3_000])
+    assert 10 < measured["most"] < 100, measured
+    tell_frames("scrolling through 5,000 live calls", measured)
+    height = page.evaluate("parseFloat(getComputedStyle(grid).getPropertyValue('--row'))")
+    for place in [2_500, 4_999, 0]:
+        page.evaluate("([top]) => { grid.scrollTop = top; }", [place * height])
+        shows(place, number_of(4_999 - place))
+    # One more comes first.
+    newest = world.ring("silent")
+    expect(page.locator("#count")).to_have_text("5001")
+    shows(0, f"/console/calls/{newest}")
+    for wanted in ["+12125554998", "(212) 555-4998", "4998"]:
         page.get_by_label("Search").fill(wanted)
-        expect(page.locator("#count")).to_have_text("1 of 5000 live")
+        expect(page.locator("#count")).to_have_text("1 of 5001 live")
+        shows(0, number_of(4_998))
+        assert page.locator("#rows > *").count() == 1
+    world.end(newest)

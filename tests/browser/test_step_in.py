@@ -219,6 +219,20 @@ def test_a_browser_is_the_phone_that_is_called_and_that_calls(world, sign_in):
     expect(phone).to_have_attribute("data-state", "off")
 
 
+def test_an_operator_who_may_not_place_calls_is_told_so_and_may_still_call(world, sign_in):
+    page = sign_in("operator")
+    page.goto(f"{world.server.url}/console/phone")
+    page.get_by_label("This phone's number").fill("+12125550188")
+    page.get_by_role("button", name="Switch on").click()
+    expect(page.get_by_text("sign in with a key that may place calls")).to_be_visible()
+    expect(page.get_by_role("button", name="Have an agent call me")).to_be_hidden()
+    page.get_by_label("One of your own numbers").fill(OUR_NUMBER)
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.locator("#phone")).to_have_attribute("data-state", "talking")
+    page.get_by_role("button", name="Hang up").click()
+    expect(page.locator("#phone")).to_have_attribute("data-state", "on")
+
+
 def ring_out(world: World, number: str) -> None:
     """The carrier is asked to ring a number, as the server asks it."""
     form = {"To": number, "From": OUR_NUMBER, "Twiml": '<Response><Pause length="20"/></Response>'}

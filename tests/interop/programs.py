@@ -14,7 +14,7 @@ BINARY = Path(os.environ.get("CLEARLINE_BINARY", ROOT / "target" / "release" / "
 START_LIMIT_S = 30
 STOP_LIMIT_S = 20
 
-FIRST_LINE = re.compile(r"listening on (http://127\.0\.0\.1:(\d+))")
+FIRST_LINE = re.compile(r"\Alistening on (http://127\.0\.0\.1:\d+).*\n")
 
 
 @dataclass
@@ -39,6 +39,17 @@ class Program:
         """All that it has written, for the message of a failed check."""
         return f"--- {self.name}, standard output\n{read(self.output)}\n--- {self.name}, log\n{read(self.log)}"
 
+    def wait_for(self, pattern: re.Pattern, limit_s: float = START_LIMIT_S) -> re.Match:
+        """Waits until it has written this. One that does not is ended."""
+        deadline = time.monotonic() + limit_s
+        while not (found := pattern.search(read(self.output))):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError(f"{self.name} did not write {pattern.pattern!r}\n{self.said()}")
+            time.sleep(0.02)
+        return found
+
     def stop(self) -> None:
         """Asks it to end and fails if it does not, or if it ended as it should not."""
         if self.process.poll() is None:
@@ -59,8 +70,14 @@ def environment(home: Path, settings: dict[str, str]) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_DATA_HOME": str(home), "TMPDIR": str(home), **settings}
 
 
-def start(name: str, arguments: list[str], home: Path, settings: dict[str, str] | None = None) -> Program:
-    """Starts `clearline ARGUMENTS` and waits for the line that tells its address."""
+def start(
+    name: str,
+    arguments: list[str],
+    home: Path,
+    settings: dict[str, str] | None = None,
+    address: re.Pattern = FIRST_LINE,
+) -> Program:
+    """Starts `clearline ARGUMENTS` and waits for the line that tells its address, the pattern's first group."""
     assert BINARY.exists(), f"{BINARY} is missing: run tests/interop/run.sh, which builds it"
     env = environment(home, settings or {})
     output, log = home / f"{name}.out", home / f"{name}.log"
@@ -69,20 +86,7 @@ def start(name: str, arguments: list[str], home: Path, settings: dict[str, str] 
             [str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=home
         )
     program = Program(name, process, output, log)
-    deadline = time.monotonic() + START_LIMIT_S
-    while "\n" not in read(output):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            process.wait()
-            raise AssertionError(f"`clearline {' '.join(arguments)}` did not start\n{program.said()}")
-        time.sleep(0.02)
-    first = read(output).splitlines()[0]
-    found = FIRST_LINE.search(first)
-    if not found:
-        process.kill()
-        process.wait()
-        raise AssertionError(f"the first line is not `listening on http://127.0.0.1:PORT`: {first!r}")
-    program.url = found.group(1)
+    program.url = program.wait_for(address)[1]
     return program
 
 

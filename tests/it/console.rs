@@ -498,3 +498,25 @@ async fn the_health_page_knows_every_agent_and_how_it_fares() {
     assert_eq!(keys.len(), 1, "{keys:?}");
     assert!(keys[0].0 == "warning" && keys[0].1.starts_with("limits.keys.nobody limits nobody"), "{keys:?}");
 }
+
+#[tokio::test]
+async fn the_phones_page_offers_every_agent_and_says_which_need_a_real_carrier() {
+    let vendors = Vendors::start().await;
+    let own = [
+        ("AGENTS__ROUTES", "+12125550101=retell:agent_9"),
+        ("AGENTS__BOT__DIALECT", "twilio-stream"),
+        ("AGENTS__BOT__URL", "wss://bot.example.com/media"),
+        ("AGENTS__AGENT_1__DIALECT", "elevenlabs"),
+        ("AGENTS__AGENT_1__URL", "https://api.example.com"),
+    ];
+    let server = Server::start(&vendors, &own).await;
+    let page = signed_in(&server, "admin").await.get("/console/phone").await.text().await.unwrap();
+    for option in [
+        "<option value=\"elevenlabs:agent_echo\">elevenlabs:agent_echo (emulated)</option>",
+        "<option value=\"retell:agent_9\" disabled>retell:agent_9 (needs a real carrier)</option>",
+        "<option value=\"twilio-stream:bot\">twilio-stream:bot</option>",
+        "<option value=\"elevenlabs:agent_1\">elevenlabs:agent_1</option>",
+    ] {
+        assert!(page.contains(option), "{option}: {page}");
+    }
+}

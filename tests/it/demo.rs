@@ -105,6 +105,9 @@ async fn an_agent_of_the_settings_calls_the_phone_and_the_demos_own_calls_stay_w
     // anything: the account in the environment is none of the demo's.
     demo.printed("agent:  Hello, this is Ava").await;
     assert_eq!((vendors.conversations(), vendors.twilio.log().since(0).len()), (1, 0));
+    // What is known of an agent is asked for at its own account.
+    let health = demo.browser.json("/console/data/health").await.to_string();
+    assert!(health.contains(&format!("{agent} is there")), "{health}");
     assert!(demo.ended().await.success());
 }
 
