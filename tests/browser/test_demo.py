@@ -3,6 +3,7 @@
 The settings name an agent of the user's own beside the emulated ones; its vendor is an emulated one too, but not the demo's.
 """
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -54,8 +55,8 @@ class Demo:
         return f"{self.program.url}/console/calls/{to_the_seller[-1]['id']}"
 
     def conversations_at_the_vendor(self) -> int:
-        log = fetch(f"{self.vendor.url}/_emulator/log").decode()
-        return log.count("conversation_initiation_metadata")
+        log = json.loads(fetch(f"{self.vendor.url}/_emulator/log"))
+        return sum(entry["event"] == "sent" and entry.get("type") == "conversation_initiation_metadata" for entry in log)
 
 
 @pytest.fixture(scope="module")

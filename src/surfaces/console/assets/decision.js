@@ -62,8 +62,11 @@ function rules(asked) {
     el("summary", {}, `${asked.length} rules were asked, ${denied} ${denied === 1 ? "refuses" : "refuse"}`), el("ul", { class: "rules" }, list));
 }
 
+// What is not there is no gap in what was known.
+const NONE_IF_ABSENT = ["internal_dnc_at", "revoked_at"];
+
 function facts(told) {
-  return Object.entries(told).map(([name, value]) => [readable(name), plain(value)]);
+  return Object.entries(told).map(([name, value]) => [readable(name), value === null && NONE_IF_ABSENT.includes(name) ? "none" : plain(value)]);
 }
 
 function plain(value) {
@@ -71,7 +74,7 @@ function plain(value) {
   if (value === true) return "yes";
   if (value === false) return "no";
   if (Array.isArray(value)) return value.length ? value.map(plain).join("; ") : "none";
-  if (typeof value === "object") return Object.entries(value).filter(([, one]) => one !== null).map(([name, one]) => `${readable(name)}: ${plain(one)}`).join(", ");
+  if (typeof value === "object") return Object.entries(value).filter(([, one]) => one !== null && one !== "").map(([name, one]) => `${readable(name)}: ${plain(one)}`).join(", ");
   return String(value);
 }
 
