@@ -7,6 +7,7 @@ const rows = new Rows($("rows"), row);
 let loaded = [];
 let before = null;
 let turn = 0;
+let settled = 0;
 // Actions in an operator's words: the routes of the API first.
 const WORDS = {
   "/api/v1/calls": "place a call", "/api/v1/calls/{id}/end": "hang up", "/api/v1/dnc": "put on the do-not-call list",
@@ -44,7 +45,9 @@ async function load(onward) {
     return found;
   });
   // Of two that cross the later one counts.
-  if (!fresh || mine !== turn) return;
+  if (mine !== turn) return;
+  settled = mine;
+  if (!fresh) return;
   if (onward || newest === 0) before = fresh.next_before;
   loaded = onward ? loaded.concat(fresh.entries) : fresh.entries.concat(loaded);
   rows.show(loaded.map((entry) => [entry.place, entry]));
@@ -53,5 +56,6 @@ async function load(onward) {
 }
 
 $("more").addEventListener("click", () => load(true));
-look_again(() => load(false));
+// Not into what somebody just asked for.
+look_again(() => { if (settled === turn) load(false); });
 load(false);

@@ -11,6 +11,7 @@ const rows = new Rows($("rows"), row);
 let loaded = [];
 let cursor = null;
 let turn = 0;
+let settled = 0;
 
 function page_of(limit, after) {
   const query = new URLSearchParams({ limit });
@@ -34,7 +35,9 @@ async function load(least, onward = false) {
     return { list, after };
   });
   // Of two that cross the later one counts.
-  if (!fresh || mine !== turn) return;
+  if (mine !== turn) return;
+  settled = mine;
+  if (!fresh) return;
   loaded = fresh.list;
   cursor = fresh.after;
   draw();
@@ -59,5 +62,6 @@ function row(call) {
 $("disposition").append(...Object.entries(DISPOSITIONS).map(([value, [text]]) => el("option", { value }, text)));
 for (const id of ["direction", "state", "disposition"]) $(id).addEventListener("change", () => load(PAGE));
 $("more").addEventListener("click", () => load(PAGE, true));
-look_again(() => load(Math.max(PAGE, loaded.length)));
+// Not into what somebody just asked for.
+look_again(() => { if (settled === turn) load(Math.max(PAGE, loaded.length)); });
 load(PAGE);

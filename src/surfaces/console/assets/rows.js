@@ -1,5 +1,5 @@
 // The rows of a table that is looked at again: a row stays the element that it was, and so does each cell that did not change, so
-// that neither the place on the page nor the focus is lost. What comes in above moves what is read only where the browser lets it.
+// that the focus is not lost. That rows which come in above do not push down what is read is the browser's own doing (scroll anchoring).
 
 export class Rows {
   known = new Map();
