@@ -174,7 +174,7 @@ def test_the_page_of_the_allowed_call_tells_all_of_it(demo, open_page, shot):
 
     told = [
         r"Call was asked for \(demo, demo\)", "The gate allowed it", "Dialling", "The phone rings", "Answered", "Audio connected",
-        r"Agent ready after \d+ ms", "First words of the agent", r"The agent answers after \d+ ms", "The caller talked over the agent",
+        r"Agent ready after \d+ ms", "First audio of the agent heard", r"The agent answers after \d+ ms", "The caller talked over the agent",
         "Tool take_note called", r"Tool take_note answered after \d+ ms", "End asked for by agent", "Ended: Completed",
     ]
     # In this order, whatever stands between them.
