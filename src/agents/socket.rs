@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{TlsError, UrlError};
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::{MaybeTlsStream, client_async};
+use tokio_tungstenite::{MaybeTlsStream, client_async_with_config};
 
 use crate::protocol::agent::elevenlabs_rest::excerpt;
 use crate::websocket::{HeadFirst, WebSocket};
@@ -54,7 +54,9 @@ async fn handshake(request: Request, host: &str, tls: &Arc<rustls::ClientConfig>
     } else {
         MaybeTlsStream::Plain(tcp)
     };
-    let (answered, _) = client_async(request, HeadFirst::new(stream)).await?;
+    // No frame is read by what shakes hands.
+    let unbuffered = WebSocketConfig::default().read_buffer_size(0);
+    let (answered, _) = client_async_with_config(request, HeadFirst::new(stream), Some(unbuffered)).await?;
     let (stream, unread) = answered.into_inner().into_parts();
     let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
     Ok(WebSocket::new(stream, &unread, Role::Client, config))

@@ -76,7 +76,11 @@ impl Outlet {
                 self.blocked_since = None;
             }
             ready!(socket.as_mut().poll_ready(cx))?;
-            let composed = BUFFER.with_borrow_mut(|buffer| Some((next(buffer)?, buffer.split().freeze())));
+            let composed = BUFFER.with_borrow_mut(|buffer| {
+                // Nothing of another call's is ever in there, whatever became of it.
+                buffer.clear();
+                Some((next(buffer)?, buffer.split().freeze()))
+            });
             if let Some((frame, bytes)) = composed {
                 // A dialect may have no word for a command.
                 if bytes.is_empty() {

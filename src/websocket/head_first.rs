@@ -8,13 +8,14 @@ use bytes::{Buf as _, BytesMut};
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-const HEAD_ENDS: &[u8] = b"\r\n\r\n";
+/// An empty line, as all write it and as some do.
+const HEAD_ENDS: [&[u8]; 2] = [b"\n\r\n", b"\n\n"];
 
 /// How the head begins that agrees to become a WebSocket. What comes behind another one is its body.
 const AGREES: &[u8] = b"HTTP/1.1 101";
 
 /// What is read at once, bytes: an answer's head, and what a fast peer says right behind it.
-const READ: usize = 2 << 10;
+const READ: usize = 4 << 10;
 
 /// A head longer than this is no head of a handshake, bytes; the handshake is then left to make of it what it will.
 const HEAD_MAX: usize = 64 << 10;
@@ -38,9 +39,12 @@ impl<S> HeadFirst<S> {
     }
 
     fn look(&mut self, is_end: bool) {
-        let head_ends = memmem::find(&self.unread, HEAD_ENDS).map(|at| at + HEAD_ENDS.len());
-        self.may_go = match head_ends {
-            Some(end) if self.unread.starts_with(AGREES) => Some(end),
+        // Empty lines before the answer are none of it.
+        let answer = self.unread.trim_ascii_start();
+        let before = self.unread.len() - answer.len();
+        let ends = HEAD_ENDS.into_iter().filter_map(|end| Some(memmem::find(answer, end)? + end.len()));
+        self.may_go = match ends.min() {
+            Some(end) if answer.starts_with(AGREES) => Some(before + end),
             None if !is_end && self.unread.len() < HEAD_MAX => None,
             Some(_) | None => Some(self.unread.len()),
         };

@@ -29,14 +29,18 @@ pub(crate) use head_first::HeadFirst;
 /// What is read at once, bytes.
 const READ: usize = 16 << 10;
 
-/// Framed bytes that may wait to be written before no more are taken.
+/// What tungstenite takes of the rare frames that it is given, at once, bytes. Each socket holds so much.
+const FED: usize = 128;
+
+/// Framed bytes that may wait to be written before no more are taken, and before a peer that does not read is not read either.
 const UNWRITTEN_MAX: usize = 256 << 10;
 
 thread_local! {
     static SHARED: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
 }
 
-/// An open WebSocket over `S`. Pings and closes are answered as long as it is read.
+/// An open WebSocket over `S`. Pings and closes are answered as long as it is read. One task is to read and to write it: the other's
+/// waker would be forgotten.
 ///
 /// [`WebSocketConfig::max_message_size`] and [`WebSocketConfig::max_frame_size`] count; what it says of buffers does not.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ pub struct WebSocket<S> {
     /// The protocol holds the beginning of a message, whose next fragment is to come.
     in_fragments: bool,
     unwritten: Vec<u8>,
+    /// The stream holds something that it was given: TLS does.
+    is_unflushed: bool,
     is_over: bool,
 }
 
@@ -63,11 +69,12 @@ impl<S> WebSocket<S> {
             stream,
             role,
             longest: most(config.max_frame_size).min(most(config.max_message_size)),
-            protocol: WebSocketContext::new(role, Some(config.read_buffer_size(0).write_buffer_size(0))),
+            protocol: WebSocketContext::new(role, Some(config.read_buffer_size(FED).write_buffer_size(0))),
             unread: unread.into(),
             owed: 0,
             in_fragments: false,
             unwritten: Vec::new(),
+            is_unflushed: false,
             is_over: false,
         }
     }
@@ -85,7 +92,9 @@ impl<S> WebSocket<S> {
                 let Some(head) = Head::read(rest) else { return (used, None) };
                 if self.is_usual(&head) {
                     let Some(payload) = head.payload(rest) else { return (used, None) };
-                    return (used + head.total(), Some(message(&head, payload)));
+                    let said = message(&head, payload);
+                    self.is_over = said.is_err();
+                    return (used + head.total(), Some(said));
                 }
                 if !head.is_control() {
                     self.in_fragments = !head.is_final();
@@ -180,6 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.unwritten))?;
+            self.is_unflushed = true;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -189,7 +199,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 self.unwritten.drain(..written);
             }
         }
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.is_unflushed = false;
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -198,6 +210,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        let is_full = |this: &Self| this.unwritten.len() >= UNWRITTEN_MAX;
+        if is_full(this) && this.poll_drain(cx).is_pending() && is_full(this) {
+            return Poll::Pending;
+        }
         let mut said = if this.is_over || this.unread.is_empty() { None } else { this.take_unread() };
         let mut is_pending = false;
         if said.is_none() && !this.is_over {
@@ -207,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
             }
         }
         // What the protocol answered goes out without being asked for. If it cannot, whoever writes next learns why.
-        let is_drained = this.unwritten.is_empty() || this.poll_drain(cx).is_ready();
+        let is_drained = (this.unwritten.is_empty() && !this.is_unflushed) || this.poll_drain(cx).is_ready();
         match said {
             Some(said) => Poll::Ready(Some(said)),
             None if is_pending || !is_drained => Poll::Pending,
