@@ -174,7 +174,8 @@ impl App {
         let unseen = |why: &str, remedy: &str| Check::note(AGENT, format!("{agent} is not looked at: {why}"), remedy);
         let answer = match agent.vendor {
             AgentVendor::ElevenLabs if !self.agents.of(&agent.id).has_key() => {
-                return unseen("no API key is set", "Set ELEVENLABS_API_KEY to see whether the agent can be reached.");
+                let key = self.config.agents.elevenlabs_key_of(&agent.id);
+                return unseen("no API key is set", &format!("Set {key} to see whether the agent can be reached."));
             }
             AgentVendor::Retell if no_key(&self.config.agents.retell.api_key) => {
                 return Check::warning(

@@ -18,15 +18,21 @@ pub(super) struct UsersAgents {
 pub(super) fn of_settings(user: &AgentsConfig, emulated: &[AgentConfig]) -> UsersAgents {
     let mut agents = UsersAgents::default();
     for agent in user.all() {
+        if agents.sections.contains_key(&agent.id) {
+            agents.left_out.push(format!("{agent} cannot be tried here: another agent of yours has the same name."));
+            continue;
+        }
         let section = match agent.vendor {
             AgentVendor::ElevenLabs if emulated.iter().any(|one| one.agent_id == agent.id) => {
-                Err("an emulated agent has the same name")
+                Err("an emulated agent has the same name".to_owned())
             }
-            AgentVendor::ElevenLabs => of_elevenlabs(user, &agent.id).ok_or("set ELEVENLABS_API_KEY"),
+            AgentVendor::ElevenLabs => {
+                of_elevenlabs(user, &agent.id).ok_or_else(|| format!("set {}", user.elevenlabs_key_of(&agent.id)))
+            }
             AgentVendor::TwilioStream | AgentVendor::Binary => {
-                user.own.get(&agent.id).cloned().ok_or("it has no section of its own")
+                user.own.get(&agent.id).cloned().ok_or_else(|| "it has no section of its own".to_owned())
             }
-            AgentVendor::Retell => Err("Retell takes calls from a real carrier only, by SIP"),
+            AgentVendor::Retell => Err("Retell takes calls from a real carrier only, by SIP".to_owned()),
         };
         match section {
             Ok(section) => drop(agents.sections.insert(agent.id, section)),
@@ -76,6 +82,19 @@ mod tests {
         assert!(agents.left_out[0].starts_with("retell:agent_2 cannot") && agents.left_out[1].contains("emulated"));
         let agents = users(&format!("{named}\"\""));
         assert!(agents.sections.is_empty() && agents.left_out[0].contains("set ELEVENLABS_API_KEY"));
+    }
+
+    #[test]
+    fn a_section_without_its_key_says_which_is_missing_and_a_name_is_given_once() {
+        let own = "[agents.agent_1]\ndialect = \"elevenlabs\"\nurl = \"https://api.elevenlabs.io\"";
+        let agents = users(&format!("[agents.elevenlabs]\napi_key = \"the-key\"\n{own}"));
+        assert!(agents.sections.is_empty() && agents.left_out[0].contains("set agents.agent_1.api_key"));
+        let bot = "[agents.bot]\ndialect = \"twilio-stream\"\nurl = \"ws://127.0.0.1:4040/media\"";
+        let agents = users(&format!(
+            "[agents]\ndefault = \"elevenlabs:bot\"\n[agents.elevenlabs]\napi_key = \"the-key\"\n{bot}"
+        ));
+        assert_eq!(agents.sections["bot"].dialect, "elevenlabs");
+        assert!(agents.left_out[0].contains("another agent of yours has the same name"), "{:?}", agents.left_out);
     }
 
     #[test]

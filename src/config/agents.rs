@@ -100,6 +100,14 @@ impl AgentsConfig {
         agents
     }
 
+    /// Which setting has the key of this agent at `ElevenLabs`.
+    pub fn elevenlabs_key_of(&self, agent_id: &str) -> String {
+        match self.own.get(agent_id).and_then(OwnAgentConfig::vendor) {
+            Some(AgentVendor::ElevenLabs) => format!("agents.{agent_id}.api_key"),
+            _ => "ELEVENLABS_API_KEY".to_owned(),
+        }
+    }
+
     fn route(&self, called: &str) -> Option<Vec<AgentRef>> {
         self.routes
             .iter()

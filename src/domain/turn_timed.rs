@@ -9,7 +9,8 @@ pub struct TurnTimed {
     /// From what the caller said, as text, to the piece. None where the agent spoke unasked, or into the caller's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_ms: Option<u32>,
-    /// From then until the carrier's socket had taken it, µs; also what a sentence of ours kept it waiting.
+    /// From then until the carrier's socket had taken it and all that came behind it meanwhile, µs; also what a sentence of ours kept it
+    /// waiting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay_us: Option<u32>,
     /// From then until the carrier's report that it was played had come.

@@ -412,6 +412,8 @@ impl Stream {
             waiting.note(AgentCommand::Context { text: text.to_owned() });
             self.phase = Phase::ConnectingAgent(waiting);
             self.playout.forget_turns();
+            // It counts its turns anew; in the journal no two turns of a stream are called the same.
+            self.agent.turn_base = self.agent.last_turn + 1;
             self.agent.retries_left = 1;
             desk.timers.set(Timer::AgentReady, now, self.ready_limit());
             return self.dial(desk);

@@ -165,7 +165,7 @@ pub enum Output {
         agent: usize,
     },
     ToCarrier(CarrierCommand),
-    /// Say when the carrier's socket has taken all of it up to here; answer with [`Input::Written`].
+    /// Say when nothing waits for the carrier's socket any more; answer with [`Input::Written`].
     AskWritten,
     ToAgent(AgentCommand),
     /// Close the agent's socket normally, or give up dialling.

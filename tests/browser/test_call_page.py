@@ -58,7 +58,7 @@ def test_a_transfers_decision_stands_beside_the_calls_own(world, sign_in):
     with pytest.raises(Exception, match="403"):
         world.step(call, "transfer", {"to": outside, "purpose": "telemarketing"})
     for _ in range(2):
-        expect(box.get_by_role("heading", level=3)).to_have_text("Not transferred to +1305•••0144")
+        expect(box.get_by_role("heading", level=3)).to_have_text("Transfer refused to +1305•••0144")
         expect(box).to_contain_text("FACT_UNKNOWN")
         expect(box).to_contain_text("47 CFR 64.1200")
         box.get_by_text(re.compile(r"\d+ rules were asked, \d+ refuse")).click()

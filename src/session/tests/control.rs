@@ -228,7 +228,9 @@ fn an_operator_keeps_a_call_whose_agent_leaves() {
         3000ms carrier mark t0-4
         9000ms operator hands back
         9100ms agent connected
-        9200ms agent ready"), @r#"
+        9200ms agent ready
+        9300ms agent speaks 1 200
+        9550ms carrier mark t3-6"), @r#"
     2600ms → carrier: clear
     2600ms record taken_over by={"door":"console","name":"kim"}
     2600ms record turn_withheld heard="one two three" heard_ms=1550 turn=1
@@ -242,6 +244,11 @@ fn an_operator_keeps_a_call_whose_agent_leaves() {
     9100ms → agent: initiate
     9200ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=9200 warmed=false
     9200ms → agent: context The call has been handed back to you. A person spoke with the caller meanwhile. Go on.
+    9300ms → carrier: media 1600
+    9300ms → carrier: mark t3-6
+    9400ms → carrier: mark t3-7
+    9550ms record turn_timed audio_ms=200 played_ms=250 turn=3
+    9550ms record turn_heard heard_ms=200 turn=3
     "#);
 }
 

@@ -59,7 +59,7 @@ pub fn tell_of_agents(offered: usize, left_out: Vec<String>) -> Vec<String> {
         )),
     };
     let outside = (offered > 0).then(|| {
-        "Such a call leaves this machine, and so does a look at the agent on the Health page; nothing else does."
+        "Such a call leaves this machine, and so do a look at the agent on the Health page and what MCP's tools ask about it; nothing else does."
             .to_owned()
     });
     told.into_iter().chain(outside).chain(left_out).collect()

@@ -149,7 +149,8 @@ struct PhoneAgent {
 impl PhoneAgent {
     fn new(app: &App, agent: &AgentRef) -> Self {
         let agents = &app.config.agents;
-        let api_url = agents.own.get(&agent.id).map_or(&agents.elevenlabs.api_url, |own| &own.url);
+        let own = agents.own.get(&agent.id).filter(|own| own.vendor() == Some(agent.vendor));
+        let api_url = own.map_or(&agents.elevenlabs.api_url, |own| &own.url);
         let is_emulated =
             agent.vendor == AgentVendor::ElevenLabs && url::Url::parse(api_url).is_ok_and(|url| is_loopback(&url));
         let is_reachable = !app.hands_over(agent);

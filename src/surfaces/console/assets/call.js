@@ -126,7 +126,7 @@ async function show_transfer({ type, decision_id: decision }) {
   const detail = await attempt(() => ask(`/console/data/decisions/${decision}`));
   if (!detail) { transfers.delete(decision); box.remove(); return; }
   transfers.set(decision, detail);
-  const title = `${type === "transfer_blocked" ? "Not transferred" : "Transferred"} to ${detail.number ?? "a number that was erased"}`;
+  const title = `${type === "transfer_blocked" ? "Transfer refused" : "Transfer allowed"} to ${detail.number ?? "a number that was erased"}`;
   box.append(el("h3", {}, title), ...whole(detail));
   $("transfers-box").hidden = false;
 }

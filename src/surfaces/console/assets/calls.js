@@ -20,6 +20,13 @@ function page_of(limit, after) {
   return ask(`/api/v1/calls?${query}`);
 }
 
+/** What is there goes no further under another filter. */
+function refilter() {
+  cursor = null;
+  $("more").hidden = true;
+  load(PAGE);
+}
+
 /** At least so many calls from the newest on, or those after what is there. */
 async function load(least, onward = false) {
   turn += 1;
@@ -60,7 +67,7 @@ function row(call) {
 }
 
 $("disposition").append(...Object.entries(DISPOSITIONS).map(([value, [text]]) => el("option", { value }, text)));
-for (const id of ["direction", "state", "disposition"]) $(id).addEventListener("change", () => load(PAGE));
+for (const id of ["direction", "state", "disposition"]) $(id).addEventListener("change", refilter);
 $("more").addEventListener("click", () => load(PAGE, true));
 // Not into what somebody just asked for.
 look_again(() => { if (settled === turn) load(Math.max(PAGE, loaded.length)); });
