@@ -1,9 +1,9 @@
 //! A WebSocket: tungstenite's protocol, with buffers that belong to the thread instead of the socket.
 //!
 //! Nearly all that is said on a media stream is one text a frame, whole in one read. Such a frame is read into a buffer that all
-//! sockets of a thread share, and framed into one that is given back once it is written: a call then holds no buffers and touches no
-//! memory of its own for them, which is a third of what a frame costs beside the kernel's part (`docs/performance.md`). Everything
-//! else (control frames, fragments, closing, whatever breaks RFC 6455) is handed to tungstenite's [`WebSocketContext`] as it comes.
+//! sockets of a thread share, and framed into one that is given back once it is written: a call then holds hardly any buffer, and a
+//! frame touches less memory that has gone cold (`docs/performance.md` has what that saves). Everything else (control frames, fragments,
+//! closing, whatever breaks RFC 6455) is handed to tungstenite's [`WebSocketContext`] as it comes.
 
 use std::cell::RefCell;
 use std::io;
@@ -81,6 +81,10 @@ impl<S> WebSocket<S> {
 
     pub(crate) fn get_mut(&mut self) -> &mut S {
         &mut self.stream
+    }
+
+    fn is_full(&self) -> bool {
+        self.unwritten.len() >= UNWRITTEN_MAX
     }
 
     /// The first message of these bytes, and how many of them are done with.
@@ -210,8 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let is_full = |this: &Self| this.unwritten.len() >= UNWRITTEN_MAX;
-        if is_full(this) && this.poll_drain(cx).is_pending() && is_full(this) {
+        if this.is_full() && this.poll_drain(cx).is_pending() && this.is_full() {
             return Poll::Pending;
         }
         let mut said = if this.is_over || this.unread.is_empty() { None } else { this.take_unread() };
@@ -236,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.unwritten.len() < UNWRITTEN_MAX {
+        if !self.is_full() {
             return Poll::Ready(Ok(()));
         }
         self.poll_drain(cx).map_err(Error::Io)

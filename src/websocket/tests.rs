@@ -1,5 +1,7 @@
 //! Beside tungstenite's own socket: the same bytes must mean the same, however they come.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
@@ -149,7 +151,7 @@ proptest! {
                 1 => Message::binary(text.into_bytes()),
                 _ => Message::Ping(text.as_bytes()[..text.len().min(125)].to_vec().into()),
             })
-            .chain([Message::binary(vec![7; long]), Message::Close(Some(CloseFrame { code: 1000.into(), reason: "bye".into() }))])
+            .chain([Message::binary(vec![7; long.min(pipe * 1_000)]), Message::Close(Some(CloseFrame { code: 1000.into(), reason: "bye".into() }))])
             .collect();
         let (ours, theirs) = if is_server { (Role::Server, Role::Client) } else { (Role::Client, Role::Server) };
         let heard = on_a_runtime(async {
@@ -189,6 +191,54 @@ async fn a_ping_is_answered_while_nobody_writes() {
     assert_eq!(far.next().await.unwrap().unwrap(), Message::Pong("how is it".into()));
 }
 
+/// Takes what it is given and passes it on when it is flushed, which it does not manage at once: as TLS before a socket that is full.
+struct Holding {
+    stream: DuplexStream,
+    held: Vec<u8>,
+    has_refused: bool,
+}
+
+impl AsyncRead for Holding {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Holding {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.held.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.has_refused, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let held = std::mem::take(&mut self.held);
+        Pin::new(&mut self.stream).poll_write(cx, &held).map_ok(|written| assert_eq!(written, held.len()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_stream_holds_back_is_flushed_by_reading_on() {
+    let (near, far) = duplex(4096);
+    let near = Holding { stream: near, held: Vec::new(), has_refused: false };
+    let mut near = WebSocket::new(near, &[], Role::Server, limits());
+    let tasks = TaskTracker::new();
+    tasks.spawn(async move { while near.next().await.is_some_and(|message| message.is_ok()) {} });
+    let mut far = WebSocketStream::from_raw_socket(far, Role::Client, None).await;
+    far.send(Message::Ping("how is it".into())).await.unwrap();
+    // Time goes on once nobody has anything to do.
+    let answer =
+        tokio::time::timeout(Duration::from_secs(1), far.next()).await.expect("the answer stayed where it was");
+    assert_eq!(answer.unwrap().unwrap(), Message::Pong("how is it".into()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn answers_to_a_peer_that_reads_nothing_do_not_pile_up() {
     let (near, mut far) = duplex(1 << 10);
@@ -198,7 +248,7 @@ async fn answers_to_a_peer_that_reads_nothing_do_not_pile_up() {
     let flood = async { while far.write_all(&ping).await.is_ok() {} };
     let reading = async { while near.next().await.is_some_and(|message| message.is_ok()) {} };
     // Time goes on once neither can.
-    let both = tokio::time::timeout(std::time::Duration::from_secs(1), async { tokio::join!(flood, reading) });
+    let both = tokio::time::timeout(Duration::from_secs(1), async { tokio::join!(flood, reading) });
     assert!(both.await.is_err());
     assert!((UNWRITTEN_MAX..UNWRITTEN_MAX + 200).contains(&near.unwritten.len()), "{}", near.unwritten.len());
 }
