@@ -100,7 +100,8 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
 }
 
 fn contenders(args: &BenchRelayArgs) -> Vec<Contender> {
-    let mut contenders = vec![Contender::Splice, Contender::Clearline];
+    let mut contenders = Vec::from_iter((!args.no_splice).then_some(Contender::Splice));
+    contenders.push(Contender::Clearline);
     contenders.extend((args.listeners > 0).then_some(Contender::ClearlineListened));
     contenders.extend(args.pcm.then_some(Contender::ClearlinePcm));
     if args.compare {

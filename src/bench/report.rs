@@ -110,10 +110,11 @@ impl Column<'_> {
         self.median(|outcome| outcome.cpu_per_call_minute)
     }
 
-    /// The median of the rounds' own ratios: each round stands beside a splice that ran under the same conditions.
-    fn cpu_ratio(&self) -> f64 {
+    /// The median of the rounds' own ratios: each round stands beside a splice that ran under the same conditions. None without.
+    fn cpu_ratio(&self) -> Option<f64> {
         let pairs = self.rounds.iter().zip(&self.splices);
-        median(pairs.map(|(own, splice)| own.cpu_per_call_minute / splice.cpu_per_call_minute).collect())
+        let ratios: Vec<_> = pairs.map(|(own, splice)| own.cpu_per_call_minute / splice.cpu_per_call_minute).collect();
+        (!ratios.is_empty()).then(|| median(ratios))
     }
 
     fn quantiles(&self, of: impl Fn(&Outcome) -> &Histogram) -> String {
@@ -142,7 +143,7 @@ impl Column<'_> {
         row([
             self.contender.name().to_owned(),
             format!("{:.4}", self.cpu()),
-            format!("{:.2}", self.cpu_ratio()),
+            self.cpu_ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
             self.quantiles(|outcome| &outcome.load.to_agent),
             self.quantiles(|outcome| &outcome.load.to_carrier),
             format!("{:.0}", self.median(|outcome| outcome.memory_per_call)),
@@ -185,7 +186,7 @@ fn quantiles(histogram: &Histogram) -> Value {
     json!({"p50": at(0.5), "p99": at(0.99), "p99_9": at(0.999), "count": histogram.len()})
 }
 
-/// 0 of nothing, as where there is no splice to compare with.
+/// 0 of nothing.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()

@@ -7,13 +7,13 @@ const STEPS: usize = 26 * 4;
 
 #[derive(Debug)]
 pub(super) struct Pace {
+    /// The one thing that a wake-up touches here: memory that has gone cold is what costs.
     counts: Box<[u32; STEPS]>,
-    total: u32,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { counts: Box::new([0; STEPS]), total: 0 }
+        Self { counts: Box::new([0; STEPS]) }
     }
 }
 
@@ -21,12 +21,12 @@ impl Pace {
     pub(super) fn record(&mut self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.counts[step(us)] += 1;
-        self.total += 1;
     }
 
     /// The upper edge of the step that the share of all wake-ups falls in, in µs.
     pub(super) fn percentile_us(&self, percent: u32) -> u32 {
-        let wanted = (u64::from(self.total) * u64::from(percent)).div_ceil(100);
+        let total: u64 = self.counts.iter().copied().map(u64::from).sum();
+        let wanted = (total * u64::from(percent)).div_ceil(100);
         let mut seen = 0_u64;
         for (step, count) in self.counts.iter().enumerate() {
             seen += u64::from(*count);

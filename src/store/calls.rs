@@ -1,6 +1,7 @@
 //! Call records: written by the journal only, read and listed here.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::{Cursor, Listing, from_json, json, stamp, word};
@@ -52,6 +53,21 @@ SELECT count(*) FILTER (WHERE leg.started_at > ?1),
 FROM dial_attempts AS leg JOIN calls AS call ON call.id = leg.call_id
 WHERE leg.charged_to = ?3 AND leg.started_at > ?4 AND leg.state IN ('pending', 'accepted', 'uncertain')";
 
+/// Rows of one statement, which stand in memory as text and as what SQLite makes of it.
+pub(super) const ROWS_A_STATEMENT: usize = 50;
+
+/// `WHERE true` tells SQLite that `ON CONFLICT` is not part of a join.
+const UPSERT: &str = "
+INSERT INTO calls (id, call_sid, direction, from_party, to_party, agent, state, disposition, lead_id, created_at,
+    ended_at, updated_at, record, requester)
+SELECT value ->> 'id', value ->> 'call_sid', value ->> 'direction', value ->> 'from', value ->> 'to',
+    value ->> 'agent', value ->> 'state', value ->> 'disposition', value ->> 'lead_id', value ->> 'created_at',
+    value ->> 'ended_at', value ->> 'updated_at', value ->> 'record', value ->> 'requester'
+FROM json_each(?) WHERE true
+ON CONFLICT (id) DO UPDATE SET call_sid = excluded.call_sid, state = excluded.state,
+    disposition = excluded.disposition, ended_at = excluded.ended_at, updated_at = excluded.updated_at,
+    record = excluded.record";
+
 impl Store {
     /// What a key has used up to now, over all doors.
     pub async fn usage_of_key(&self, name: &str, now: Timestamp) -> Result<KeyUsage, StoreError> {
@@ -80,7 +96,7 @@ impl Store {
     }
 
     pub async fn call(&self, id: CallId) -> Result<Option<Call>, StoreError> {
-        self.read(move |connection| Box::pin(load_call(connection, id))).await
+        self.read(move |connection| Box::pin(async move { Ok(load_calls(connection, [id]).await?.pop()) })).await
     }
 
     /// The newest call that the carrier knows by this id.
@@ -170,40 +186,72 @@ fn search(filter: &CallFilter, after: Option<&Cursor>) -> QueryBuilder<Sqlite> {
     query
 }
 
-pub(super) async fn load_call(connection: &mut SqliteConnection, id: CallId) -> Result<Option<Call>, StoreError> {
-    let record: Option<String> = sqlx::query_scalar("SELECT record FROM calls WHERE id = ?")
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?;
-    record.map(|record| from_json(&record, "calls")).transpose()
+/// The records of these calls; of a call that is unknown there is none.
+pub(super) async fn load_calls(
+    connection: &mut SqliteConnection,
+    ids: impl IntoIterator<Item = CallId>,
+) -> Result<Vec<Call>, StoreError> {
+    let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
+    let records: Vec<String> =
+        sqlx::query_scalar("SELECT record FROM calls WHERE id IN (SELECT value FROM json_each(?))")
+            .bind(json(&ids))
+            .fetch_all(connection)
+            .await?;
+    records.iter().map(|record| from_json(record, "calls")).collect()
 }
 
-pub(super) async fn save_call(connection: &mut SqliteConnection, call: &Call) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO calls (id, call_sid, direction, from_party, to_party, agent, state, disposition, lead_id, created_at,
-             ended_at, updated_at, record, requester)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET call_sid = excluded.call_sid, state = excluded.state,
-             disposition = excluded.disposition, ended_at = excluded.ended_at, updated_at = excluded.updated_at,
-             record = excluded.record",
-    )
-    .bind(call.id.to_string())
-    .bind(call.call_sid.as_ref().map(CallSid::as_str))
-    .bind(word(&call.direction))
-    .bind(call.from.as_str())
-    .bind(call.to.as_str())
-    .bind(call.agent.to_string())
-    .bind(call.state.as_str())
-    .bind(call.disposition.map(Disposition::as_str))
-    .bind(call.lead_id.map(|lead| lead.to_string()))
-    .bind(stamp(call.created_at))
-    .bind(call.ended_at.map(stamp))
-    .bind(stamp(call.updated_at))
-    .bind(json(call))
-    .bind(requester(call))
-    .execute(connection)
-    .await?;
+/// Writes the records of calls that are new, and anew those that have changed. Many with one statement: each costs a way to the
+/// database's thread and back.
+pub(super) async fn save_calls(
+    connection: &mut SqliteConnection,
+    calls: impl IntoIterator<Item = &Call>,
+) -> Result<(), StoreError> {
+    let calls: Vec<&Call> = calls.into_iter().collect();
+    for calls in calls.chunks(ROWS_A_STATEMENT) {
+        let rows: Vec<CallRow<'_>> = calls.iter().copied().map(CallRow::from).collect();
+        sqlx::query(UPSERT).bind(json(&rows)).execute(&mut *connection).await?;
+    }
     Ok(())
+}
+
+/// A row as [`UPSERT`] takes it.
+#[derive(Serialize)]
+struct CallRow<'a> {
+    id: CallId,
+    call_sid: Option<&'a str>,
+    direction: String,
+    from: &'a str,
+    to: &'a str,
+    agent: String,
+    state: &'static str,
+    disposition: Option<&'static str>,
+    lead_id: Option<LeadId>,
+    created_at: String,
+    ended_at: Option<String>,
+    updated_at: String,
+    record: String,
+    requester: Option<&'a str>,
+}
+
+impl<'a> From<&'a Call> for CallRow<'a> {
+    fn from(call: &'a Call) -> Self {
+        Self {
+            id: call.id,
+            call_sid: call.call_sid.as_ref().map(CallSid::as_str),
+            direction: word(&call.direction),
+            from: call.from.as_str(),
+            to: call.to.as_str(),
+            agent: call.agent.to_string(),
+            state: call.state.as_str(),
+            disposition: call.disposition.map(Disposition::as_str),
+            lead_id: call.lead_id,
+            created_at: stamp(call.created_at),
+            ended_at: call.ended_at.map(stamp),
+            updated_at: stamp(call.updated_at),
+            record: json(call),
+            requester: requester(call),
+        }
+    }
 }
 
 /// The key that asked for this call, where one did: what a key uses counts at whichever door it came through.

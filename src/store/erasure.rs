@@ -166,7 +166,7 @@ async fn erase_content(connection: &mut SqliteConnection, number: &str, now: Tim
     for record in records {
         let mut call: Call = from_json(&record, "calls")?;
         if strip(&mut call) {
-            super::calls::save_call(connection, &call).await?;
+            super::calls::save_calls(connection, [&call]).await?;
             sqlx::query("UPDATE calls SET lead_id = NULL WHERE id = ?")
                 .bind(call.id.to_string())
                 .execute(&mut *connection)

@@ -2,19 +2,16 @@
 //!
 //! Every append folds its events into the calls' records in the same transaction, so that a record is never behind its events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
-use super::calls::{load_call, save_call};
+use super::calls::{ROWS_A_STATEMENT, load_calls, save_calls};
 use super::columns::{from_json, json, parse, stamp};
 use super::{Store, StoreError, attempts, settings};
 use crate::domain::event::JournalEntry;
 use crate::domain::{Call, CallEvent, CallId};
-
-/// Rows of one multi-row INSERT: three bound values each, well under SQLite's limit of 32,766.
-const ROWS_A_STATEMENT: usize = 500;
 
 /// A run of journal entries, for a reader that resumes.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,19 +97,20 @@ async fn append(
     connection: &mut SqliteConnection,
     events: Vec<(CallId, Timestamp, CallEvent)>,
 ) -> Result<Vec<i64>, StoreError> {
-    let mut calls: BTreeMap<CallId, Option<Call>> = BTreeMap::new();
+    let named: BTreeSet<CallId> =
+        events.iter().filter(|(_, _, event)| !event.is_interim()).map(|(id, ..)| *id).collect();
+    let loaded = load_calls(connection, named).await?;
+    let mut calls: BTreeMap<CallId, Call> = loaded.into_iter().map(|call| (call.id, call)).collect();
     let mut kept = Vec::with_capacity(events.len());
     for (place, (id, at, event)) in events.iter().enumerate() {
         if event.is_interim() {
             continue;
         }
-        if !calls.contains_key(id) {
-            calls.insert(*id, load_call(connection, *id).await?);
-        }
-        let call = calls.get_mut(id).expect("was loaded above");
-        match (call.as_mut(), event) {
+        match (calls.get_mut(id), event) {
             (Some(call), event) => call.apply(*at, event),
-            (None, CallEvent::Created(created)) => *call = Some(Call::new(*id, *at, created)),
+            (None, CallEvent::Created(created)) => {
+                calls.insert(*id, Call::new(*id, *at, created));
+            }
             (None, _) => {
                 tracing::warn!(call.id = %id, "an event of a call that was never created is not kept");
                 continue;
@@ -120,8 +118,8 @@ async fn append(
         }
         kept.push(place);
     }
-    for call in calls.values().flatten() {
-        save_call(connection, call).await?;
+    save_calls(connection, calls.values()).await?;
+    for call in calls.values() {
         if let Some(ended_at) = call.ended_at {
             attempts::finish_accepted(connection, call.id, ended_at).await?;
         }
@@ -138,18 +136,22 @@ async fn insert_events(
     let last: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'call_events'")
         .fetch_optional(&mut *connection)
         .await?;
-    let mut seq = last.unwrap_or(0);
-    let mut seqs = vec![0; events.len()];
-    for chunk in kept.chunks(ROWS_A_STATEMENT) {
-        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO call_events (seq, call_id, at, event) ");
-        insert.push_values(chunk, |mut row, place| {
+    let (mut seq, mut seqs) = (last.unwrap_or(0), vec![0; events.len()]);
+    for places in kept.chunks(ROWS_A_STATEMENT) {
+        let row = |place: &usize| {
             let (id, at, event) = &events[*place];
             seq += 1;
             seqs[*place] = seq;
-            row.push_bind(seq).push_bind(id.to_string()).push_bind(stamp(*at)).push_bind(json(event));
-        });
-        // Batches come in all sizes, each a text of its own: kept as prepared statements they would push out the useful ones.
-        insert.build().persistent(chunk.len() == 1).execute(&mut *connection).await?;
+            (seq, id, stamp(*at), json(event))
+        };
+        let rows: Vec<_> = places.iter().map(row).collect();
+        sqlx::query(
+            "INSERT INTO call_events (seq, call_id, at, event)
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)",
+        )
+        .bind(json(&rows))
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(seqs)
 }

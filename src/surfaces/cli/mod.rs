@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and one file for each command that does something itself.
 
+pub mod bench;
 pub mod calls;
 pub mod client;
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod tail;
 
 use std::path::PathBuf;
 
+pub use bench::{BenchCommand, BenchContenderArgs, BenchRelayArgs, BenchReplayArgs, ReplayDirection};
 pub use records::{
     ConsentAddArgs, ConsentCommand, ConsentKindArg, ExportArgs, ImportArgs, LeadListArgs, LeadStatusArg, LeadsCommand,
     LedgerCommand, OutboundCommand, PrivacyCommand, RelationshipArg, ReplayArgs, When,
@@ -429,70 +431,4 @@ pub struct EmulateElevenLabsArgs {
     /// The API key that clients must send
     #[arg(long, default_value = "emulated-api-key")]
     pub auth_token: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum BenchCommand {
-    /// Carry calls on loopback, and compare their cost with that of a TCP proxy which only moves the same bytes
-    Relay(BenchRelayArgs),
-    /// The TCP proxy
-    #[command(hide = true)]
-    Splice(BenchContenderArgs),
-    /// A bridge as one writes it first
-    #[command(hide = true)]
-    Bridge(BenchContenderArgs),
-    /// One stream between pipes in memory, to count its instructions
-    #[command(hide = true)]
-    Replay(BenchReplayArgs),
-}
-
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "a command line's switches")]
-pub struct BenchRelayArgs {
-    /// How many calls at once; each number is measured on its own
-    #[arg(long, value_delimiter = ',', default_value = "100,300,1000", value_parser = clap::value_parser!(u32).range(1..=50_000))]
-    pub calls: Vec<u32>,
-    /// How often; medians are reported
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    pub rounds: u32,
-    /// How long the calls speak in a round
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    pub seconds: u32,
-    /// Measure agents that speak 16 kHz PCM too
-    #[arg(long)]
-    pub pcm: bool,
-    /// Measure too what it costs that so many calls are listened to, by an operator each
-    #[arg(long, default_value_t = 0)]
-    pub listeners: u32,
-    /// Measure a plain Rust bridge too and, where `node` is installed, one in Node
-    #[arg(long)]
-    pub compare: bool,
-    /// Measure although the machine is busy or the load was late, and say so
-    #[arg(long)]
-    pub even_if_busy: bool,
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct BenchContenderArgs {
-    /// Where the agents are
-    #[arg(long)]
-    pub to: std::net::SocketAddr,
-}
-
-#[derive(Debug, Args)]
-pub struct BenchReplayArgs {
-    pub direction: ReplayDirection,
-    /// What the agent speaks, as `ulaw_8000`
-    pub format: String,
-    pub frames: u32,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ReplayDirection {
-    #[value(name = "to_agent")]
-    ToAgent,
-    #[value(name = "to_carrier")]
-    ToCarrier,
 }
