@@ -204,6 +204,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn more_calls_than_a_statement_takes_are_all_written() {
+        let store = store().await;
+        let calls = 2 * ROWS_A_STATEMENT as u128 + 1;
+        let begin = (1..=calls).map(|n| (call_id(n), at(0), created("+12125550113")));
+        let answer = (1..=calls)
+            .map(|n| (call_id(n), at(1), CallEvent::CarrierAccepted { call_sid: CallSid::new(format!("CA{n}")) }));
+        let seqs = store.append(begin.chain(answer).collect()).await.unwrap();
+        assert!(seqs.into_iter().eq(1..=2 * i64::try_from(calls).unwrap()));
+        for n in 1..=calls {
+            let call = store.call(call_id(n)).await.unwrap().unwrap();
+            assert_eq!((call.id, call.call_sid), (call_id(n), Some(CallSid::new(format!("CA{n}")))));
+            assert_eq!(store.events_of(call_id(n)).await.unwrap().len(), 2);
+        }
+    }
+
+    #[tokio::test]
     async fn a_reader_resumes_where_it_was() {
         let store = store().await;
         assert_eq!(

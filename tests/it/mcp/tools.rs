@@ -88,6 +88,10 @@ async fn an_agent_works_a_whole_call() {
     assert_eq!((id(&history["calls"][0], "call_id"), &history["has_more"]), (call, &json!(true)));
     let older = agent.call("get_call_history", json!({"cursor": history["next_cursor"]})).await;
     assert_eq!((&older["calls"][0]["disposition"], &older["has_more"]), (&json!("blocked"), &json!(false)));
+    let blocked = agent.call("get_call_history", json!({"disposition": "blocked"})).await;
+    assert_eq!(blocked["calls"], older["calls"]);
+    let word = agent.error("get_call_history", json!({"disposition": "gone"})).await;
+    assert_eq!(word["code"], "invalid_arguments");
     drop(server);
 }
 

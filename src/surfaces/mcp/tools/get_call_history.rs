@@ -13,6 +13,21 @@ use super::super::tool::{Answer, Asked, Hints, ToolSpec};
 pub(super) const PAGE_MAX: i64 = 100;
 const PAGE: i64 = 20;
 
+const DISPOSITIONS: &[&str] = &[
+    "completed",
+    "busy",
+    "no_answer",
+    "failed",
+    "canceled",
+    "blocked",
+    "machine",
+    "opted_out",
+    "agent_failed",
+    "transferred",
+    "rejected",
+    "expired",
+];
+
 /// How many items a page has, and where it goes on: for every tool that lists.
 pub(super) const LIMIT: Field =
     optional("limit", Kind::Integer { min: 1, max: PAGE_MAX }, "How many at most. Default 20.");
@@ -32,6 +47,7 @@ pub(in super::super) const TOOL: ToolSpec = ToolSpec {
             Kind::Word(&["queued", "dialing", "ringing", "in_progress", "ended"]),
             "Only calls in this state.",
         ),
+        optional("disposition", Kind::Word(DISPOSITIONS), "Only calls that ended so."),
         optional("direction", Kind::Word(&["inbound", "outbound"]), "Only calls of this direction."),
         optional("number", Kind::Number, "Only calls from or to this number."),
         optional("agent", Kind::Agent, "Only calls of this voice agent."),
@@ -69,7 +85,7 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
         live: false,
         state: asked.args.word("state"),
         direction: asked.args.word("direction"),
-        disposition: None,
+        disposition: asked.args.word("disposition"),
         number: asked.args.number("number"),
         agent: asked.args.agent("agent"),
         lead: asked.args.lead("lead_id"),
@@ -80,4 +96,19 @@ async fn run(asked: &Asked) -> Result<Answer, Failure> {
     let calls: Vec<_> = page.items.iter().map(|call| output::call(call, asked.numbers())).collect();
     let next = page.next.map(|cursor| cursor.to_string());
     Ok(Answer::Done(output::compact(json!({ "calls": calls, "has_more": next.is_some(), "next_cursor": next }))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Disposition;
+
+    /// One that is not would be a filter that lets everything through.
+    #[test]
+    fn every_disposition_that_may_be_asked_for_is_one() {
+        for word in DISPOSITIONS {
+            let known: Disposition = serde_json::from_value(json!(word)).unwrap();
+            assert_eq!(known.as_str(), *word);
+        }
+    }
 }
