@@ -141,8 +141,8 @@ fn settings(agents: SocketAddr, folder: &Path) -> Vec<(String, String)> {
         ("AGENTS__ELEVENLABS__API_URL", &agents),
         ("AGENTS__ELEVENLABS__API_KEY", "bench-api-key"),
         ("SERVER__MAX_MEDIA_SOCKETS", "20000"),
-        // A soak of an hour is not to be ended by its end.
-        ("CALLS__MAX_DURATION_S", "14400"),
+        // Longer than any round (`--seconds`) and its set-up.
+        ("CALLS__MAX_DURATION_S", "15000"),
         ("LOG__LEVEL", "warn"),
     ]
     .map(|(key, text)| (format!("CLEARLINE__{key}"), text.to_owned()))

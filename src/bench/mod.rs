@@ -91,7 +91,7 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
     } else {
         report::print(&outcomes, cores, paint);
         if !doubts.is_empty() {
-            line(paint.yellow("These figures are in doubt, see above: only the ratios may mean something."));
+            line(paint.yellow("These figures are in doubt, see above: at most ratios to the splice mean something."));
         }
     }
     let is_sound =

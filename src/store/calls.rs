@@ -53,8 +53,8 @@ SELECT count(*) FILTER (WHERE leg.started_at > ?1),
 FROM dial_attempts AS leg JOIN calls AS call ON call.id = leg.call_id
 WHERE leg.charged_to = ?3 AND leg.started_at > ?4 AND leg.state IN ('pending', 'accepted', 'uncertain')";
 
-/// Rows of one statement, which stand in memory as text and as what SQLite makes of it.
-pub(super) const ROWS_A_STATEMENT: usize = 50;
+/// Records of one statement, which stand in memory as text and as what SQLite makes of it.
+pub(super) const RECORDS_A_STATEMENT: usize = 50;
 
 /// `WHERE true` tells SQLite that `ON CONFLICT` is not part of a join.
 const UPSERT: &str = "
@@ -207,7 +207,7 @@ pub(super) async fn save_calls(
     calls: impl IntoIterator<Item = &Call>,
 ) -> Result<(), StoreError> {
     let calls: Vec<&Call> = calls.into_iter().collect();
-    for calls in calls.chunks(ROWS_A_STATEMENT) {
+    for calls in calls.chunks(RECORDS_A_STATEMENT) {
         let rows: Vec<CallRow<'_>> = calls.iter().copied().map(CallRow::from).collect();
         sqlx::query(UPSERT).bind(json(&rows)).execute(&mut *connection).await?;
     }
@@ -349,6 +349,25 @@ mod tests {
         assert_eq!(found(CallFilter { until: Some(at(1)), ..all() }).await, [call_id(1)]);
         assert_eq!(found(CallFilter { agent: Some("retell:a".parse().unwrap()), ..all() }).await, []);
         assert_eq!(found(CallFilter { lead: Some(LeadId::from_uuid(uuid::Uuid::nil())), ..all() }).await, []);
+    }
+
+    #[tokio::test]
+    async fn every_column_is_the_calls_own() {
+        let store = five_calls().await;
+        let (sid, lead) = (CallSid::new("CA\"\\\n\u{1}é"), LeadId::from_uuid(uuid::Uuid::from_u128(7)));
+        let CallEvent::Created(of_a_lead) = created("+12125550115") else { unreachable!("`created` creates") };
+        let of_a_lead = Created { lead_id: Some(lead), agent: "retell:a".parse().unwrap(), ..of_a_lead };
+        let accepted = CallEvent::CarrierAccepted { call_sid: sid.clone() };
+        store
+            .append(vec![(call_id(6), at(9), CallEvent::Created(of_a_lead)), (call_id(6), at(9), accepted)])
+            .await
+            .unwrap();
+        assert_eq!(store.call_by_sid(&sid).await.unwrap().map(|call| call.id), Some(call_id(6)));
+        let found = async |filter| ids(&store.list_calls(filter, None, 10).await.unwrap().items);
+        let all = CallFilter::default;
+        assert_eq!(found(CallFilter { lead: Some(lead), ..all() }).await, [call_id(6)]);
+        assert_eq!(found(CallFilter { agent: Some("retell:a".parse().unwrap()), ..all() }).await, [call_id(6)]);
+        assert_eq!(found(CallFilter { number: Some(number("+12125550100")), ..all() }).await.len(), 6);
     }
 
     #[tokio::test]

@@ -37,7 +37,7 @@ washington_bans_recorded_sales_calls  | npa=206                            | ALL
 washington_ban_denied_by_profile      | npa=206 profile.device_prohibitions=\"deny\" | STATE_PROHIBITION
 washington_ban_is_no_matter_to_other_calls | npa=206 purpose=informational profile.device_prohibitions=\"deny\" | ALLOW
 florida_consent_device_is_met         | npa=305 profile.device_permits=\"deny\" profile.device_prohibitions=\"deny\" | ALLOW
-florida_asks_for_a_licence            | npa=305                            | ALLOW warn: Florida asks sellers to register
+florida_asks_for_a_licence            | npa=305                            | ALLOW warn: Registration of sellers in Florida: a licence is required.
 not_registered_in_florida             | npa=305 profile.unregistered_states=[\"FL\"] | STATE_PROHIBITION
 not_registered_at_the_address         | known_state=FL known_zone=America/New_York profile.unregistered_states=[\"FL\"] | STATE_PROHIBITION
 not_registered_but_not_selling        | npa=305 purpose=informational profile.unregistered_states=[\"FL\"] | ALLOW

@@ -21,7 +21,7 @@ fn check(case: &Case<'_>, findings: &mut Findings) {
             let message = format!("The operator is not registered to sell in {}.", place.name);
             findings.deny(ReasonCode::StateProhibition, &state.jurisdiction.citation, message);
         } else if let Some(registration) = &place.registration {
-            findings.warn(format!("{} asks sellers to register: {registration}.", place.name));
+            findings.warn(format!("Registration of sellers in {}: {registration}.", place.name));
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct BenchRelayArgs {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
     /// How long the calls speak in a round
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=14_000))]
     pub seconds: u32,
     /// Measure agents that speak 16 kHz PCM too
     #[arg(long)]
