@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, bail};
 
 use super::process::{self, Usage};
+use super::processors::Processors;
 
 pub(super) const ACCOUNT: &str = "AC00000000000000000000000000000001";
 pub(super) const AUTH_TOKEN: &str = "bench-auth-token";
@@ -60,7 +61,12 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts it in `folder`, with its calls' agents at `agents`.
-    pub(super) fn start(contender: Contender, agents: SocketAddr, folder: &Path) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        contender: Contender,
+        agents: SocketAddr,
+        folder: &Path,
+        processors: &Processors,
+    ) -> anyhow::Result<Self> {
         let own = std::env::current_exe().context("the path of this program is unknown")?;
         let mut command = Command::new(own);
         match contender {
@@ -80,7 +86,8 @@ impl Running {
         let log = folder.join("log.txt");
         let errors = std::fs::File::create(&log)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
-        let mut child = command.spawn().with_context(|| format!("the {} could not be started", contender.name()))?;
+        let mut child =
+            processors.start(&mut command).with_context(|| format!("the {} could not be started", contender.name()))?;
         let mut said = String::new();
         let stdout = child.stdout.take().context("its standard output is ours")?;
         BufReader::new(stdout).read_line(&mut said)?;

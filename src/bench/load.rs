@@ -35,6 +35,18 @@ pub(super) struct Traffic {
 pub(super) struct Load {
     pub(super) traffic: Traffic,
     pub(super) calls: Vec<Call>,
+    pub(super) findings: Arc<Findings>,
+    noise: Noise,
+    epoch: Instant,
+    /// Of the first call's sid: sids are never used twice.
+    first: usize,
+    ready: AtomicUsize,
+    news: Notify,
+}
+
+/// What was measured, and what was wrong. It outlives the calls, whose sockets are to be closed by then.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
     pub(super) to_agent: Histogram,
     pub(super) to_carrier: Histogram,
     /// From the agent's `interruption` to what the carrier hears of it: `clear`, or the interruption itself through the splice.
@@ -42,12 +54,13 @@ pub(super) struct Load {
     /// How late the load itself was.
     pub(super) slip: Histogram,
     pub(super) faults: Faults,
-    noise: Noise,
-    epoch: Instant,
-    /// Of the first call's sid: sids are never used twice.
-    first: usize,
-    ready: AtomicUsize,
-    news: Notify,
+}
+
+impl Findings {
+    /// Forgets what was measured so far, not what was found wrong.
+    pub(super) fn begin(&self) {
+        [&self.to_agent, &self.to_carrier, &self.barge_in, &self.slip].into_iter().for_each(Histogram::clear);
+    }
 }
 
 /// What must not happen to a frame.
@@ -58,19 +71,17 @@ pub(super) struct Faults {
     pub(super) repeated: AtomicU64,
     /// Audio of a turn that was talked over.
     pub(super) void: AtomicU64,
-    pub(super) sockets: AtomicU64,
     /// Operators who listened and did not hear all of it.
     pub(super) unheard: AtomicU64,
 }
 
 impl Faults {
-    pub(super) fn all(&self) -> [(&'static str, u64); 6] {
+    pub(super) fn all(&self) -> [(&'static str, u64); 5] {
         [
             ("corrupted", &self.corrupted),
             ("lost", &self.lost),
             ("repeated or reordered", &self.repeated),
             ("of a void turn", &self.void),
-            ("broken sockets", &self.sockets),
             ("listeners who missed audio", &self.unheard),
         ]
         .map(|(name, count)| (name, count.load(Ordering::Relaxed)))
@@ -163,11 +174,7 @@ impl Load {
         Self {
             traffic,
             calls: (0..traffic.calls).map(|_| Call { turn: AtomicU32::new(1), ..Call::default() }).collect(),
-            to_agent: Histogram::default(),
-            to_carrier: Histogram::default(),
-            barge_in: Histogram::default(),
-            slip: Histogram::default(),
-            faults: Faults::default(),
+            findings: Arc::default(),
             noise: Noise::new(),
             epoch,
             first,
@@ -208,18 +215,13 @@ impl Load {
         }
     }
 
-    /// Forgets what was measured so far, not what was found wrong.
-    pub(super) fn begin(&self) {
-        [&self.to_agent, &self.to_carrier, &self.barge_in, &self.slip].into_iter().for_each(Histogram::clear);
-    }
-
     /// Audio arrived at this end of a call.
     pub(super) fn hear(&self, index: usize, at: Side, base64: &[u8]) {
         let now = self.now();
         let call = &self.calls[index];
         let (ear, latencies) = match at {
-            Side::Agent => (&call.at_agent, &self.to_agent),
-            Side::Carrier => (&call.at_carrier, &self.to_carrier),
+            Side::Agent => (&call.at_agent, &self.findings.to_agent),
+            Side::Carrier => (&call.at_carrier, &self.findings.to_carrier),
         };
         let mut ear = lock(ear);
         if self.traffic.pcm {
@@ -236,19 +238,19 @@ impl Load {
             return;
         }
         match self.noise.read_frame(base64) {
-            Some(stamp) if stamp.turn == VOID => count(&self.faults.void, 1),
+            Some(stamp) if stamp.turn == VOID => count(&self.findings.faults.void, 1),
             Some(stamp) if stamp.call as usize == index => {
                 if stamp.number < ear.next {
-                    return count(&self.faults.repeated, 1);
+                    return count(&self.findings.faults.repeated, 1);
                 }
                 if stamp.number > ear.next && !ear.may_skip {
-                    count(&self.faults.lost, (stamp.number - ear.next).into());
+                    count(&self.findings.faults.lost, (stamp.number - ear.next).into());
                 }
                 ear.may_skip = false;
                 ear.next = stamp.number + 1;
                 latencies.record(now.saturating_sub(stamp.sent));
             }
-            Some(_) | None => count(&self.faults.corrupted, 1),
+            Some(_) | None => count(&self.findings.faults.corrupted, 1),
         }
     }
 
@@ -257,7 +259,7 @@ impl Load {
         let call = &self.calls[index];
         let at = call.interrupted_at.swap(0, Ordering::AcqRel);
         if at > 0 {
-            self.barge_in.record(self.now() - at);
+            self.findings.barge_in.record(self.now() - at);
         }
         lock(&call.at_carrier).may_skip |= is_clear;
     }
@@ -269,7 +271,7 @@ impl Load {
                 let sent = line.get().map_or(0, Line::frames);
                 let ear = lock(ear);
                 if sent > ear.next && !ear.may_skip {
-                    count(&self.faults.lost, (sent - ear.next).into());
+                    count(&self.findings.faults.lost, (sent - ear.next).into());
                 }
             }
         }
@@ -294,7 +296,7 @@ impl Load {
                         break now;
                     }
                 };
-                self.slip.record(u64::try_from(now.saturating_sub(due).as_nanos()).unwrap_or(u64::MAX));
+                self.findings.slip.record(u64::try_from(now.saturating_sub(due).as_nanos()).unwrap_or(u64::MAX));
                 // The carrier of one call, then the agent of one at the other end of the line-up.
                 if end % 2 == 0 {
                     self.speak_as_caller(end / 2, tick);

@@ -12,6 +12,7 @@ mod ends;
 mod histogram;
 mod load;
 mod process;
+mod processors;
 mod replay;
 mod report;
 mod round;
@@ -29,6 +30,7 @@ use crate::surfaces::cli::out::{Paint, line};
 use crate::surfaces::cli::{BenchCommand, BenchRelayArgs};
 use contender::Contender;
 use ends::AgentServer;
+use processors::Processors;
 use round::Stage;
 use temp_folder::TempFolder;
 
@@ -62,6 +64,7 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
     let stage = Stage {
         agents: AgentServer::start(&tasks).await?,
         tasks,
+        processors: Processors::part()?,
         folder: TempFolder::new().context("no temporary directory")?,
         epoch: epoch(),
         seconds: args.seconds,
@@ -94,8 +97,10 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
             line(paint.yellow("These figures are in doubt, see above: at most ratios to the splice mean something."));
         }
     }
-    let is_sound =
-        outcomes.iter().filter(|o| o.contender.is_product()).all(|o| o.load.faults.all().iter().all(|(_, n)| *n == 0));
+    let is_sound = outcomes
+        .iter()
+        .filter(|o| o.contender.is_product())
+        .all(|o| o.findings.faults.all().iter().all(|(_, n)| *n == 0));
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -64,9 +64,9 @@ pub(super) fn as_json(outcomes: &[Outcome], cores: usize) -> Value {
                 "rounds": column.rounds.len(),
                 "cpu_s_per_call_minute": column.cpu(),
                 "cpu_ratio": column.cpu_ratio(),
-                "to_agent_us": quantiles(&column.merged(|outcome| &outcome.load.to_agent)),
-                "to_carrier_us": quantiles(&column.merged(|outcome| &outcome.load.to_carrier)),
-                "barge_in_us": quantiles(&column.merged(|outcome| &outcome.load.barge_in)),
+                "to_agent_us": quantiles(&column.merged(|outcome| &outcome.findings.to_agent)),
+                "to_carrier_us": quantiles(&column.merged(|outcome| &outcome.findings.to_carrier)),
+                "barge_in_us": quantiles(&column.merged(|outcome| &outcome.findings.barge_in)),
                 "memory_kib_per_call": column.median(|outcome| outcome.memory_per_call),
                 "threads": column.rounds[0].threads,
                 "set_up_per_second": column.median(|outcome| outcome.set_up_rate),
@@ -130,7 +130,7 @@ impl Column<'_> {
 
     fn faults(&self) -> Vec<(&'static str, u64)> {
         let mut all: Vec<(&str, u64)> = Vec::new();
-        for (name, count) in self.rounds.iter().flat_map(|outcome| outcome.load.faults.all()) {
+        for (name, count) in self.rounds.iter().flat_map(|outcome| outcome.findings.faults.all()) {
             match all.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, total)) => *total += count,
                 None => all.push((name, count)),
@@ -144,8 +144,8 @@ impl Column<'_> {
             self.contender.name().to_owned(),
             format!("{:.4}", self.cpu()),
             self.cpu_ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
-            self.quantiles(|outcome| &outcome.load.to_agent),
-            self.quantiles(|outcome| &outcome.load.to_carrier),
+            self.quantiles(|outcome| &outcome.findings.to_agent),
+            self.quantiles(|outcome| &outcome.findings.to_carrier),
             format!("{:.0}", self.median(|outcome| outcome.memory_per_call)),
             format!("{}", self.rounds[0].threads),
             format!("{:.0}", self.median(|outcome| outcome.set_up_rate)),
@@ -155,7 +155,7 @@ impl Column<'_> {
     #[expect(clippy::cast_precision_loss, reason = "cores are few")]
     fn print_product(&self, cores: usize) {
         let name = self.contender.name();
-        let barge_in = self.merged(|outcome| &outcome.load.barge_in);
+        let barge_in = self.merged(|outcome| &outcome.findings.barge_in);
         if barge_in.len() > 0 {
             let at = |share| barge_in.quantile_us(share);
             line(format!(

@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 use super::contender::{ACCOUNT, AUTH_TOKEN, CALLER, Contender, OFFICE, Running};
 use super::ears::Ears;
 use super::ends::{AgentServer, call_sid, open_carrier};
-use super::load::{Line, Load, Traffic};
+use super::load::{Findings, Line, Load, Traffic};
 use super::process::{self, Machine, Usage};
+use super::processors::Processors;
 use super::temp_folder::TempFolder;
 use crate::domain::Secret;
 use crate::protocol::twilio::signature::{Algorithm, sign};
@@ -46,6 +47,7 @@ const OTHERS_LIMIT: f64 = 0.1;
 pub(super) struct Stage {
     pub(super) agents: AgentServer,
     pub(super) tasks: TaskTracker,
+    pub(super) processors: Processors,
     pub(super) folder: TempFolder,
     pub(super) epoch: Instant,
     pub(super) seconds: u32,
@@ -67,7 +69,7 @@ pub(super) struct Outcome {
     pub(super) threads: u32,
     /// Calls a second, from the first webhook to the last agent.
     pub(super) set_up_rate: f64,
-    pub(super) load: Arc<Load>,
+    pub(super) findings: Arc<Findings>,
     /// Why these figures are not to be believed.
     pub(super) doubts: Vec<String>,
 }
@@ -75,7 +77,7 @@ pub(super) struct Outcome {
 impl Stage {
     pub(super) async fn round(&self, contender: Contender, calls: usize) -> anyhow::Result<Outcome> {
         let folder = self.folder.sub()?;
-        let running = Running::start(contender, self.agents.address, &folder)?;
+        let running = Running::start(contender, self.agents.address, &folder, &self.processors)?;
         let _watcher = match &running.key {
             Some(key) => Some(self.follow_events(&running, key).await?),
             None => None,
@@ -94,9 +96,9 @@ impl Stage {
         let window = Duration::from_secs(self.seconds.into());
         let (before, after) = self.measure(&running, &load, window).await?;
         load.count_missing();
-        load.faults.unheard.fetch_add(ears.that_missed(self.seconds), Ordering::Relaxed);
+        load.findings.faults.unheard.fetch_add(ears.that_missed(self.seconds), Ordering::Relaxed);
         let figures = Window { before, after, seconds: f64::from(self.seconds) };
-        Ok(figures.outcome(contender, idle, rate, load))
+        Ok(figures.outcome(contender, idle, rate, &load))
     }
 
     /// Follows the product's events, as a console would.
@@ -190,7 +192,7 @@ impl Stage {
         };
         let after = {
             let begin = || {
-                load.begin();
+                load.findings.begin();
                 before = look(running)?;
                 Ok(())
             };
@@ -245,10 +247,10 @@ struct Window {
 
 impl Window {
     #[expect(clippy::cast_precision_loss, reason = "calls are counted in thousands")]
-    fn outcome(self, contender: Contender, idle: Usage, set_up_rate: f64, load: Arc<Load>) -> Outcome {
+    fn outcome(self, contender: Contender, idle: Usage, set_up_rate: f64, load: &Load) -> Outcome {
         let Self { before, after, .. } = self;
         let calls = load.calls.len();
-        let carried = (load.to_agent.len() + load.to_carrier.len()).max(1);
+        let carried = (load.findings.to_agent.len() + load.findings.to_carrier.len()).max(1);
         let cpu = after.usage.cpu - before.usage.cpu;
         let per_call = |kib: f64| kib / calls as f64;
         Outcome {
@@ -259,15 +261,15 @@ impl Window {
             memory_growth: per_call(after.usage.rss - before.usage.rss),
             threads: after.usage.threads,
             set_up_rate,
-            doubts: self.doubts(&load),
-            load,
+            doubts: self.doubts(&load.findings),
+            findings: Arc::clone(&load.findings),
         }
     }
 
-    fn doubts(&self, load: &Load) -> Vec<String> {
+    fn doubts(&self, findings: &Findings) -> Vec<String> {
         let Self { before, after, seconds } = self;
         let mut doubts = Vec::new();
-        let slip = load.slip.quantile_us(0.99);
+        let slip = findings.slip.quantile_us(0.99);
         if slip > SLIP_LIMIT_US {
             doubts.push(format!("the load itself was late: one frame in a hundred by {:.1} ms or more", slip / 1000.0));
         }

@@ -77,7 +77,7 @@ pub(super) struct Inbox {
     read: usize,
 }
 
-/// One message. Fragments are nobody's habit here and count as a broken socket.
+/// One message. Fragments are nobody's habit here: their audio would count as lost.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heard<'a> {
     Text(&'a [u8]),
