@@ -24,6 +24,7 @@ use rustls_platform_verifier::ConfigVerifierExt as _;
 
 use crate::config::{Config, Effective, Layer};
 use crate::domain::Secret;
+use crate::relay::step_back_for_audio;
 use crate::surfaces::cli::client::ApiClient;
 use crate::surfaces::cli::out::{Paint, line};
 use crate::surfaces::cli::{self, Cli, Command, LogFormatArg, ServerArgs};
@@ -50,10 +51,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if matches!(cli.command, Command::Serve(_) | Command::Demo(_) | Command::Emulate(_) | Command::Doctor(_)) {
         check_authorities()?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the asynchronous runtime could not start")?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if matches!(cli.command, Command::Serve(_) | Command::Demo(_)) {
+        runtime.on_thread_start(step_back_for_audio);
+    }
+    let runtime = runtime.enable_all().build().context("the asynchronous runtime could not start")?;
     let result = runtime.block_on(dispatch(cli.command, &outside));
     // A task that hangs in a blocking call must not hold up the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

@@ -22,7 +22,7 @@ use crate::config::{AgentsConfig, Config, OwnAgentConfig, ScrubVendor, TwilioCon
 use crate::domain::{AccountSid, AgentVendor, Secret};
 use crate::lists::{self, Lists};
 use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
-use crate::relay::MediaThreads;
+use crate::relay::{MediaThreads, step_back_for_audio};
 use crate::scrub::{self, ScrubClient, Vendor};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
@@ -33,6 +33,11 @@ pub(super) async fn build(
     clock: WallClock,
     environment_key: Option<EnvironmentKey>,
 ) -> anyhow::Result<Arc<App>> {
+    let media_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let media_threads =
+        MediaThreads::start(media_threads).context("the threads for the calls' audio could not start")?;
+    // Before the store opens: its threads begin with the priority of the one that starts them.
+    step_back_for_audio();
     let tracker = TaskTracker::new();
     let store = open_store(&config, &tracker).await?;
     let live = Arc::new(LiveCalls::default());
@@ -55,13 +60,11 @@ pub(super) async fn build(
     let head = store.ledger_head().await.context("the decision ledger cannot be read")?;
     // To be noted elsewhere: `clearline ledger verify --expect-head` proves the ledger against it.
     tracing::info!(%head, rules = gate.rule_set(), "the decision ledger and the rules");
-    let media_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Arc::new(App {
         urls: Urls::new(config.public_url()),
         signature_keys: signature_keys(&config.carrier.twilio),
         environment_key,
-        media_threads: MediaThreads::start(media_threads)
-            .context("the threads for the calls' audio could not start")?,
+        media_threads,
         main_runtime: Handle::current(),
         media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
         config,

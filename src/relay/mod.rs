@@ -49,7 +49,7 @@ mod tests;
 
 pub use meter::Reading;
 pub use tap::{Tap, Tapped};
-pub use threads::{MediaPlace, MediaThreads};
+pub use threads::{MediaPlace, MediaThreads, step_back_for_audio};
 
 /// A WebSocket, either leg's, on the wire or in memory.
 pub trait Socket:

@@ -3,6 +3,8 @@
 //! A runtime that shares its work among threads wakes another one for almost every frame, which costs more than the frame itself
 //! (`docs/performance.md`). So the data plane has runtimes of one thread, as many as there are cores. Both sockets of a stream, its
 //! timer and its task are on one of them; only events, requests and commands cross over.
+//!
+//! Everything else steps back for them ([`step_back_for_audio`]): a commit of the journal can wait for a millisecond, a frame cannot.
 
 use std::io;
 use std::sync::Arc;
@@ -14,6 +16,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// Up to so many streams a thread is not shared with another one. They are less than half of what a core can carry; and a thread
 /// that is awake already takes a frame for less than one that has to be woken.
 const FEW: usize = 400;
+
+/// How much further back everything else is (`nice(2)`): it gets a third of a processor that audio wants too, and is interrupted for it.
+#[cfg(target_os = "linux")]
+const STEP_BACK: i32 = 5;
 
 /// The runtimes of the data plane. Their threads end when this is dropped.
 #[derive(Debug)]
@@ -36,7 +42,7 @@ pub struct MediaPlace {
 }
 
 impl MediaThreads {
-    /// Starts so many threads, one at least. Fails where the system gives no thread.
+    /// Starts so many threads, one at least, of the caller's own priority. Fails where the system gives no thread.
     pub fn start(count: usize) -> io::Result<Self> {
         let stop = CancellationToken::new();
         let start = |number| {
@@ -60,6 +66,19 @@ impl MediaThreads {
         // Of two that come at once both may take the same thread; one more or less does not matter.
         thread.streams.fetch_add(1, Ordering::Relaxed);
         MediaPlace { runtime: thread.runtime.clone(), streams: Arc::clone(&thread.streams) }
+    }
+}
+
+/// Puts the calling thread, and those that it starts from now on, behind the media threads where they want the same processor. To be
+/// called when these have begun: the way back takes a privilege. Only Linux has priorities of threads; elsewhere nothing happens.
+pub fn step_back_for_audio() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+        let stepped = getpriority_process(None).and_then(|now| setpriority_process(None, now.max(STEP_BACK)));
+        if let Err(error) = stepped {
+            tracing::warn!(%error, "a thread could not be put behind those of the calls' audio");
+        }
     }
 }
 

@@ -25,6 +25,8 @@ mod lists;
 mod mcp;
 mod media;
 mod outbound_stop;
+#[cfg(target_os = "linux")]
+mod priority;
 mod proxy;
 mod records;
 mod restart;

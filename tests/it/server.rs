@@ -178,6 +178,11 @@ impl Server {
         (self.child, self.base, self.lines, self.out) = (child, base, lines, out);
     }
 
+    #[cfg(target_os = "linux")]
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM.
     pub(super) fn terminate(&self) {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
