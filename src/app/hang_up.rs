@@ -23,7 +23,7 @@ impl App {
         if let Some(lane) = call.commands() {
             // The stream writes the request down and asks for the end at the carrier. A lane that is full belongs to a stream
             // that is stuck.
-            if lane.try_send(Command::HangUp { by: by.clone(), disposition }).is_ok() {
+            if lane.try_send(Box::new(Command::HangUp { by: by.clone(), disposition })).is_ok() {
                 return;
             }
         }

@@ -49,7 +49,7 @@ pub struct LiveCall {
     resumed: Mutex<Option<(String, String)>>,
     token: Mutex<Option<StreamToken>>,
     warm: Mutex<Option<WarmAgent>>,
-    commands: Mutex<Option<mpsc::Sender<Command>>>,
+    commands: Mutex<Option<mpsc::Sender<Box<Command>>>>,
     stream_closed: Notify,
     slot: Mutex<Option<Slot>>,
     next_document: Mutex<Next>,
@@ -295,12 +295,12 @@ impl LiveCall {
     }
 
     /// A stream was opened: this is the lane to it.
-    pub(super) fn open_stream(&self, lane: mpsc::Sender<Command>) {
+    pub(super) fn open_stream(&self, lane: mpsc::Sender<Box<Command>>) {
         *lock(&self.commands) = Some(lane);
     }
 
     /// The stream of this lane is over, and what comes next has been planned. A newer stream's lane stays.
-    pub(super) fn close_stream(&self, own: &mpsc::WeakSender<Command>) {
+    pub(super) fn close_stream(&self, own: &mpsc::WeakSender<Box<Command>>) {
         let mut commands = lock(&self.commands);
         // The call holds the last end of its own stream's lane; one that is gone was replaced.
         let is_own = own.upgrade().is_some_and(|own| commands.as_ref().is_some_and(|open| open.same_channel(&own)));
@@ -390,7 +390,7 @@ impl LiveCall {
         self.tap.look()
     }
 
-    pub fn commands(&self) -> Option<mpsc::Sender<Command>> {
+    pub fn commands(&self) -> Option<mpsc::Sender<Box<Command>>> {
         lock(&self.commands).clone()
     }
 

@@ -11,7 +11,7 @@ use crate::domain::agent_link::Initiation;
 use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::StreamStart;
 use crate::protocol::tones;
-use crate::relay::{self, Admission, Hooks, Request, Socket};
+use crate::relay::{self, Admission, Hooks, Request, Socket, StreamSummary};
 use crate::session::{Command, SessionConfig, Steer, Terms};
 
 use super::App;
@@ -21,9 +21,6 @@ use super::steer_call::chunk;
 
 /// Commands that may wait for a stream.
 const COMMANDS: usize = 64;
-
-/// Requests of a stream that may wait: tools to run, the end of the call.
-const REQUESTS: usize = 64;
 
 /// Shared by all calls.
 static COMFORT: LazyLock<MulawChunk> = LazyLock::new(|| chunk(&tones::comfort()));
@@ -37,21 +34,26 @@ impl App {
         Arc::clone(&self.media_places).try_acquire_owned().ok()
     }
 
-    /// Carries one stream to its end.
-    pub async fn run_media_stream<C: Socket>(self: &Arc<Self>, socket: C) {
+    /// Carries one stream to its end. No `async fn`, which would keep room for the socket beside the stream that has it.
+    pub fn run_media_stream<C: Socket>(self: &Arc<Self>, socket: C) -> impl Future<Output = ()> + Send + use<C> {
         let (commands, inbox) = mpsc::channel(COMMANDS);
-        let (requests, asked) = mpsc::channel(REQUESTS);
         let lane = commands.downgrade();
         let app = Arc::clone(self);
         let hooks = Hooks {
             admit: Box::new(move |start| app.admit(start, commands)),
             recorder: self.journal.stream_lane(),
-            requests,
+            ask: self.off_the_path(),
         };
+        let stream = relay::run(socket, self.session_config(), hooks, inbox);
         let app = Arc::clone(self);
-        self.tracker.spawn_on(async move { app.serve_requests(asked).await }, &self.main_runtime);
-        self.metrics.open_streams.inc();
-        let summary = relay::run(socket, self.session_config(), hooks, inbox).await;
+        async move {
+            app.metrics.open_streams.inc();
+            let summary = stream.await;
+            app.close_books(summary, &lane);
+        }
+    }
+
+    fn close_books(self: &Arc<Self>, summary: StreamSummary, lane: &mpsc::WeakSender<Box<Command>>) {
         self.metrics.open_streams.dec();
         self.metrics.interim_dropped.inc_by(summary.interim_dropped);
         if summary.unrecorded > 0 {
@@ -62,14 +64,14 @@ impl App {
             self.metrics.stream_ended(&ended.counters);
             self.stream_ended(&call, ended.cause);
         }
-        call.close_stream(&lane);
+        call.close_stream(lane);
     }
 
     /// Whether this stream is ours, by its token.
     fn admit(
         self: &Arc<Self>,
         start: &StreamStart,
-        commands: mpsc::Sender<Command>,
+        commands: mpsc::Sender<Box<Command>>,
     ) -> Result<Admission<DialledSocket>, String> {
         let refuse = |why: &str| {
             tracing::warn!(call.sid = %start.call_sid, why, "a media stream was refused");
@@ -99,7 +101,7 @@ impl App {
         ];
         for (by, what) in steps {
             // The lane is empty.
-            let _ = by.map(|by| commands.try_send(Command::Steer { by, what }));
+            let _ = by.map(|by| commands.try_send(Box::new(Command::Steer { by, what })));
         }
         self.recognise(&call, commands.clone());
         call.open_stream(commands);
@@ -164,20 +166,22 @@ impl App {
         }
     }
 
-    /// Does what a stream asks for, off its path, until the stream is gone.
-    async fn serve_requests(self: &Arc<Self>, mut asked: mpsc::Receiver<Request>) {
-        while let Some(request) = asked.recv().await {
-            let app = Arc::clone(self);
-            match request {
-                Request::HangUp { call_id, .. } => {
-                    let Some(call) = self.live.by_id(call_id) else { continue };
-                    self.tracker.spawn(async move { app.end_from_stream(&call).await });
-                }
-                Request::RunTool { call_id, call: tool } => {
-                    let Some(call) = self.live.by_id(call_id) else { continue };
-                    self.tracker.spawn(async move { app.run_tool(&call, *tool).await });
-                }
-            }
+    /// Does what a stream asks for on other threads than those of the audio.
+    fn off_the_path(self: &Arc<Self>) -> Box<dyn Fn(Request) + Send> {
+        let app = Arc::clone(self);
+        Box::new(move |request| {
+            let app = Arc::clone(&app);
+            let serving = Arc::clone(&app);
+            app.tracker.spawn_on(async move { serving.serve(request).await }, &app.main_runtime);
+        })
+    }
+
+    async fn serve(self: &Arc<Self>, request: Request) {
+        let (Request::HangUp { call_id, .. } | Request::RunTool { call_id, .. }) = request;
+        let Some(call) = self.live.by_id(call_id) else { return };
+        match request {
+            Request::HangUp { .. } => self.end_from_stream(&call).await,
+            Request::RunTool { call: tool, .. } => self.run_tool(&call, *tool).await,
         }
     }
 }

@@ -38,11 +38,11 @@ pub(super) type Variables = BTreeMap<String, Value>;
 
 impl App {
     /// Looks the other party of a call up, off the stream's path, and tells the stream.
-    pub(super) fn recognise(self: &Arc<Self>, call: &Arc<LiveCall>, stream: mpsc::Sender<Command>) {
+    pub(super) fn recognise(self: &Arc<Self>, call: &Arc<LiveCall>, stream: mpsc::Sender<Box<Command>>) {
         let (app, call) = (Arc::clone(self), Arc::clone(call));
         let recognising = async move {
             let variables = app.known_variables(&call.record()).await.unwrap_or_default();
-            let _ = stream.send(Command::Recognised { variables }).await;
+            let _ = stream.send(Box::new(Command::Recognised { variables })).await;
         };
         self.tracker.spawn_on(recognising, &self.main_runtime);
     }

@@ -50,7 +50,7 @@ const GOING_AWAY: u16 = 1001;
 /// What a call's sockets have in common.
 #[derive(Debug, Default)]
 pub(super) struct LlmLine {
-    conversation: tokio::sync::Mutex<Option<Conversation>>,
+    conversation: tokio::sync::Mutex<Option<Box<Conversation>>>,
     newest: Mutex<CancellationToken>,
     /// Where messages to the agent go, with the id that the vendor knows the conversation by.
     told: Mutex<Option<(Option<ConversationId>, mpsc::Sender<retell_turns::Message>)>>,
@@ -123,9 +123,9 @@ impl App {
             let (lane, told) = mpsc::channel(MESSAGES);
             *call.llm.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((vendor_id.clone(), lane));
             let turns = self.begin_turns(call).await;
-            *conversation = Some(Conversation { vendor_id, turns, answers, answered, told });
+            *conversation = Some(Box::new(Conversation { vendor_id, turns, answers, answered, told }));
         }
-        let Some(Conversation { turns, answers, answered, told, .. }) = conversation.as_mut() else { return };
+        let Some(Conversation { turns, answers, answered, told, .. }) = conversation.as_deref_mut() else { return };
         let (heard, listening) = watch::channel(Heard::default());
         let (app, listened) = (Arc::clone(self), Arc::clone(call));
         self.tracker.spawn(async move { app.write_what_retell_hears(&listened, listening).await });

@@ -38,7 +38,7 @@ impl App {
         if let Some(lane) = call.commands() {
             let is_error = answer.is_err();
             let (Ok(result) | Err(result)) = answer;
-            let _ = lane.send(Command::ToolFinished { id: tool.id, result, is_error }).await;
+            let _ = lane.send(Box::new(Command::ToolFinished { id: tool.id, result, is_error })).await;
         }
     }
 

@@ -100,7 +100,7 @@ pub(super) async fn steer(call: &LiveCall, by: Actor, what: Steer) -> Result<(),
 /// Hands a command to the call's stream.
 pub(super) async fn send(call: &LiveCall, command: Command) -> Result<(), ControlError> {
     let lane = call.commands().filter(|_| !call.is_over()).ok_or_else(|| no_lane(call))?;
-    match tokio::time::timeout(LANE_LIMIT, lane.send(command)).await {
+    match tokio::time::timeout(LANE_LIMIT, lane.send(Box::new(command))).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(ControlError::NotConversing),
         Err(_) => Err(ControlError::Stuck),

@@ -65,7 +65,7 @@ impl TakeOver {
             .call
             .commands()
             .filter(|lane| lane.capacity() > ROOM)
-            .is_some_and(|lane| lane.try_send(Command::Play(Play::Operator(chunk(mulaw)))).is_ok());
+            .is_some_and(|lane| lane.try_send(Box::new(Command::Play(Play::Operator(chunk(mulaw))))).is_ok());
         if !sent {
             self.dropped += 1;
         }

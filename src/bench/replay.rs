@@ -42,7 +42,6 @@ async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyh
     let carrier_side = WebSocket::new(carrier_side, &[], Role::Server, WebSocketConfig::default());
     let agent_side = WebSocket::new(agent_side, &[], Role::Client, WebSocketConfig::default());
     let (recorder, mut journal) = mpsc::channel(1000);
-    let (requests, _requests) = mpsc::channel(8);
     let (commands, inbox) = mpsc::channel(8);
     let hooks = Hooks {
         admit: Box::new(move |_| {
@@ -57,7 +56,7 @@ async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyh
             })
         }),
         recorder,
-        requests,
+        ask: Box::new(|_| ()),
     };
     let stream = relay::run(carrier_side, SessionConfig::default(), hooks, inbox);
     let far_ends = async {

@@ -35,9 +35,9 @@ pub(super) struct Relay<C, A> {
     carrier: CarrierLeg<C>,
     agent: AgentLeg<A>,
     owner: Owner<A>,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Box<Command>>,
     recorder: Recorder,
-    requests: mpsc::Sender<Request>,
+    ask: Box<dyn Fn(Request) + Send>,
     timer: Pin<Box<Sleep>>,
     tap: Option<Arc<Tap>>,
     meter: Meter,
@@ -66,7 +66,12 @@ struct Known<A> {
 }
 
 impl<C: Socket, A: Socket> Relay<C, A> {
-    pub(super) fn new(carrier: C, config: SessionConfig, hooks: Hooks<A>, commands: mpsc::Receiver<Command>) -> Self {
+    pub(super) fn new(
+        carrier: C,
+        config: SessionConfig,
+        hooks: Hooks<A>,
+        commands: mpsc::Receiver<Box<Command>>,
+    ) -> Self {
         let now = clock();
         Self {
             session: Session::new(config, now),
@@ -75,7 +80,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             owner: Owner::Unknown(hooks.admit),
             commands,
             recorder: Recorder::new(hooks.recorder),
-            requests: hooks.requests,
+            ask: hooks.ask,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             tap: None,
             meter: Meter::default(),
@@ -89,6 +94,11 @@ impl<C: Socket, A: Socket> Relay<C, A> {
     pub(super) async fn run(mut self: Box<Self>) -> StreamSummary {
         let wakes = Wakes::new();
         let code = poll_fn(|cx| self.poll(cx, &wakes)).await;
+        // In a box of its own, which only a stream that ends needs: this future lives as long as the call.
+        Box::pin(self.close(code)).await
+    }
+
+    async fn close(self: Box<Self>, code: u16) -> StreamSummary {
         let (ended, interim_dropped) = (self.session.ended(), self.recorder.interim_dropped);
         let call_id = self.owner.known().map(|known| known.call_id);
         let Self { recorder, carrier, agent, tap, .. } = *self;
@@ -144,10 +154,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             && let Poll::Ready(command) = self.commands.poll_recv(&mut wakes.context(Source::Commands))
         {
             let is_dropped = command.is_none();
-            let command = command.unwrap_or_else(|| Command::HangUp {
-                by: Actor::new(Door::System, "call_dropped"),
-                disposition: Disposition::Failed,
-            });
+            let command = command.map_or_else(dropped_call, |command| *command);
             self.handle(now, Input::Command(command));
             if is_dropped {
                 return;
@@ -225,17 +232,11 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             Output::Admit(start) => return Some(self.admit(&start)),
             Output::RunTool(call) => {
                 let call_id = self.owner.known()?.call_id;
-                let id = call.id.clone();
-                if self.requests.try_send(Request::RunTool { call_id, call }).is_err() {
-                    let result = "The tool could not be started: too much is going on. Try again.".to_owned();
-                    return Some(Input::Command(Command::ToolFinished { id, result, is_error: true }));
-                }
+                (self.ask)(Request::RunTool { call_id, call });
             }
             Output::HangUp(disposition) => {
                 let call_id = self.owner.known()?.call_id;
-                if self.requests.try_send(Request::HangUp { call_id, disposition }).is_err() {
-                    tracing::warn!(call.id = %call_id, "no room for a hang-up request: the stream is closed instead");
-                }
+                (self.ask)(Request::HangUp { call_id, disposition });
             }
             Output::DialAgent { agent, .. } => {
                 self.dial(agent);
@@ -297,6 +298,11 @@ impl<A> Owner<A> {
             Self::Unknown(_) | Self::Nobody => None,
         }
     }
+}
+
+/// What a stream is told that nobody can reach any more.
+fn dropped_call() -> Command {
+    Command::HangUp { by: Actor::new(Door::System, "call_dropped"), disposition: Disposition::Failed }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one clock of the data plane; tokio's, so that tests can stop it")]

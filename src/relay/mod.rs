@@ -2,7 +2,7 @@
 //!
 //! [`run`] is that task's whole life. It is given the carrier's open socket; it asks [`Hooks::admit`] whose stream this is, dials the
 //! agent by the admission's means, carries audio both ways, and ends when the stream has ended and both sockets are closed. Whatever
-//! is slow leaves through the bounded channels of [`Hooks`] and comes back as a [`Command`].
+//! is slow leaves through [`Hooks`] and comes back as a [`Command`].
 //!
 //! Every queue here is bounded:
 //!
@@ -12,10 +12,8 @@
 //! | agent audio and marks to the carrier (`lane::CARRIER_LANE_BYTES`) | ends the stream, `carrier_fault`: a turn is not thinned out |
 //! | what else the agent is told (`lane::AGENT_CONTROL_MAX`) | loses the agent |
 //! | events (the channel's size) | ends the stream, `journal_full`; interim text is dropped and counted |
-//! | tools to run (the channel's size) | answers the tool call with an error |
 //! | audio whose loudness somebody looks at (`meter::PIECES_MAX`) | measures no more of it until some was played |
 //! | listeners (`tap::LAG` frames) | loses its oldest frames for the one that is slow, who is told how many |
-//! | hang-up requests (the channel's size) | is logged; the socket is closed after `SessionConfig::hang_up_limit` |
 
 use std::fmt;
 use std::sync::Arc;
@@ -71,7 +69,8 @@ pub struct Hooks<A> {
     pub admit: Admit<A>,
     /// Every event of the stream, in order.
     pub recorder: mpsc::Sender<(CallId, CallEvent)>,
-    pub requests: mpsc::Sender<Request>,
+    /// Begins what is slow, elsewhere, and returns at once.
+    pub ask: Box<dyn Fn(Request) + Send>,
 }
 
 /// Says whose stream this is, by the token in its parameters, or why it is nobody's. Called once, and must not wait.
@@ -124,12 +123,13 @@ pub struct StreamSummary {
 
 /// Carries one media stream from its socket's opening to its end. Needs a tokio runtime with time.
 ///
-/// When all senders of `commands` are dropped after admission, nobody can end the call any more, so it is hung up (`failed`).
+/// When all senders of `commands` are dropped after admission, nobody can end the call any more, so it is hung up (`failed`). They come
+/// in boxes because a channel keeps room for 32 of what it carries, and each call has one.
 pub fn run<C: Socket, A: Socket>(
     carrier: C,
     config: SessionConfig,
     hooks: Hooks<A>,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Box<Command>>,
 ) -> impl Future<Output = StreamSummary> + Send {
     // In a box, since each future on the way up would keep room for a copy of it.
     Box::new(driver::Relay::new(carrier, config, hooks, commands)).run()

@@ -222,15 +222,18 @@ async fn call(vendor: Vendor, fault: Fault, agents: usize) -> Met {
     let (commands, inbox) = mpsc::channel(16);
     let waiting: Waiting = Arc::new(Mutex::new(now()));
     let (since, actors) = (Arc::clone(&waiting), tracker.clone());
-    let hooks =
-        Hooks { admit: Box::new(move |_| Ok(admission(vendor, fault, agents, since, actors))), recorder, requests };
+    let hooks = Hooks {
+        admit: Box::new(move |_| Ok(admission(vendor, fault, agents, since, actors))),
+        recorder,
+        ask: Box::new(move |request| requests.try_send(request).unwrap()),
+    };
     let task = tracker.spawn(run(relay_end, SessionConfig::default(), hooks, inbox));
     tracker.spawn(async move {
         while let Some(request) = asked.recv().await {
             let Request::RunTool { call, .. } = request else { continue };
             sleep(TOOL_LIMIT).await;
             let (id, result) = (call.id, "The tool did not answer.".to_owned());
-            let _ = commands.send(Command::ToolFinished { id, result, is_error: true }).await;
+            let _ = commands.send(Box::new(Command::ToolFinished { id, result, is_error: true })).await;
         }
     });
     say(&mut carrier, start("good")).await;

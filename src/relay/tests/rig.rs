@@ -64,7 +64,7 @@ pub(super) struct Rig {
     pub(super) agents: mpsc::Receiver<Pipe>,
     pub(super) journal: mpsc::Receiver<(CallId, CallEvent)>,
     pub(super) requests: mpsc::Receiver<Request>,
-    pub(super) commands: Option<mpsc::Sender<Command>>,
+    pub(super) commands: Option<mpsc::Sender<Box<Command>>>,
     tracker: TaskTracker,
     task: JoinHandle<StreamSummary>,
 }
@@ -83,7 +83,7 @@ impl Rig {
                 _ => Err("no such token".to_owned()),
             }),
             recorder,
-            requests: requests_in,
+            ask: Box::new(move |request| requests_in.try_send(request).unwrap()),
         };
         let tracker = TaskTracker::new();
         let task = tracker.spawn(run(relay_end, SessionConfig::default(), hooks, commands_out));
@@ -118,7 +118,7 @@ impl Rig {
     }
 
     pub(super) async fn command(&self, command: Command) {
-        self.commands.as_ref().unwrap().send(command).await.unwrap();
+        self.commands.as_ref().unwrap().send(Box::new(command)).await.unwrap();
     }
 
     /// Waits for the end; the events, and what is left of the stream. Nothing of it may stay behind.

@@ -47,11 +47,13 @@ pub(super) async fn media(
     let thread = app.media_threads.place();
     let runtime = thread.runtime.clone();
     let stream = async move {
-        match upgrade.socket().await {
-            Ok(socket) => app.run_media_stream(socket).await,
-            Err(error) => tracing::debug!(%error, "a media socket broke in its handshake"),
-        }
-        drop((place, thread));
+        let _until_the_end = (place, thread);
+        // The stream takes the socket before anything is waited for, so that this future keeps no room for it.
+        let running = match upgrade.socket().await {
+            Ok(socket) => app.run_media_stream(socket),
+            Err(error) => return tracing::debug!(%error, "a media socket broke in its handshake"),
+        };
+        running.await;
     };
     tracker.spawn_on(stream, &runtime);
     response
