@@ -94,7 +94,8 @@ impl App {
         }
         // Else the far side hung up, or we replaced the document: the carrier will say.
         let (app, call) = (Arc::clone(self), Arc::clone(call));
-        self.tracker.spawn(async move { app.confirm_end(&call).await });
+        // Here is a thread of the audio's.
+        self.tracker.spawn_on(async move { app.confirm_end(&call).await }, &self.main_runtime);
     }
 
     /// Waits for the terminal status; asks the carrier when it does not come; takes the call as ended at the limit.

@@ -34,7 +34,7 @@ impl App {
         Arc::clone(&self.media_places).try_acquire_owned().ok()
     }
 
-    /// Carries one stream to its end. No `async fn`, which would keep room for the socket beside the stream that has it.
+    /// Carries one stream to its end, on the runtime on which this is called. No `async fn`, which would keep room for the socket beside the stream that has it.
     pub fn run_media_stream<C: Socket>(self: &Arc<Self>, socket: C) -> impl Future<Output = ()> + Send + use<C> {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let lane = commands.downgrade();
@@ -114,7 +114,9 @@ impl App {
             terms,
             tap: Arc::clone(&call.tap),
             warmed: call.take_warm_agent().map(super::warm_agent::WarmAgent::dialing),
-            dial: Box::new(move |place| app.dial_agent(agents[place.min(agents.len() - 1)].clone(), &call)),
+            dial: Box::new(move |place| {
+                app.begin_dialing(agents[place.min(agents.len() - 1)].clone(), &call).dialing()
+            }),
         })
     }
 
@@ -170,7 +172,6 @@ impl App {
     fn off_the_path(self: &Arc<Self>) -> Box<dyn Fn(Request) + Send> {
         let app = Arc::clone(self);
         Box::new(move |request| {
-            let app = Arc::clone(&app);
             let serving = Arc::clone(&app);
             app.tracker.spawn_on(async move { serving.serve(request).await }, &app.main_runtime);
         })

@@ -23,24 +23,31 @@ impl App {
         if self.hands_over(&call.record().agent) {
             return;
         }
-        let (ready, socket) = oneshot::channel();
-        call.set_warm_agent(WarmAgent(socket));
-        let dialing = self.dial_agent(call.record().agent, call);
+        call.set_warm_agent(self.begin_dialing(call.record().agent, call));
+    }
+
+    /// Starts to open a socket to an agent, on other threads than those of the audio: a handshake of TLS takes as long as a hundred frames.
+    pub(super) fn begin_dialing(self: &Arc<Self>, agent: AgentRef, call: &LiveCall) -> WarmAgent {
+        let (mut ready, socket) = oneshot::channel();
+        let dialing = self.dial_agent(agent, call);
         let (over, shutdown) = (call.over.clone(), self.shutdown.clone());
-        self.tracker.spawn(async move {
+        let task = async move {
             tokio::select! {
                 result = dialing => {
                     // Nobody takes it when the call ended meanwhile.
                     let _ = ready.send(result);
                 }
+                () = ready.closed() => {}
                 () = over.cancelled() => {}
                 () = shutdown.cancelled() => {}
             }
-        });
+        };
+        self.tracker.spawn_on(task, &self.main_runtime);
+        WarmAgent(socket)
     }
 
     /// Opens a socket to an agent.
-    pub(super) fn dial_agent(self: &Arc<Self>, agent: AgentRef, call: &LiveCall) -> Dialing<DialledSocket> {
+    fn dial_agent(self: &Arc<Self>, agent: AgentRef, call: &LiveCall) -> Dialing<DialledSocket> {
         let (app, record) = (Arc::clone(self), call.record());
         async move {
             match agent.vendor {

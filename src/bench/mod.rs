@@ -64,7 +64,13 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
     let stage = Stage {
         agents: AgentServer::start(&tasks).await?,
         tasks,
-        processors: Processors::part()?,
+        processors: match Processors::part() {
+            Err(why) if args.even_if_busy => {
+                eprintln!("clearline: {why:#}");
+                Processors::default()
+            }
+            parted => parted?,
+        },
         folder: TempFolder::new().context("no temporary directory")?,
         epoch: epoch(),
         seconds: args.seconds,

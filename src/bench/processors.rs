@@ -7,7 +7,8 @@ use std::process::{Child, Command};
 
 use anyhow::{Context as _, ensure};
 
-#[derive(Debug)]
+/// Without any, nobody is kept from anybody.
+#[derive(Debug, Default)]
 pub(super) struct Processors {
     load: Vec<usize>,
     contenders: Vec<usize>,
@@ -20,18 +21,22 @@ impl Processors {
         let load = Vec::from_iter(contenders.pop());
         ensure!(!contenders.is_empty(), "the load takes a processor for itself, and this process may use but one");
         let processors = Self { load, contenders };
-        kernel::keep_to(&processors.load).context("the load could not be kept to a processor of its own")?;
+        keep_to(&processors.load).context("the load could not be kept to a processor of its own")?;
         Ok(processors)
     }
 
     /// Starts a process that has all the other processors.
     pub(super) fn start(&self, command: &mut Command) -> anyhow::Result<Child> {
         // A process begins where the thread is that starts it.
-        kernel::keep_to(&self.contenders)?;
+        keep_to(&self.contenders)?;
         let child = command.spawn();
-        kernel::keep_to(&self.load)?;
+        keep_to(&self.load)?;
         Ok(child?)
     }
+}
+
+fn keep_to(processors: &[usize]) -> std::io::Result<()> {
+    if processors.is_empty() { Ok(()) } else { kernel::keep_to(processors) }
 }
 
 #[cfg(target_os = "linux")]

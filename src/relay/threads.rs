@@ -17,9 +17,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// that is awake already takes a frame for less than one that has to be woken.
 const FEW: usize = 400;
 
-/// How much further back everything else is (`nice(2)`): it gets a third of a processor that audio wants too, and is interrupted for it.
+/// How much further back everything else is (`nice(2)`): on a processor that both want it gets a third of what audio gets.
 #[cfg(target_os = "linux")]
 const STEP_BACK: i32 = 5;
+
+#[cfg(target_os = "linux")]
+const FURTHEST_BACK: i32 = 19;
 
 /// The runtimes of the data plane. Their threads end when this is dropped.
 #[derive(Debug)]
@@ -46,7 +49,8 @@ impl MediaThreads {
     pub fn start(count: usize) -> io::Result<Self> {
         let stop = CancellationToken::new();
         let start = |number| {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            // Not this thread, but those that wait for the system in its stead: names of hosts are looked up there.
+            let runtime = Builder::new_current_thread().enable_all().on_thread_start(step_back_for_audio).build()?;
             let thread = MediaThread { runtime: runtime.handle().clone(), streams: Arc::default() };
             let stopped = stop.clone();
             std::thread::Builder::new()
@@ -75,9 +79,16 @@ pub fn step_back_for_audio() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{getpriority_process, setpriority_process};
-        let stepped = getpriority_process(None).and_then(|now| setpriority_process(None, now.max(STEP_BACK)));
+        use std::sync::{Once, OnceLock};
+        // The first caller has the process's own priority; who is started by one that has stepped back has stepped back.
+        static BEHIND: OnceLock<i32> = OnceLock::new();
+        static SAID: Once = Once::new();
+        let stepped = getpriority_process(None).and_then(|now| {
+            let behind = *BEHIND.get_or_init(|| (now + STEP_BACK).min(FURTHEST_BACK));
+            setpriority_process(None, now.max(behind))
+        });
         if let Err(error) = stepped {
-            tracing::warn!(%error, "a thread could not be put behind those of the calls' audio");
+            SAID.call_once(|| tracing::warn!(%error, "threads cannot be put behind those of the calls' audio"));
         }
     }
 }
