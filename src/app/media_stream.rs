@@ -34,7 +34,8 @@ impl App {
         Arc::clone(&self.media_places).try_acquire_owned().ok()
     }
 
-    /// Carries one stream to its end, on the runtime on which this is called. No `async fn`, which would keep room for the socket beside the stream that has it.
+    /// Carries one stream to its end, on the runtime on which this is called. No `async fn`, which would keep room for the socket beside
+    /// the stream that has it.
     pub fn run_media_stream<C: Socket>(self: &Arc<Self>, socket: C) -> impl Future<Output = ()> + Send + use<C> {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let lane = commands.downgrade();

@@ -26,7 +26,7 @@ impl App {
         call.set_warm_agent(self.begin_dialing(call.record().agent, call));
     }
 
-    /// Starts to open a socket to an agent, on other threads than those of the audio: a handshake of TLS takes as long as a hundred frames.
+    /// Starts to open a socket to an agent, on other threads than those of the audio, which a handshake of TLS would hold up.
     pub(super) fn begin_dialing(self: &Arc<Self>, agent: AgentRef, call: &LiveCall) -> WarmAgent {
         let (mut ready, socket) = oneshot::channel();
         let dialing = self.dial_agent(agent, call);
