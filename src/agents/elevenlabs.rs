@@ -331,7 +331,7 @@ mod tests {
     use tokio_tungstenite::{MaybeTlsStream, accept_hdr_async};
     use tokio_util::task::TaskTracker;
 
-    use crate::domain::agent_link::{AgentCommand, AgentEvent, Initiation};
+    use crate::domain::agent_link::{AgentCommand, AgentEvent};
     use crate::protocol::agent::elevenlabs_rest::NewAgent;
 
     use super::*;
@@ -426,7 +426,7 @@ mod tests {
     /// Speaks with the agent until it is ready.
     async fn converse(mut agent: AgentSocket<DialledSocket>) {
         let mut out = BytesMut::new();
-        agent.dialect.encode(&AgentCommand::Initiate(Initiation::default()), &mut out);
+        agent.dialect.encode(&AgentCommand::Initiate(Box::default()), &mut out);
         agent.socket.send(Message::text(String::from_utf8(out.to_vec()).unwrap())).await.unwrap();
         let message = agent.socket.next().await.unwrap().unwrap();
         let event = agent.dialect.decode(message.into_data()).unwrap();

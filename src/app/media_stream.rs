@@ -12,7 +12,7 @@ use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::StreamStart;
 use crate::protocol::tones;
 use crate::relay::{self, Admission, Hooks, Request, Socket, StreamSummary};
-use crate::session::{Command, SessionConfig, Steer, Terms};
+use crate::session::{Command, Steer, Terms};
 
 use super::App;
 use super::live_calls::LiveCall;
@@ -44,8 +44,9 @@ impl App {
             admit: Box::new(move |start| app.admit(start, commands)),
             recorder: self.journal.stream_lane(),
             ask: self.off_the_path(),
+            looks: self.looks.clone(),
         };
-        let stream = relay::run(socket, self.session_config(), hooks, inbox);
+        let stream = relay::run(socket, Arc::clone(&self.session_config), hooks, inbox);
         let app = Arc::clone(self);
         async move {
             app.metrics.open_streams.inc();
@@ -157,16 +158,6 @@ impl App {
             .answered_at
             .map_or(Duration::ZERO, |at| Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default());
         self.config.calls.max_duration().saturating_sub(spent)
-    }
-
-    fn session_config(&self) -> SessionConfig {
-        SessionConfig {
-            start_deadline: Duration::from_secs(self.config.media.start_deadline_s),
-            agent_ready_limit: Duration::from_secs(self.config.calls.agent_ready_s),
-            agent_idle: Duration::from_secs(self.config.calls.agent_silence_s),
-            answer_limit: Duration::from_secs(self.config.agents.answer_limit_s),
-            ..SessionConfig::default()
-        }
     }
 
     /// Does what a stream asks for on other threads than those of the audio.

@@ -67,7 +67,8 @@ use crate::agents::retell::RetellClient;
 use crate::carrier::{Pacer, TwilioClient};
 use crate::config::Config;
 use crate::protocol::twilio::signature::SignatureKeys;
-use crate::relay::MediaThreads;
+use crate::relay::{Looks, MediaThreads};
+use crate::session::SessionConfig;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::tools::AttachedTools;
@@ -134,6 +135,10 @@ pub struct App {
     pub media_threads: MediaThreads,
     /// Where everything runs that is no stream: what a stream asks for must not be done on its own thread.
     pub main_runtime: Handle,
+    /// Wakes streams to which nothing comes.
+    pub looks: Looks,
+    /// The limits of every stream.
+    pub session_config: Arc<SessionConfig>,
     /// One permit a media socket.
     pub media_places: Arc<Semaphore>,
     /// Every task of the server.

@@ -10,6 +10,7 @@ use anyhow::ensure;
 use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
@@ -17,8 +18,8 @@ use super::wire::{FRAME_BYTES, Noise, Side, Stamp, put_text};
 use crate::agents::AgentSocket;
 use crate::domain::CallId;
 use crate::protocol::agent::Dialect;
-use crate::relay::{self, Admission, Hooks};
-use crate::session::{SessionConfig, Terms};
+use crate::relay::{self, Admission, Hooks, Looks};
+use crate::session::Terms;
 use crate::surfaces::cli::out::line;
 use crate::surfaces::cli::{BenchReplayArgs, ReplayDirection};
 use crate::websocket::WebSocket;
@@ -57,8 +58,9 @@ async fn replay(direction: ReplayDirection, format: &str, frames: usize) -> anyh
         }),
         recorder,
         ask: Box::new(|_| ()),
+        looks: Looks::new(Handle::current()),
     };
-    let stream = relay::run(carrier_side, SessionConfig::default(), hooks, inbox);
+    let stream = relay::run(carrier_side, Arc::default(), hooks, inbox);
     let far_ends = async {
         start(&mut carrier, &mut agent, format).await?;
         let passed = match direction {

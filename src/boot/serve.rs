@@ -107,12 +107,13 @@ impl Server {
     /// Stops everything and waits for it.
     pub async fn stop(self) {
         self.app.shutdown.cancel();
-        let tracker = self.app.tracker.clone();
+        let (tracker, media_threads) = (self.app.tracker.clone(), self.app.media_threads.stopper());
         tracker.close();
         // The journal's writer ends when the last handle to it goes.
         drop(self.app);
         if tokio::time::timeout(STOP_LIMIT, tracker.wait()).await.is_err() {
             tracing::warn!(tasks = tracker.len(), "some tasks did not stop in time");
+            media_threads.cancel();
         }
     }
 

@@ -22,8 +22,9 @@ use crate::config::{AgentsConfig, Config, OwnAgentConfig, ScrubVendor, TwilioCon
 use crate::domain::{AccountSid, AgentVendor, Secret};
 use crate::lists::{self, Lists};
 use crate::protocol::twilio::signature::{SharedKey, SignatureKeys};
-use crate::relay::{MediaThreads, step_back_for_audio};
+use crate::relay::{Looks, MediaThreads, step_back_for_audio};
 use crate::scrub::{self, ScrubClient, Vendor};
+use crate::session::SessionConfig;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::tools::AttachedTools;
@@ -66,6 +67,8 @@ pub(super) async fn build(
         environment_key,
         media_threads,
         main_runtime: Handle::current(),
+        looks: Looks::new(Handle::current()),
+        session_config: Arc::new(session_config(&config)),
         media_places: Arc::new(Semaphore::new(config.server.max_media_sockets as usize)),
         config,
         clock,
@@ -90,6 +93,16 @@ pub(super) async fn build(
         drain: CancellationToken::new(),
         shutdown: CancellationToken::new(),
     }))
+}
+
+fn session_config(config: &Config) -> SessionConfig {
+    SessionConfig {
+        start_deadline: Duration::from_secs(config.media.start_deadline_s),
+        agent_ready_limit: Duration::from_secs(config.calls.agent_ready_s),
+        agent_idle: Duration::from_secs(config.calls.agent_silence_s),
+        answer_limit: Duration::from_secs(config.agents.answer_limit_s),
+        ..SessionConfig::default()
+    }
 }
 
 /// The chat endpoint for Retell's custom-LLM socket. None where that is closed.

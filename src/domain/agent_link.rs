@@ -67,7 +67,7 @@ pub struct ToolDefinition {
 #[derive(Debug, Clone, PartialEq)]
 pub enum AgentCommand {
     /// The first message: who calls whom and what the agent should know.
-    Initiate(Initiation),
+    Initiate(Box<Initiation>),
     /// The caller's audio, µ-law.
     Audio(MulawChunk),
     Pong {

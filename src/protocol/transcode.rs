@@ -29,7 +29,7 @@ const CUTOFF: f32 = 0.92;
 /// An agent's PCM on its way to the caller.
 #[derive(Debug)]
 pub struct ToMulaw {
-    rate: Option<Resample>,
+    rate: Option<Box<Resample>>,
     half_sample: Option<u8>,
     samples: Vec<f32>,
 }
@@ -40,8 +40,8 @@ impl ToMulaw {
         let rate = match from {
             AudioFormat::Ulaw8000 => return None,
             AudioFormat::Pcm8000 => None,
-            AudioFormat::Pcm16000 => Some(Resample::down(2)),
-            AudioFormat::Pcm24000 => Some(Resample::down(3)),
+            AudioFormat::Pcm16000 => Some(Box::new(Resample::down(2))),
+            AudioFormat::Pcm24000 => Some(Box::new(Resample::down(3))),
         };
         Some(Self { rate, half_sample: None, samples: Vec::new() })
     }
@@ -81,7 +81,7 @@ impl ToMulaw {
 /// The caller's µ-law on its way to an agent.
 #[derive(Debug)]
 pub struct FromMulaw {
-    rate: Option<Resample>,
+    rate: Option<Box<Resample>>,
     samples: Vec<f32>,
 }
 
@@ -91,8 +91,8 @@ impl FromMulaw {
         let rate = match to {
             AudioFormat::Ulaw8000 => return None,
             AudioFormat::Pcm8000 => None,
-            AudioFormat::Pcm16000 => Some(Resample::up(2)),
-            AudioFormat::Pcm24000 => Some(Resample::up(3)),
+            AudioFormat::Pcm16000 => Some(Box::new(Resample::up(2))),
+            AudioFormat::Pcm24000 => Some(Box::new(Resample::up(3))),
         };
         Some(Self { rate, samples: Vec::new() })
     }

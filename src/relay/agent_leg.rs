@@ -35,11 +35,13 @@ enum Link<A> {
     Open(Box<OpenLink<A>>),
 }
 
+/// See [`Session`](crate::session::Session) for the fields' order.
+#[repr(C)]
 struct OpenLink<A> {
-    socket: A,
     dialect: Dialect,
-    outlet: Outlet,
     lane: AgentLane,
+    outlet: Outlet,
+    socket: A,
 }
 
 impl<A: Socket> AgentLeg<A> {
@@ -107,13 +109,6 @@ impl<A: Socket> AgentLeg<A> {
             Poll::Ready(Ok(())) => None,
             Poll::Ready(Err(error)) => Some(self.lose(error.to_string())),
             Poll::Pending => outlet.is_stalled(now).then(|| self.lose("it stopped reading".to_owned())),
-        }
-    }
-
-    pub(super) fn stalls_at(&self) -> Option<Instant> {
-        match &self.link {
-            Link::Open(link) => link.outlet.stalls_at(),
-            Link::Absent | Link::Dialing { .. } => None,
         }
     }
 

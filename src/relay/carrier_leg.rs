@@ -18,17 +18,26 @@ use crate::protocol::agent::Frame;
 use crate::protocol::twilio::media;
 use crate::session::Input;
 
+/// See [`Session`](crate::session::Session) for the fields' order.
+#[repr(C)]
 pub(super) struct CarrierLeg<C> {
-    socket: C,
+    lane: CarrierLane,
+    outlet: Outlet,
+    /// What the carrier calls the stream, once it is ours.
+    stream_sid: Option<StreamSid>,
     /// Whether there is anybody to say goodbye to.
     is_open: bool,
-    outlet: Outlet,
-    lane: CarrierLane,
+    socket: C,
 }
 
 impl<C: Socket> CarrierLeg<C> {
     pub(super) fn new(socket: C) -> Self {
-        Self { socket, is_open: true, outlet: Outlet::default(), lane: CarrierLane::default() }
+        Self { lane: CarrierLane::default(), outlet: Outlet::default(), stream_sid: None, is_open: true, socket }
+    }
+
+    /// From now on it can be spoken to.
+    pub(super) fn admit(&mut self, stream_sid: StreamSid) {
+        self.stream_sid = Some(stream_sid);
     }
 
     /// The next thing that the carrier said.
@@ -61,12 +70,12 @@ impl<C: Socket> CarrierLeg<C> {
     }
 
     /// Writes what is queued; what comes of it, if the carrier cannot be written to any more.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant, stream_sid: &StreamSid) -> Option<Input> {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<Input> {
         // The socket has no part in most wake-ups: those of the other leg's.
         if self.is_written() {
             return None;
         }
-        let lane = &mut self.lane;
+        let (lane, stream_sid) = (&mut self.lane, self.stream_sid.as_ref()?);
         let next = |out: &mut _| {
             lane.pop().map(|command| {
                 media::encode(out, stream_sid, &command);
@@ -86,10 +95,6 @@ impl<C: Socket> CarrierLeg<C> {
     /// Whether the socket has taken all that was queued.
     pub(super) fn is_written(&self) -> bool {
         self.lane.is_empty() && self.outlet.is_done()
-    }
-
-    pub(super) fn stalls_at(&self) -> Option<Instant> {
-        self.outlet.stalls_at()
     }
 
     /// Closes the socket. What is still queued is not said any more.

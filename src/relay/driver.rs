@@ -2,19 +2,18 @@
 //!
 //! The order within a wake-up is fixed. Time and commands come first, then the agent (its `Interrupted` must not wait behind a
 //! backlog of caller audio), then the carrier; then everything that they brought forth is written, with one flush a leg. This is
-//! the one place of the data plane that reads a clock, at the beginning and the end of a wake-up.
+//! the one place of the data plane that reads a clock, at the beginning of a wake-up and at the end of some.
 
-use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
-use tokio::time::Sleep;
 
 use super::agent_leg::AgentLeg;
 use super::carrier_leg::CarrierLeg;
+use super::looks::Look;
 use super::meter::Meter;
 use super::pace::Pace;
 use super::recorder::Recorder;
@@ -23,31 +22,32 @@ use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary, Ta
 use crate::domain::audio::mulaw_bytes;
 use crate::domain::carrier_stream::{CarrierEvent, StreamStart};
 use crate::domain::event::{Actor, Door};
-use crate::domain::{CallEvent, CallId, Disposition, StreamSid};
+use crate::domain::{CallEvent, CallId, Disposition};
 use crate::session::{Command, Input, Output, Session, SessionConfig};
 
 /// Messages read from one leg before the others get their turn.
 const READS_PER_WAKE: usize = 64;
 
-/// One stream's task.
+/// One stream's task. See [`Session`] for the fields' order.
+#[repr(C)]
 pub(super) struct Relay<C, A> {
-    session: Session,
-    carrier: CarrierLeg<C>,
-    agent: AgentLeg<A>,
     owner: Owner<A>,
     commands: mpsc::Receiver<Box<Command>>,
     recorder: Recorder,
     ask: Box<dyn Fn(Request) + Send>,
-    timer: Pin<Box<Sleep>>,
+    carrier: CarrierLeg<C>,
+    look: Look,
     tap: Option<Arc<Tap>>,
     meter: Meter,
-    /// A dial or a farewell began that has not been polled.
-    agent_is_new: bool,
     pace: Pace,
-    /// The session wants to know when the carrier's socket has taken everything.
-    asks_written: bool,
     /// The stream is over; the carrier's socket is to be closed with this code.
     close_code: Option<u16>,
+    /// A dial or a farewell began that has not been polled.
+    agent_is_new: bool,
+    /// The session wants to know when the carrier's socket has taken everything.
+    asks_written: bool,
+    agent: AgentLeg<A>,
+    session: Session,
 }
 
 /// Whose stream this is.
@@ -60,7 +60,6 @@ enum Owner<A> {
 
 struct Known<A> {
     call_id: CallId,
-    stream_sid: StreamSid,
     warmed: Option<Dialing<A>>,
     dial: Box<dyn FnMut(usize) -> Dialing<A> + Send>,
 }
@@ -68,26 +67,26 @@ struct Known<A> {
 impl<C: Socket, A: Socket> Relay<C, A> {
     pub(super) fn new(
         carrier: C,
-        config: SessionConfig,
+        config: Arc<SessionConfig>,
         hooks: Hooks<A>,
         commands: mpsc::Receiver<Box<Command>>,
     ) -> Self {
         let now = clock();
         Self {
-            session: Session::new(config, now),
-            carrier: CarrierLeg::new(carrier),
-            agent: AgentLeg::new(mulaw_bytes(config.caller_buffer)),
             owner: Owner::Unknown(hooks.admit),
             commands,
             recorder: Recorder::new(hooks.recorder),
             ask: hooks.ask,
-            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            carrier: CarrierLeg::new(carrier),
+            look: hooks.looks.begin(now),
             tap: None,
             meter: Meter::default(),
-            agent_is_new: false,
             pace: Pace::default(),
-            asks_written: false,
             close_code: None,
+            agent_is_new: false,
+            asks_written: false,
+            agent: AgentLeg::new(mulaw_bytes(config.caller_buffer)),
+            session: Session::new(config, now),
         }
     }
 
@@ -122,8 +121,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             self.handle(now, input);
         }
         if self.close_code.is_none()
-            && let Owner::Known(known) = &self.owner
-            && let Some(input) = self.carrier.poll_write(&mut wakes.context(Source::Carrier), now, &known.stream_sid)
+            && let Some(input) = self.carrier.poll_write(&mut wakes.context(Source::Carrier), now)
         {
             self.handle(now, input);
         }
@@ -131,7 +129,9 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             self.asks_written = false;
             self.handle(clock(), Input::Written);
         }
-        self.pace.record(clock().saturating_duration_since(now));
+        if self.pace.is_due() {
+            self.pace.record(clock().saturating_duration_since(now));
+        }
         if let Some(code) = self.close_code {
             return Poll::Ready(code);
         }
@@ -139,7 +139,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
         if agent_is_new {
             wakes.mark(Source::Agent);
         }
-        if agent_is_new || has_more || self.poll_timer(wakes) {
+        if agent_is_new || has_more || self.look.poll(wakes, now) {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -195,17 +195,6 @@ impl<C: Socket, A: Socket> Relay<C, A> {
         true
     }
 
-    /// Sleeps until the next deadline. `true` when it is here already.
-    fn poll_timer(&mut self, wakes: &Wakes) -> bool {
-        let deadlines = [self.session.poll_timeout(), self.carrier.stalls_at(), self.agent.stalls_at()];
-        let Some(next) = deadlines.into_iter().flatten().min() else { return false };
-        if self.timer.deadline().into_std() != next {
-            self.timer.as_mut().reset(next.into());
-            wakes.mark(Source::Timer);
-        }
-        wakes.take(Source::Timer) && self.timer.as_mut().poll(&mut wakes.context(Source::Timer)).is_ready()
-    }
-
     /// Hands an input to the session and does all that comes of it.
     fn handle(&mut self, now: Instant, input: Input) {
         self.session.handle_input(now, input);
@@ -257,8 +246,8 @@ impl<C: Socket, A: Socket> Relay<C, A> {
             Ok(Admission { call_id, terms, tap, warmed, dial }) => {
                 self.tap = Some(tap);
                 let answer = Input::Admitted { terms: Box::new(terms), warmed: warmed.is_some() };
-                let stream_sid = start.stream_sid.clone();
-                self.owner = Owner::Known(Box::new(Known { call_id, stream_sid, warmed, dial }));
+                self.carrier.admit(start.stream_sid.clone());
+                self.owner = Owner::Known(Box::new(Known { call_id, warmed, dial }));
                 answer
             }
             Err(reason) => {
@@ -306,6 +295,6 @@ fn dropped_call() -> Command {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one clock of the data plane; tokio's, so that tests can stop it")]
-fn clock() -> Instant {
+pub(super) fn clock() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::domain::agent_link::AgentCommand;
 use crate::domain::audio::MulawChunk;
 use crate::domain::carrier_stream::CarrierCommand;
+use crate::session::ShortQueue;
 
 /// The most that waits for the carrier, in bytes of base64: about three minutes of speech. Twilio reads as fast as the network does,
 /// so a lane that fills is a carrier that does not read, or an agent gone mad.
@@ -24,7 +25,7 @@ pub(super) struct Overflow;
 #[derive(Debug, Default)]
 pub(super) struct CarrierLane {
     clear: bool,
-    queue: VecDeque<CarrierCommand>,
+    queue: ShortQueue<CarrierCommand>,
     queued_bytes: usize,
 }
 
@@ -40,7 +41,7 @@ impl CarrierLane {
         if self.queued_bytes > CARRIER_LANE_BYTES {
             return Err(Overflow);
         }
-        self.queue.push_back(command);
+        self.queue.push(command);
         Ok(())
     }
 
@@ -52,7 +53,7 @@ impl CarrierLane {
         if std::mem::take(&mut self.clear) {
             return Some(CarrierCommand::Clear);
         }
-        let command = self.queue.pop_front()?;
+        let command = self.queue.pop()?;
         self.queued_bytes -= cost(&command);
         Some(command)
     }
@@ -70,7 +71,7 @@ fn cost(command: &CarrierCommand) -> usize {
 #[derive(Debug)]
 pub(super) struct AgentLane {
     control: VecDeque<AgentCommand>,
-    audio: VecDeque<MulawChunk>,
+    audio: ShortQueue<MulawChunk>,
     audio_bytes: u64,
     audio_bytes_max: u64,
 }
@@ -78,7 +79,7 @@ pub(super) struct AgentLane {
 impl AgentLane {
     /// Holds so many bytes of µ-law.
     pub(super) fn new(audio_bytes_max: u64) -> Self {
-        Self { control: VecDeque::new(), audio: VecDeque::new(), audio_bytes: 0, audio_bytes_max }
+        Self { control: VecDeque::new(), audio: ShortQueue::default(), audio_bytes: 0, audio_bytes_max }
     }
 
     /// Returns how many bytes of µ-law had to go.
@@ -91,10 +92,10 @@ impl AgentLane {
             return Ok(0);
         };
         self.audio_bytes += chunk.len() as u64;
-        self.audio.push_back(chunk);
+        self.audio.push(chunk);
         let mut dropped = 0;
         while self.audio_bytes > self.audio_bytes_max
-            && let Some(oldest) = self.audio.pop_front()
+            && let Some(oldest) = self.audio.pop()
         {
             self.audio_bytes -= oldest.len() as u64;
             dropped += oldest.len() as u64;
@@ -108,7 +109,7 @@ impl AgentLane {
 
     pub(super) fn pop(&mut self) -> Option<AgentCommand> {
         self.control.pop_front().or_else(|| {
-            let chunk = self.audio.pop_front()?;
+            let chunk = self.audio.pop()?;
             self.audio_bytes -= chunk.len() as u64;
             Some(AgentCommand::Audio(chunk))
         })

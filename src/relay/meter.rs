@@ -75,9 +75,12 @@ impl Dial {
     }
 }
 
-/// What a stream's task keeps for its next reading.
+/// What a stream's task keeps for its next reading; nothing while nobody looks.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct Meter(Option<Box<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
     /// What the caller was sent and has not heard yet: how loud, how many bytes.
     sent: VecDeque<(u8, usize)>,
     heard: usize,
@@ -87,14 +90,17 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn caller_said(&mut self, dial: &Dial, chunk: &MulawChunk, pace: &Pace) {
         if !dial.is_looked_at() {
-            return self.forget();
+            // What was kept would be too old for the next look.
+            self.0 = None;
+            return;
         }
-        self.reading.caller = self.reading.caller.max(chunk.loudness());
-        self.play(chunk.len());
-        self.heard += chunk.len();
-        if self.heard >= READING_BYTES {
-            self.heard = 0;
-            let levels = std::mem::take(&mut self.reading);
+        let kept = self.0.get_or_insert_default();
+        kept.reading.caller = kept.reading.caller.max(chunk.loudness());
+        kept.play(chunk.len());
+        kept.heard += chunk.len();
+        if kept.heard >= READING_BYTES {
+            kept.heard = 0;
+            let levels = std::mem::take(&mut kept.reading);
             let (relay_p50_us, relay_p99_us) = (pace.percentile_us(50), pace.percentile_us(99));
             dial.leave(Reading { relay_p50_us, relay_p99_us, ..levels });
         }
@@ -104,15 +110,16 @@ impl Meter {
         if !dial.is_looked_at() {
             return;
         }
+        let sent = &mut self.0.get_or_insert_default().sent;
         match command {
-            CarrierCommand::Media(chunk) if self.sent.len() < PIECES_MAX => {
-                self.sent.push_back((chunk.loudness(), chunk.len()));
-            }
-            CarrierCommand::Clear => self.sent.clear(),
+            CarrierCommand::Media(chunk) if sent.len() < PIECES_MAX => sent.push_back((chunk.loudness(), chunk.len())),
+            CarrierCommand::Clear => sent.clear(),
             CarrierCommand::Media(_) | CarrierCommand::Mark(_) => {}
         }
     }
+}
 
+impl Kept {
     fn play(&mut self, mut bytes: usize) {
         while bytes > 0
             && let Some((level, left)) = self.sent.front_mut()
@@ -124,13 +131,6 @@ impl Meter {
             if *left == 0 {
                 self.sent.pop_front();
             }
-        }
-    }
-
-    /// What was kept is too old for the next look.
-    fn forget(&mut self) {
-        if self.heard > 0 || !self.sent.is_empty() {
-            *self = Self::default();
         }
     }
 }
@@ -181,7 +181,7 @@ mod tests {
     fn nothing_is_measured_when_nobody_looks() {
         let (dial, mut meter, quiet) = (Dial::default(), Meter::default(), MulawChunk::silence(FRAME));
         meter.caller_is_sent(&dial, &CarrierCommand::Media(loud(FRAME)));
-        assert!(meter.sent.is_empty());
+        assert!(meter.0.is_none());
         dial.look();
         for _ in 0..READINGS_PER_LOOK {
             assert!(dial.is_looked_at());
@@ -191,6 +191,6 @@ mod tests {
         for _ in 0..PIECES_MAX + 10 {
             meter.caller_is_sent(&dial, &CarrierCommand::Media(quiet.clone()));
         }
-        assert_eq!(meter.sent.len(), PIECES_MAX);
+        assert_eq!(meter.0.unwrap().sent.len(), PIECES_MAX);
     }
 }

@@ -34,6 +34,7 @@ mod carrier_leg;
 mod closing;
 mod driver;
 mod lane;
+mod looks;
 mod meter;
 mod outlet;
 mod pace;
@@ -42,9 +43,12 @@ mod tap;
 mod threads;
 mod wakes;
 
+use driver::clock;
+
 #[cfg(test)]
 mod tests;
 
+pub use looks::Looks;
 pub use meter::Reading;
 pub use tap::{Tap, Tapped};
 pub use threads::{MediaPlace, MediaThreads, step_back_for_audio};
@@ -71,6 +75,8 @@ pub struct Hooks<A> {
     pub recorder: mpsc::Sender<(CallId, CallEvent)>,
     /// Begins what is slow, elsewhere, and returns at once.
     pub ask: Box<dyn Fn(Request) + Send>,
+    /// Wakes the stream when nothing comes to it.
+    pub looks: Looks,
 }
 
 /// Says whose stream this is, by the token in its parameters, or why it is nobody's. Called once, and must not wait.
@@ -127,7 +133,7 @@ pub struct StreamSummary {
 /// in boxes because a channel keeps room for 32 of what it carries, and each call has one.
 pub fn run<C: Socket, A: Socket>(
     carrier: C,
-    config: SessionConfig,
+    config: Arc<SessionConfig>,
     hooks: Hooks<A>,
     commands: mpsc::Receiver<Box<Command>>,
 ) -> impl Future<Output = StreamSummary> + Send {

@@ -51,13 +51,9 @@ impl Outlet {
         !self.is_flushing && self.unflushed == 0 && self.blocked_since.is_none()
     }
 
-    /// When the peer counts as one that does not read.
-    pub(super) fn stalls_at(&self) -> Option<Instant> {
-        self.blocked_since.map(|since| since + STALL_LIMIT)
-    }
-
+    /// Whether the peer counts as one that does not read.
     pub(super) fn is_stalled(&self, now: Instant) -> bool {
-        self.stalls_at().is_some_and(|at| at <= now)
+        self.blocked_since.is_some_and(|since| now.saturating_duration_since(since) >= STALL_LIMIT)
     }
 
     fn poll_batches<S: Socket>(

@@ -1,23 +1,34 @@
-//! How long the relay's wake-ups take: a small histogram with four steps to each doubling, so a percentile is at most a fifth off.
+//! How long the relay's wake-ups take, of some of them: a small histogram with four steps to each doubling, so a percentile is at most
+//! a fifth off.
 
 use std::time::Duration;
 
 /// Up to 2^26 µs, a minute; four steps a doubling.
 const STEPS: usize = 26 * 4;
 
+/// One wake-up in so many is timed. A second look at the clock and at this memory, which has gone cold by then, is what it costs.
+const TIMED: u8 = 8;
+
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// The one thing that a wake-up touches here: memory that has gone cold is what costs.
+    wakes: u8,
     counts: Box<[u32; STEPS]>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { counts: Box::new([0; STEPS]) }
+        Self { wakes: 0, counts: Box::new([0; STEPS]) }
     }
 }
 
 impl Pace {
+    /// Whether this wake-up is one to be timed: the first one, and then at regular distances.
+    pub(super) fn is_due(&mut self) -> bool {
+        let is_due = self.wakes == 0;
+        self.wakes = (self.wakes + 1) % TIMED;
+        is_due
+    }
+
     pub(super) fn record(&mut self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.counts[step(us)] += 1;

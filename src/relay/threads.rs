@@ -1,8 +1,8 @@
 //! The threads that streams live on: one runtime each, and a stream stays where it began.
 //!
 //! A runtime that shares its work among threads wakes another one for almost every frame, which costs more than the frame itself
-//! (`docs/performance.md`). So the data plane has runtimes of one thread, as many as there are cores. Both sockets of a stream, its
-//! timer and its task are on one of them; only events, requests and commands cross over.
+//! (`docs/performance.md`). So the data plane has runtimes of one thread, as many as there are cores. Both sockets of a stream and
+//! its task are on one of them; only events, requests, commands and the timer's word cross over.
 //!
 //! Everything else steps back for them ([`step_back_for_audio`]): a commit of the journal can wait for a millisecond, a frame cannot.
 
@@ -28,6 +28,7 @@ const FURTHEST_BACK: i32 = 19;
 #[derive(Debug)]
 pub struct MediaThreads {
     threads: Vec<MediaThread>,
+    stop: CancellationToken,
     _stop: DropGuard,
 }
 
@@ -59,7 +60,13 @@ impl MediaThreads {
             Ok(thread)
         };
         let threads = (0..count.max(1)).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { threads, _stop: stop.drop_guard() })
+        Ok(Self { threads, stop: stop.clone(), _stop: stop.drop_guard() })
+    }
+
+    /// Cancelled, it ends the threads with all that they still carry: for when the process ends, since streams must not outlive those
+    /// who look after them ([`Looks`](super::Looks)).
+    pub fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
     }
 
     /// A place for the next stream: on the first thread that has room, and on the one with the fewest when none has.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Desk;
 use super::playout::Pushed;
-use super::stream::{Flow, Phase, Stream, Turn, Waiting, millis};
+use super::stream::{Flow, Phase, Stream, Turn, millis};
 use super::timer::Timer;
 use super::tools::Opened;
 use super::words::Output;
@@ -31,13 +31,10 @@ pub(super) struct Piece {
 
 /// The agent's socket and how many more may be tried.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct AgentLink {
     /// Which of [`Terms::agents`](super::Terms::agents) it is.
     pub(super) place: usize,
-    /// Whether a socket is open or being opened.
-    pub(super) is_there: bool,
-    /// The socket is open, and nothing was said on it yet.
-    pub(super) is_fresh: bool,
     pub(super) attempt: u32,
     /// The attempt that runs uses a socket opened before the stream. If that died, nobody is to notice.
     pub(super) is_warm: bool,
@@ -46,8 +43,6 @@ pub(super) struct AgentLink {
     pub(super) trouble: Option<String>,
     /// The agent's marks that are out, each with the number of ours that stands for it.
     pub(super) marks: VecDeque<(u64, String)>,
-    /// Messages in a row that made no sense.
-    pub(super) garbage: u32,
     /// Since when the caller waits for this agent: the stream's start, or the loss of the one before.
     pub(super) lost_at: Instant,
     /// What the agents before this one had sent.
@@ -59,26 +54,32 @@ pub(super) struct AgentLink {
     /// What is added to the turns of this agent, and the highest turn so far.
     pub(super) turn_base: u64,
     pub(super) last_turn: u64,
+    /// Messages in a row that made no sense.
+    pub(super) garbage: u32,
+    /// Whether a socket is open or being opened.
+    pub(super) is_there: bool,
+    /// The socket is open, and nothing was said on it yet.
+    pub(super) is_fresh: bool,
 }
 
 impl AgentLink {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             place: 0,
-            is_there: false,
-            is_fresh: false,
             attempt: 0,
             is_warm: false,
             retries_left: 1,
             trouble: None,
             marks: VecDeque::new(),
-            garbage: 0,
             lost_at: now,
             bytes_before: 0,
             bytes_asked: None,
             heard: BTreeMap::new(),
             turn_base: 0,
             last_turn: 0,
+            garbage: 0,
+            is_there: false,
+            is_fresh: false,
         }
     }
 }
@@ -107,7 +108,7 @@ impl Stream {
     pub(super) fn initiate(&mut self, desk: &mut Desk) {
         let has_to_wait = self.is_held_back() || self.terms.recognition.is_some();
         if !has_to_wait && matches!(self.phase, Phase::ConnectingAgent(_)) && std::mem::take(&mut self.agent.is_fresh) {
-            desk.put(Output::ToAgent(AgentCommand::Initiate(self.initiation())));
+            desk.put(Output::ToAgent(AgentCommand::Initiate(Box::new(self.initiation()))));
         }
     }
 
@@ -357,7 +358,7 @@ impl Stream {
             desk.record(CallEvent::AgentLost { agent: self.agent_name(), reason, will_retry: true });
         }
         if !matches!(self.phase, Phase::ConnectingAgent(_)) {
-            self.phase = Phase::ConnectingAgent(Waiting::default());
+            self.phase = Phase::ConnectingAgent(Box::default());
             self.playout.forget_turns();
             desk.timers.stop(Timer::AgentIdle);
             desk.timers.set(Timer::AgentReady, now, self.ready_limit());

@@ -408,7 +408,7 @@ impl Stream {
     /// The caller is the agent's again, if nothing else keeps it silent. One that left meanwhile is called again.
     fn hear_agent_again(&mut self, desk: &mut Desk, now: Instant, text: &str) {
         if !self.goes_on_alone() && !self.agent.is_there && matches!(self.phase, Phase::Conversing(_)) {
-            let mut waiting = Waiting::default();
+            let mut waiting = Box::<Waiting>::default();
             waiting.note(AgentCommand::Context { text: text.to_owned() });
             self.phase = Phase::ConnectingAgent(waiting);
             self.playout.forget_turns();

@@ -155,7 +155,7 @@ impl Stream {
         }
         let waiting = match &mut self.phase {
             Phase::ConnectingAgent(waiting) => std::mem::take(waiting),
-            Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => super::stream::Waiting::default(),
+            Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => Box::default(),
         };
         self.phase = Phase::ConnectingAgent(waiting);
         if !self.is_held_back() {

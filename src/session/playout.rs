@@ -18,14 +18,9 @@ const MAX_MARKS: usize = 256;
 const MAX_TURNS: usize = 256;
 
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Playout {
     mark_spacing: u64,
-    /// Turns in the order of their audio; the last one stays when it was heard, in case it goes on.
-    turns: VecDeque<Turn>,
-    marks: VecDeque<PendingMark>,
-    /// The text of a turn whose audio has not come.
-    text_ahead: Option<(u64, String)>,
-    next_mark: u64,
     sent: u64,
     /// Up to here the carrier has a mark.
     marked: u64,
@@ -35,10 +30,16 @@ pub(super) struct Playout {
     heard: u64,
     /// Since when the audio after `heard` plays.
     playing_since: Instant,
-    /// Sent, and thrown away by a `clear`.
-    discarded: u64,
     /// Audio of turns up to this one is void.
     void_through: Option<u64>,
+    /// Turns in the order of their audio; the last one stays when it was heard, in case it goes on.
+    turns: VecDeque<Turn>,
+    marks: VecDeque<PendingMark>,
+    /// The text of a turn whose audio has not come.
+    text_ahead: Option<(u64, String)>,
+    next_mark: u64,
+    /// Sent, and thrown away by a `clear`.
+    discarded: u64,
 }
 
 /// Whose audio it is.
@@ -118,17 +119,17 @@ impl Playout {
     pub(super) fn new(mark_spacing: Duration, now: Instant) -> Self {
         Self {
             mark_spacing: mulaw_bytes(mark_spacing),
-            turns: VecDeque::new(),
-            marks: VecDeque::new(),
-            text_ahead: None,
-            next_mark: 1,
             sent: 0,
             marked: 0,
             marked_end: true,
             heard: 0,
             playing_since: now,
-            discarded: 0,
             void_through: None,
+            turns: VecDeque::new(),
+            marks: VecDeque::new(),
+            text_ahead: None,
+            next_mark: 1,
+            discarded: 0,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Desk;
@@ -41,31 +42,34 @@ pub enum Turn {
     Speaking,
 }
 
+/// See [`Session`](super::Session) for the fields' order.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Stream {
-    pub(super) config: SessionConfig,
     sid: StreamSid,
-    pub(super) terms: Terms,
-    pub(super) phase: Phase,
-    pub(super) agent: AgentLink,
-    pub(super) playout: Playout,
+    pub(super) terms: Box<Terms>,
     pub(super) tools: Tools,
     /// Kept only where another agent may have to go on with it.
     pub(super) story: Story,
-    /// None while everything is as usual.
-    pub(super) control: Option<Box<Control>>,
-    pub(super) counters: StreamCounters,
-    last_media: Instant,
-    pub(super) last_agent: Instant,
-    pub(super) last_agent_audio: Instant,
     /// When the caller's words came that no turn has answered yet.
     pub(super) asked: Option<Instant>,
+    pub(super) agent: AgentLink,
+    pub(super) phase: Phase,
+    /// None while everything is as usual.
+    pub(super) control: Option<Box<Control>>,
+    last_media: Instant,
+    pub(super) counters: StreamCounters,
+    pub(super) last_agent: Instant,
+    pub(super) last_agent_audio: Instant,
+    /// Shared with all other streams.
+    pub(super) config: Arc<SessionConfig>,
+    pub(super) playout: Playout,
 }
 
 #[derive(Debug)]
 pub(super) enum Phase {
     /// No agent is ready. What the caller says and presses waits for it.
-    ConnectingAgent(Waiting),
+    ConnectingAgent(Box<Waiting>),
     Conversing(Turn),
     /// The agent is done; its last words are on the way to the caller's ear.
     Draining(Goodbye),
@@ -92,22 +96,22 @@ pub(super) struct Goodbye {
 }
 
 impl Stream {
-    pub(super) fn new(config: SessionConfig, sid: StreamSid, terms: Terms, now: Instant) -> Self {
+    pub(super) fn new(config: Arc<SessionConfig>, sid: StreamSid, terms: Box<Terms>, now: Instant) -> Self {
         Self {
-            config,
             sid,
             terms,
-            phase: Phase::ConnectingAgent(Waiting::default()),
-            agent: AgentLink::new(now),
-            playout: Playout::new(config.mark_spacing, now),
             tools: Tools::default(),
             story: Story::default(),
+            asked: None,
+            agent: AgentLink::new(now),
+            phase: Phase::ConnectingAgent(Box::default()),
             control: None,
-            counters: StreamCounters::default(),
             last_media: now,
+            counters: StreamCounters::default(),
             last_agent: now,
             last_agent_audio: now,
-            asked: None,
+            playout: Playout::new(config.mark_spacing, now),
+            config,
         }
     }
 

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// last frame's time when they fire, so that the deadline rarely changes and the driver's timer is rarely touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
+    /// The agent paused: its turn may be over, and gets its last mark. Each piece of agent audio looks whether it runs; being first,
+    /// it lies where [`Timers::next`] does.
+    TrailingMark,
     /// The carrier must say `start`, and be admitted.
     Start,
     /// The agent must be ready.
@@ -18,8 +21,6 @@ pub(super) enum Timer {
     AgentIdle,
     /// The call must not last longer.
     MaxDuration,
-    /// The agent paused: its turn may be over, and gets its last mark.
-    TrailingMark,
     /// The agent's last words must have been played.
     Drain,
     /// The carrier must have ended the stream that we asked it to end.
@@ -45,6 +46,7 @@ pub(super) enum Timer {
 }
 
 impl Timer {
+    /// In the order in which they fire when several are due.
     const ALL: [Self; 17] = [
         Self::Start,
         Self::AgentReady,
@@ -68,10 +70,11 @@ impl Timer {
 
 /// The deadlines that run.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Timers {
-    deadlines: [Option<Instant>; Timer::ALL.len()],
     /// The first of them. Every frame asks for it, and few change it.
     next: Option<Instant>,
+    deadlines: [Option<Instant>; Timer::ALL.len()],
 }
 
 impl Timers {

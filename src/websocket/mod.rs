@@ -43,22 +43,28 @@ thread_local! {
 /// waker would be forgotten.
 ///
 /// [`WebSocketConfig::max_message_size`] and [`WebSocketConfig::max_frame_size`] count; what it says of buffers does not.
+///
+/// See [`Session`](crate::session::Session) for the fields' order. The stream is last because TLS is large.
 #[derive(Debug)]
+#[repr(C)]
 pub struct WebSocket<S> {
-    stream: S,
-    role: Role,
-    protocol: WebSocketContext,
     longest: u64,
-    /// Read, and not yet made a message of: the beginning of a frame, or frames behind the one that was asked for.
-    unread: BytesMut,
+    /// For all that is not usual, in a box since it is large.
+    protocol: Box<WebSocketContext>,
     /// Bytes that belong to the frame that the protocol is in the middle of.
     owed: u64,
+    /// Read, and not yet made a message of: the beginning of a frame, or frames behind the one that was asked for.
+    unread: BytesMut,
+    unwritten: Vec<u8>,
+    role: Role,
+    /// Nobody has said goodbye: what the protocol says when asked whether it can write.
+    is_active: bool,
     /// The protocol holds the beginning of a message, whose next fragment is to come.
     in_fragments: bool,
-    unwritten: Vec<u8>,
     /// The stream holds something that it was given: TLS does.
     is_unflushed: bool,
     is_over: bool,
+    stream: S,
 }
 
 impl<S> WebSocket<S> {
@@ -66,16 +72,17 @@ impl<S> WebSocket<S> {
     pub(crate) fn new(stream: S, unread: &[u8], role: Role, config: WebSocketConfig) -> Self {
         let most = |limit: Option<usize>| limit.map_or(u64::MAX, |limit| limit as u64);
         Self {
-            stream,
-            role,
             longest: most(config.max_frame_size).min(most(config.max_message_size)),
-            protocol: WebSocketContext::new(role, Some(config.read_buffer_size(FED).write_buffer_size(0))),
-            unread: unread.into(),
+            protocol: Box::new(WebSocketContext::new(role, Some(config.read_buffer_size(FED).write_buffer_size(0)))),
             owed: 0,
-            in_fragments: false,
+            unread: unread.into(),
             unwritten: Vec::new(),
+            role,
+            is_active: true,
+            in_fragments: false,
             is_unflushed: false,
             is_over: false,
+            stream,
         }
     }
 
@@ -124,8 +131,7 @@ impl<S> WebSocket<S> {
             && head.mask().is_some() == (self.role == Role::Server)
             && head.length() <= self.longest
             && !self.in_fragments
-            && self.protocol.can_read()
-            && self.protocol.can_write()
+            && self.is_active
     }
 
     /// What the protocol makes of these bytes; without any, of the connection's end. Its answer to the peer is not written yet.
@@ -137,6 +143,7 @@ impl<S> WebSocket<S> {
         };
         // A pong, or the answer to a close; the latter ends a server's part.
         let answered = if said.as_ref().is_some_and(Result::is_err) { Ok(()) } else { self.protocol.flush(&mut fed) };
+        self.is_active = self.protocol.can_write();
         self.is_over = answered.is_err() || matches!(said, Some(Err(_)));
         said.filter(|said| !matches!(said, Err(Error::ConnectionClosed | Error::AlreadyClosed)))
     }
@@ -249,16 +256,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
         let this = &mut *self;
         let mask = || (this.role == Role::Client).then(rand::random);
         match message {
-            Message::Text(text) if this.protocol.can_write() => {
+            Message::Text(text) if this.is_active => {
                 put_frame(&mut this.unwritten, TEXT, mask(), text.as_bytes());
             }
-            Message::Binary(bytes) if this.protocol.can_write() => {
+            Message::Binary(bytes) if this.is_active => {
                 put_frame(&mut this.unwritten, BINARY, mask(), &bytes);
             }
             message => {
                 let mut fed = Fed { bytes: &[], is_end: false, written: &mut this.unwritten };
-                this.protocol.write(&mut fed, message)?;
-                this.protocol.flush(&mut fed)?;
+                let written = this.protocol.write(&mut fed, message).and_then(|()| this.protocol.flush(&mut fed));
+                this.is_active = this.protocol.can_write();
+                written?;
             }
         }
         Ok(())
@@ -270,7 +278,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
 
     /// Says goodbye. The peer's answer is for whoever reads on.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.protocol.can_write() {
+        if self.is_active {
             self.as_mut().start_send(Message::Close(None))?;
         }
         self.poll_flush(cx)

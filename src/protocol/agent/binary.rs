@@ -202,7 +202,6 @@ impl Binary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::agent_link::Initiation;
 
     fn agent(format: AudioFormat) -> Binary {
         Binary::new(ConversationId::new("c1"), format)
@@ -245,7 +244,7 @@ mod tests {
         for bad in ["", "x", "[]", r#"{"type":"mark"}"#] {
             assert!(dialect.decode(bad.as_bytes()).is_err(), "{bad}");
         }
-        let (frame, start) = said(&mut dialect, &AgentCommand::Initiate(Initiation::default()));
+        let (frame, start) = said(&mut dialect, &AgentCommand::Initiate(Box::default()));
         let start: Value = serde_json::from_slice(&start).unwrap();
         assert_eq!(frame, Frame::Text);
         assert_eq!((&start["type"], &start["format"]), (&json!("start"), &json!("ulaw_8000")));

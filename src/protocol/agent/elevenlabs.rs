@@ -473,8 +473,8 @@ mod tests {
         };
         let text = |text: &str| text.to_owned();
         let commands = [
-            AgentCommand::Initiate(Initiation::default()),
-            AgentCommand::Initiate(initiation),
+            AgentCommand::Initiate(Box::default()),
+            AgentCommand::Initiate(Box::new(initiation)),
             AgentCommand::Audio(chunk("/////w==")),
             AgentCommand::Pong { id: 7 },
             AgentCommand::ToolResult { id: text("tool_1"), result: text(r#"{"at":"15:00"}"#), is_error: false },

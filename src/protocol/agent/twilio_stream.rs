@@ -201,7 +201,7 @@ mod tests {
         let dynamic_variables = [("call_sid", json!("CA1")), ("vip", json!(true))];
         let dynamic_variables = dynamic_variables.map(|(name, value)| (name.to_owned(), value)).into();
         let so_far = Some("Caller: Hi".to_owned());
-        let start = AgentCommand::Initiate(Initiation { dynamic_variables, so_far, ..Initiation::default() });
+        let start = AgentCommand::Initiate(Box::new(Initiation { dynamic_variables, so_far, ..Initiation::default() }));
         let start: Value = serde_json::from_str(&said(&mut dialect, &start)).unwrap();
         assert_eq!(start["start"]["customParameters"]["conversation_so_far"], "Caller: Hi");
         assert_eq!(start["start"]["customParameters"]["vip"], "true");

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
@@ -29,8 +30,8 @@ use crate::protocol::agent::Dialect;
 use crate::protocol::agent::binary::Binary;
 use crate::protocol::agent::retell_web::RetellWeb;
 use crate::protocol::agent::twilio_stream::TwilioStream;
-use crate::relay::{Admission, DialFailure, Hooks, Request, run};
-use crate::session::{Command, SessionConfig, Terms};
+use crate::relay::{Admission, DialFailure, Hooks, Looks, Request, run};
+use crate::session::{Command, Terms};
 
 const CONNECTING: Duration = Duration::from_millis(300);
 const THINKING: Duration = Duration::from_millis(600);
@@ -109,7 +110,7 @@ async fn a_caller_waits_two_seconds_at_the_median() {
     assert_snapshot!(told, @"
     ElevenLabs Refuse: lost after 2 (cannot reach it), silence 1.2 s, voice after 1.9 s, completed
     ElevenLabs Unauthorised: lost after 1 (refused with status 401), silence 0.9 s, voice after 1.6 s, completed
-    ElevenLabs Quota: lost after 1 (the agent closed the socket with 1008: This request exceeds your quota limit.), silence 0.9 s, voice after 1.6 s, completed
+    ElevenLabs Quota: lost after 1 (the agent closed the socket with 1008: This request exceeds your quota limit.), silence 1.0 s, voice after 1.7 s, completed
     ElevenLabs Unready: lost after 1 (the agent was not ready within 2 s), silence 2.6 s, voice after 3.3 s, completed
     ElevenLabs Silent: lost after 1 (the agent did not answer the caller within 6 s), silence 6.6 s, voice after 7.3 s, completed
     ElevenLabs Hangs: lost after 1 (the agent did not answer the caller within 6 s), silence 6.6 s, voice after 7.3 s, completed
@@ -226,8 +227,9 @@ async fn call(vendor: Vendor, fault: Fault, agents: usize) -> Met {
         admit: Box::new(move |_| Ok(admission(vendor, fault, agents, since, actors))),
         recorder,
         ask: Box::new(move |request| requests.try_send(request).unwrap()),
+        looks: Looks::new(Handle::current()),
     };
-    let task = tracker.spawn(run(relay_end, SessionConfig::default(), hooks, inbox));
+    let task = tracker.spawn(run(relay_end, Arc::default(), hooks, inbox));
     tracker.spawn(async move {
         while let Some(request) = asked.recv().await {
             let Request::RunTool { call, .. } = request else { continue };

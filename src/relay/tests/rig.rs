@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
@@ -22,8 +23,8 @@ use crate::agents::AgentSocket;
 use crate::domain::event::StreamEnd;
 use crate::domain::{CallEvent, CallId};
 use crate::protocol::agent::Dialect;
-use crate::relay::{Admission, DialFailure, Hooks, Request, StreamSummary, run};
-use crate::session::{Command, SessionConfig, Terms};
+use crate::relay::{Admission, DialFailure, Hooks, Looks, Request, StreamSummary, run};
+use crate::session::{Command, Terms};
 use crate::websocket::WebSocket;
 
 /// The far end of a socket, which a test plays.
@@ -84,9 +85,10 @@ impl Rig {
             }),
             recorder,
             ask: Box::new(move |request| requests_in.try_send(request).unwrap()),
+            looks: Looks::new(Handle::current()),
         };
         let tracker = TaskTracker::new();
-        let task = tracker.spawn(run(relay_end, SessionConfig::default(), hooks, commands_out));
+        let task = tracker.spawn(run(relay_end, Arc::default(), hooks, commands_out));
         Self { carrier, agents, journal, requests, commands: Some(commands), tracker, task }
     }
 

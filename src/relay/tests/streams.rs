@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::rig::{Dial, Pipe, Plan, Rig, audio_of, hear, interruption, media, say, speech, start, stop};
 use crate::domain::event::{Actor, Door, StreamEnd};
 use crate::domain::{CallEvent, Disposition, TurnTimed};
-use crate::relay::Request;
+use crate::relay::{Request, clock};
 use crate::session::Command;
 
 const FRAME_TIME: Duration = Duration::from_millis(20);
@@ -335,8 +335,30 @@ async fn a_wrong_token_is_turned_away() {
 #[tokio::test(start_paused = true)]
 async fn a_socket_that_says_nothing_is_turned_away() {
     let mut rig = Rig::open(Plan::default()).await;
+    let opened = clock();
     assert_eq!(hear(&mut rig.carrier).await, Err(Some(1008)));
+    // Where nothing comes, a deadline is met a second late at most.
+    let waited = clock().duration_since(opened);
+    assert!(waited >= Duration::from_secs(5) && waited <= Duration::from_secs(6), "{waited:?}");
     assert_eq!(rig.end().await.1.call_id, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_met_by_the_callers_next_frame() {
+    let (mut rig, mut agent) = Rig::conversing(Plan::default()).await;
+    say(&mut agent, speech(1, &frame(1))).await;
+    let mut heard = Vec::new();
+    let spoke = clock();
+    while heard.iter().filter(|kind| *kind == "mark").count() < 2 {
+        say(&mut rig.carrier, media(&frame(0))).await;
+        while let Ok(said) = timeout(FRAME_TIME, hear(&mut rig.carrier)).await {
+            heard.push(said.unwrap()["event"].as_str().unwrap().to_owned());
+        }
+    }
+    // One mark goes with the audio, the other one follows a pause of 100 ms.
+    assert_eq!(heard, ["media", "mark", "mark"]);
+    let waited = clock().duration_since(spoke);
+    assert!(waited >= Duration::from_millis(100) && waited <= Duration::from_millis(140), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 //! Timers fire by themselves, at their own time. A line with only a time waits until then. Outputs that repeat are counted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -14,7 +15,7 @@ use crate::domain::audio::{AudioFormat, MulawChunk};
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent, StreamStart};
 use crate::domain::event::{Actor, Door, MessageKind};
 use crate::domain::{AccountSid, CallEvent, CallSid, ConversationId, Disposition, StreamSid};
-use crate::session::{Command, Input, Output, Play, Session, SessionConfig, Sound, Steer, Terms, Turn};
+use crate::session::{Command, Input, Output, Play, Session, Sound, Steer, Terms, Turn};
 
 /// A stream whose agent has been ready since 200 ms.
 pub(super) const CONVERSING: &str = "0ms carrier start
@@ -81,7 +82,7 @@ pub(super) fn tell(story: &str) -> String {
 /// What a session that has been through `before` makes of `story`.
 pub(super) fn after(before: &str, story: &str) -> String {
     let begin = any_instant();
-    let mut session = Session::new(SessionConfig::default(), begin);
+    let mut session = Session::new(Arc::default(), begin);
     let mut heard = Vec::new();
     play(&mut session, begin, before, &mut Vec::new());
     play(&mut session, begin, story, &mut heard);
@@ -102,7 +103,7 @@ pub(super) fn without_agent_audio(told: &str) -> String {
 /// Whose turn it is after `story`.
 pub(super) fn turn_after(story: &str) -> Option<Turn> {
     let begin = any_instant();
-    let mut session = Session::new(SessionConfig::default(), begin);
+    let mut session = Session::new(Arc::default(), begin);
     play(&mut session, begin, story, &mut Vec::new());
     session.turn()
 }
@@ -317,14 +318,20 @@ fn describe(output: &Output) -> String {
     }
 }
 
-fn describe_agent_command(command: &AgentCommand) -> String {
-    match command {
-        AgentCommand::Initiate(Initiation { first_message: Some(text), .. }) => format!("initiate, to say {text:?}"),
-        AgentCommand::Initiate(Initiation { so_far: Some(so_far), .. }) => format!("initiate after {so_far:?}"),
-        AgentCommand::Initiate(initiation) => match initiation.dynamic_variables.get("lead_first_name") {
+fn describe_initiation(initiation: &Initiation) -> String {
+    match initiation {
+        Initiation { first_message: Some(text), .. } => format!("initiate, to say {text:?}"),
+        Initiation { so_far: Some(so_far), .. } => format!("initiate after {so_far:?}"),
+        Initiation { dynamic_variables, .. } => match dynamic_variables.get("lead_first_name") {
             Some(name) => format!("initiate for {name}"),
             None => "initiate".to_owned(),
         },
+    }
+}
+
+fn describe_agent_command(command: &AgentCommand) -> String {
+    match command {
+        AgentCommand::Initiate(initiation) => describe_initiation(initiation),
         AgentCommand::Audio(chunk) => format!("audio {}", chunk.len()),
         AgentCommand::Pong { id } => format!("pong {id}"),
         AgentCommand::ToolResult { id, result, is_error } => format!("tool result {id} {result} error={is_error}"),

@@ -1,6 +1,7 @@
 //! Random orders of input, and what must hold in every one of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use crate::domain::audio::{AudioFormat, MulawChunk};
 use crate::domain::carrier_stream::{CarrierCommand, CarrierEvent};
 use crate::domain::event::{Actor, Door, MessageKind};
 use crate::domain::{CallEvent, ConversationId, Disposition};
-use crate::session::{Command, Input, Output, Play, Session, SessionConfig, Sound, Steer};
+use crate::session::{Command, Input, Output, Play, Session, Sound, Steer};
 
 /// The most that one input may bring forth: the caller's buffer in the smallest chunks used here, the notes, and some change.
 const MAX_OUTPUTS: usize = 3 * 8_000 / SMALLEST + 16 + 20;
@@ -191,7 +192,7 @@ impl Watch {
     fn new() -> Self {
         let now = any_instant();
         Self {
-            session: Session::new(SessionConfig::default(), now),
+            session: Session::new(Arc::default(), now),
             now,
             next_number: 1,
             admitted: false,
