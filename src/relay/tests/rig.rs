@@ -52,11 +52,13 @@ pub(super) struct Plan {
     pub(super) journal_size: usize,
     /// Bytes that a pipe holds each way.
     pub(super) pipe_bytes: usize,
+    /// Whose timers look at the stream; none: those of the runtime that it is on.
+    pub(super) timers: Option<Handle>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { warmed: None, dials: vec![Dial::Connects], journal_size: 1_000, pipe_bytes: 64 << 10 }
+        Self { warmed: None, dials: vec![Dial::Connects], journal_size: 1_000, pipe_bytes: 64 << 10, timers: None }
     }
 }
 
@@ -78,6 +80,7 @@ impl Rig {
         let (recorder, journal) = mpsc::channel(plan.journal_size);
         let (requests_in, requests) = mpsc::channel(16);
         let (commands, commands_out) = mpsc::channel(16);
+        let timers = plan.timers.clone().unwrap_or_else(Handle::current);
         let hooks = Hooks {
             admit: Box::new(move |start| match start.parameters.get("token") {
                 Some(token) if token == "good" => Ok(admission(plan, agents_in)),
@@ -85,7 +88,7 @@ impl Rig {
             }),
             recorder,
             ask: Box::new(move |request| requests_in.try_send(request).unwrap()),
-            looks: Looks::new(Handle::current()),
+            looks: Looks::new(timers),
         };
         let tracker = TaskTracker::new();
         let task = tracker.spawn(run(relay_end, Arc::default(), hooks, commands_out));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use serde_json::json;
+use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -341,6 +342,18 @@ async fn a_socket_that_says_nothing_is_turned_away() {
     let waited = clock().duration_since(opened);
     assert!(waited >= Duration::from_secs(5) && waited <= Duration::from_secs(6), "{waited:?}");
     assert_eq!(rig.end().await.1.call_id, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_has_no_timer_on_its_own_thread() {
+    // Nothing drives this one, so nobody looks at the stream.
+    let other = Builder::new_current_thread().enable_time().build().unwrap();
+    let plan = Plan { timers: Some(other.handle().clone()), ..Plan::default() };
+    let (mut rig, _agent) = Rig::conversing(plan).await;
+    assert!(timeout(Duration::from_hours(1), hear(&mut rig.carrier)).await.is_err(), "something woke the stream");
+    say(&mut rig.carrier, media(&frame(0))).await;
+    rig.end_by(StreamEnd::Silence).await;
+    other.shutdown_background();
 }
 
 #[tokio::test(start_paused = true)]
