@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::serve::{ListenerExt as _, TapIo};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::DropGuard;
 
 use crate::app::{App, EnvironmentKey, WallClock, create_sign_in_link};
 use crate::config::Config;
@@ -35,6 +36,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 pub struct Server {
     pub app: Arc<App>,
     pub address: SocketAddr,
+    /// However the server ends, its streams do not outlive it.
+    audio: DropGuard,
 }
 
 impl Server {
@@ -84,7 +87,8 @@ impl Server {
                 tracing::error!(%error, "the listener broke");
             }
         });
-        Ok(Self { app, address })
+        let audio = app.media_threads.stopper().drop_guard();
+        Ok(Self { app, address, audio })
     }
 
     /// No new calls; waits for the running ones up to `limit`, then hangs them up.
@@ -106,15 +110,16 @@ impl Server {
 
     /// Stops everything and waits for it.
     pub async fn stop(self) {
-        self.app.shutdown.cancel();
-        let (tracker, media_threads) = (self.app.tracker.clone(), self.app.media_threads.stopper());
+        let Self { app, audio, .. } = self;
+        app.shutdown.cancel();
+        let tracker = app.tracker.clone();
         tracker.close();
         // The journal's writer ends when the last handle to it goes.
-        drop(self.app);
+        drop(app);
         if tokio::time::timeout(STOP_LIMIT, tracker.wait()).await.is_err() {
             tracing::warn!(tasks = tracker.len(), "some tasks did not stop in time");
-            media_threads.cancel();
         }
+        drop(audio);
     }
 
     async fn no_calls(&self) {

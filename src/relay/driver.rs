@@ -1,4 +1,4 @@
-//! The driver: one poll loop that feeds a session from its legs, its timer and its commands, and does what comes out of it.
+//! The driver: one poll loop that feeds a session from its legs and its commands, tells it the time, and does what comes out of it.
 //!
 //! The order within a wake-up is fixed. Time and commands come first, then the agent (its `Interrupted` must not wait behind a
 //! backlog of caller audio), then the carrier; then everything that they brought forth is written, with one flush a leg. This is

@@ -3,7 +3,7 @@
 //! A session says when its next deadline is, and whatever wakes its stream looks whether that has come. The caller's audio does so
 //! every 20 ms, so no deadline needs a timer of its own, which the system would set and stop again around most frames. Only where
 //! nothing comes there is something to wait for; that takes a second at most, and another thread does the waiting. So the threads of
-//! the audio have no timers at all and sleep until there is audio (`docs/performance.md` has what that saves).
+//! the audio have no timers while a call is on and sleep until there is audio (`docs/performance.md` has what that saves).
 
 use std::future::Future as _;
 use std::pin::Pin;

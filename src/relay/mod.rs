@@ -1,4 +1,4 @@
-//! The data plane: one task a media stream, which owns its session, both sockets and the timer. No locks.
+//! The data plane: one task a media stream, which owns its session and both sockets. No locks.
 //!
 //! [`run`] is that task's whole life. It is given the carrier's open socket; it asks [`Hooks::admit`] whose stream this is, dials the
 //! agent by the admission's means, carries audio both ways, and ends when the stream has ended and both sockets are closed. Whatever

@@ -6,8 +6,9 @@ use std::time::Duration;
 /// Up to 2^26 µs, a minute; four steps a doubling.
 const STEPS: usize = 26 * 4;
 
-/// One wake-up in so many is timed. A second look at the clock and at this memory, which has gone cold by then, is what it costs.
-const TIMED: u8 = 8;
+/// One wake-up in so many is timed: a second look at the clock and at this memory, which has gone cold by then, is what it costs. Odd,
+/// since wake-ups often take turns, the carrier's and the agent's.
+const TIMED: u8 = 7;
 
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -22,11 +23,10 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Whether this wake-up is one to be timed: the first one, and then at regular distances.
+    /// Whether this wake-up is one to be timed. Not the first one, which is admission's.
     pub(super) fn is_due(&mut self) -> bool {
-        let is_due = self.wakes == 0;
         self.wakes = (self.wakes + 1) % TIMED;
-        is_due
+        self.wakes == 0
     }
 
     pub(super) fn record(&mut self, took: Duration) {

@@ -1,7 +1,7 @@
 //! One live media stream of a call as a sans-IO state machine: input in, output and deadline out, the time handed in.
 //!
 //! The driver's loop: hand in what happened ([`Session::handle_input`]), do what comes out until nothing does
-//! ([`Session::poll_output`]), sleep until the next input or [`Session::poll_timeout`], which is an input too. Nothing here can
+//! ([`Session::poll_output`]), wait for the next input or [`Session::poll_timeout`], which is an input too. Nothing here can
 //! fail, wait, or read a clock. A call may have several streams, one after the other; each has its own session.
 //!
 //! What holds on every path: a stream that was admitted has one `StreamStarted` and one `StreamEnded` and nothing recorded outside
@@ -123,7 +123,7 @@ impl Session {
         self.desk.outputs.pop()
     }
 
-    /// When to hand in [`Input::Timeout`]. Changes rarely: not with every frame.
+    /// When to hand in [`Input::Timeout`], or soon after. Changes rarely: not with every frame.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.desk.timers.next()
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// What a session may be waiting for. At most one of each runs.
 ///
 /// The watchdogs that every frame would move (`CarrierSilence`, `AgentIdle`, `TrailingMark`) stay where they are and look at the
-/// last frame's time when they fire, so that the deadline rarely changes and the driver's timer is rarely touched.
+/// last frame's time when they fire, so that the deadline rarely changes and is rarely looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
     /// The agent paused: its turn may be over, and gets its last mark. Each piece of agent audio looks whether it runs; being first,
