@@ -48,7 +48,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Puts the next look off, since this is one. Ready when its time has come all the same.
+    /// Puts the next look off, since this is one. `true` when its time has come all the same.
     pub(super) fn poll(&mut self, wakes: &Wakes, now: Instant) -> bool {
         if self.at.saturating_duration_since(now) < STEP {
             self.at = second_step(self.since, now);

@@ -67,6 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn some_wake_ups_are_timed_and_not_the_first() {
+        let mut pace = Pace::default();
+        let timed: Vec<_> = (1..=15).filter(|_| pace.is_due()).collect();
+        assert_eq!(timed, [7, 14]);
+    }
+
+    #[test]
     fn percentiles_are_a_fifth_off_at_most() {
         let mut pace = Pace::default();
         for us in 1..=1_000 {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{Builder, Handle};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 /// Up to so many streams a thread is not shared with another one. They are less than half of what a core can carry; and a thread
 /// that is awake already takes a frame for less than one that has to be woken.
@@ -29,7 +29,6 @@ const FURTHEST_BACK: i32 = 19;
 pub struct MediaThreads {
     threads: Vec<MediaThread>,
     stop: CancellationToken,
-    _stop: DropGuard,
 }
 
 #[derive(Debug)]
@@ -60,7 +59,7 @@ impl MediaThreads {
             Ok(thread)
         };
         let threads = (0..count.max(1)).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { threads, stop: stop.clone(), _stop: stop.drop_guard() })
+        Ok(Self { threads, stop })
     }
 
     /// Cancelled, it ends the threads with all that they still carry: for when the process ends, since streams must not outlive those
@@ -97,6 +96,12 @@ pub fn step_back_for_audio() {
         if let Err(error) = stepped {
             SAID.call_once(|| tracing::warn!(%error, "threads cannot be put behind those of the calls' audio"));
         }
+    }
+}
+
+impl Drop for MediaThreads {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
