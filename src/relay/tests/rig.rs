@@ -54,11 +54,23 @@ pub(super) struct Plan {
     pub(super) pipe_bytes: usize,
     /// Whose timers look at the stream; none: those of the runtime that it is on.
     pub(super) timers: Option<Handle>,
+    /// What the agents speak.
+    pub(super) dialect: fn() -> Dialect,
+    /// For how long the conversation waits for who the caller is.
+    pub(super) recognition: Option<Duration>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { warmed: None, dials: vec![Dial::Connects], journal_size: 1_000, pipe_bytes: 64 << 10, timers: None }
+        Self {
+            warmed: None,
+            dials: vec![Dial::Connects],
+            journal_size: 1_000,
+            pipe_bytes: 64 << 10,
+            timers: None,
+            dialect: Dialect::elevenlabs,
+            recognition: None,
+        }
     }
 }
 
@@ -150,18 +162,19 @@ impl Rig {
 
 fn admission(plan: Plan, agents: mpsc::Sender<Pipe>) -> Admission<Near> {
     let mut dials = VecDeque::from(plan.dials);
-    let bytes = plan.pipe_bytes;
+    let (bytes, dialect) = (plan.pipe_bytes, plan.dialect);
     Admission {
         call_id: CallId::from_uuid(Uuid::from_u128(1)),
-        terms: Terms { max_duration: Duration::from_mins(10), ..Terms::default() },
+        terms: Terms { max_duration: Duration::from_mins(10), recognition: plan.recognition, ..Terms::default() },
         tap: Arc::default(),
-        warmed: plan.warmed.map(|dial| dialing(dial, bytes, agents.clone())),
-        dial: Box::new(move |_| dialing(dials.pop_front().unwrap(), bytes, agents.clone())),
+        warmed: plan.warmed.map(|dial| dialing(dial, dialect, bytes, agents.clone())),
+        dial: Box::new(move |_| dialing(dials.pop_front().unwrap(), dialect, bytes, agents.clone())),
     }
 }
 
 fn dialing(
     dial: Dial,
+    dialect: fn() -> Dialect,
     pipe_bytes: usize,
     agents: mpsc::Sender<Pipe>,
 ) -> BoxFuture<'static, Result<AgentSocket<Near>, DialFailure>> {
@@ -174,11 +187,6 @@ fn dialing(
         }
         Ok(AgentSocket { socket: relay_end, dialect: dialect() })
     })
-}
-
-/// The dialect that the agents of these tests speak: `ElevenLabs`'.
-fn dialect() -> Dialect {
-    Dialect::elevenlabs()
 }
 
 /// A carrier's WebSocket in memory.

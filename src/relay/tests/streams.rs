@@ -1,5 +1,6 @@
 //! Whole streams through the relay.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
@@ -9,8 +10,11 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::rig::{Dial, Pipe, Plan, Rig, audio_of, hear, interruption, media, say, speech, start, stop};
+use crate::domain::audio::AudioFormat;
 use crate::domain::event::{Actor, Door, StreamEnd};
-use crate::domain::{CallEvent, Disposition, TurnTimed};
+use crate::domain::{CallEvent, ConversationId, Disposition, TurnTimed};
+use crate::protocol::agent::Dialect;
+use crate::protocol::agent::binary::Binary;
 use crate::relay::{Request, clock};
 use crate::session::Command;
 
@@ -68,6 +72,47 @@ async fn audio_goes_both_ways_byte_exact_and_in_order() {
     let counters = summary.ended.unwrap().counters;
     assert_eq!([counters.caller_bytes, counters.agent_bytes], [80_000, 80_000]);
     assert_eq!([counters.caller_dropped_bytes, counters.agent_void_bytes], [0, 0]);
+}
+
+/// A plan of agents that greet as soon as they are connected, while the conversation waits for who the caller is.
+fn greeting_at_once() -> Plan {
+    let dialect = || Dialect::Binary(Binary::new(ConversationId::new("conv_1"), AudioFormat::Ulaw8000));
+    Plan { dialect, recognition: Some(Duration::from_mins(1)), ..Plan::default() }
+}
+
+fn recognised() -> Command {
+    Command::Recognised { variables: BTreeMap::new() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greeting_before_the_conversation_is_heard_when_it_begins() {
+    let mut rig = Rig::admitted(greeting_at_once()).await;
+    let mut agent = rig.agents.recv().await.unwrap();
+    let greeting: Vec<u8> = (0..100).flat_map(frame).collect();
+    for chunk in greeting.chunks(160) {
+        agent.send(Message::binary(chunk.to_vec())).await.unwrap();
+    }
+    agent.send(Message::text(json!({"type": "mark", "name": "greeted"}).to_string())).await.unwrap();
+    let early = timeout(Duration::from_secs(5), hear(&mut rig.carrier)).await;
+    assert!(early.is_err(), "before the conversation: {early:?}");
+    rig.command(recognised()).await;
+    assert!(hear_audio(&mut rig.carrier, greeting.len()).await == greeting);
+    assert_eq!(hear(&mut rig.carrier).await.unwrap()["event"], "mark");
+    say(&mut rig.carrier, stop()).await;
+    let (_, summary) = rig.end_by(StreamEnd::CarrierStop).await;
+    assert_eq!(summary.ended.unwrap().counters.agent_void_bytes, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_lost_before_the_conversation_is_replaced() {
+    let plan = Plan { dials: vec![Dial::Dies, Dial::Connects], ..greeting_at_once() };
+    let mut rig = Rig::admitted(plan).await;
+    let mut agent = rig.agents.recv().await.unwrap();
+    rig.command(recognised()).await;
+    agent.send(Message::binary(vec![0x55; 160])).await.unwrap();
+    assert_eq!(hear_audio(&mut rig.carrier, 160).await, [0x55; 160]);
+    say(&mut rig.carrier, stop()).await;
+    rig.end_by(StreamEnd::CarrierStop).await;
 }
 
 #[tokio::test(start_paused = true)]
