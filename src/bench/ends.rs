@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, bail, ensure};
 use memchr::memmem;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::task::TaskTracker;
@@ -77,17 +78,20 @@ async fn answer(mut socket: TcpStream, own: SocketAddr, load: Arc<Load>) -> anyh
             "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n\r\n"
         );
         socket.write_all(answer.as_bytes()).await?;
-        return agent_end(Arc::new(socket), rest, &load).await;
+        return agent_end(socket, rest, &load).await;
     }
 }
 
-async fn agent_end(socket: Arc<TcpStream>, rest: Vec<u8>, load: &Load) -> anyhow::Result<()> {
-    let mut index = None;
-    listen(&Arc::clone(&socket), rest, |message| {
+async fn agent_end(socket: TcpStream, rest: Vec<u8>, load: &Load) -> anyhow::Result<()> {
+    let (reader, writer) = socket.into_split();
+    let (mut index, mut writer) = (None, Some(writer));
+    listen(reader, rest, |message| {
         let Some(index) = index else {
             index = sid_number(message).and_then(|number| load.index_of(number));
-            if let Some(index) = index {
-                let line = Line::new(Arc::clone(&socket), Side::Agent);
+            if let Some(index) = index
+                && let Some(writer) = writer.take()
+            {
+                let line = Line::new(writer, Side::Agent);
                 line.say(&metadata(load.traffic.pcm));
                 if load.calls[index].agent.set(line).is_ok() {
                     load.count_ready();
@@ -128,8 +132,8 @@ pub(super) async fn open_carrier(
 ) -> anyhow::Result<()> {
     let signature = signature.map(|text| format!("x-twilio-signature: {text}\r\n")).unwrap_or_default();
     let (socket, rest) = open_socket(address, "/media", &signature).await?;
-    let socket = Arc::new(socket);
-    let line = Line::new(Arc::clone(&socket), Side::Carrier);
+    let (reader, writer) = socket.into_split();
+    let line = Line::new(writer, Side::Carrier);
     line.say(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#);
     let sid = call_sid(load.sid_number(index));
     line.say(&format!(
@@ -139,7 +143,7 @@ pub(super) async fn open_carrier(
     ensure!(load.calls[index].carrier.set(line).is_ok(), "a call has one carrier");
     let load = Arc::clone(load);
     tasks.spawn(async move {
-        let end = listen(&socket, rest, |message| carrier_hears(&load, index, message)).await;
+        let end = listen(reader, rest, |message| carrier_hears(&load, index, message)).await;
         if let Err(error) = end {
             tracing::debug!(%error, "a carrier's end");
         }
@@ -184,7 +188,7 @@ fn carrier_hears(load: &Load, index: usize, message: &[u8]) {
 }
 
 /// Reads messages until the other side closes.
-async fn listen(socket: &TcpStream, rest: Vec<u8>, mut hear: impl FnMut(&[u8])) -> anyhow::Result<()> {
+async fn listen(mut socket: OwnedReadHalf, rest: Vec<u8>, mut hear: impl FnMut(&[u8])) -> anyhow::Result<()> {
     let mut inbox = Inbox::default();
     inbox.push(&rest);
     let mut bytes = vec![0; 4096];
@@ -196,12 +200,10 @@ async fn listen(socket: &TcpStream, rest: Vec<u8>, mut hear: impl FnMut(&[u8])) 
                 Heard::Other => {}
             }
         }
-        socket.readable().await?;
-        match socket.try_read(&mut bytes) {
-            Ok(0) => return Ok(()),
-            Ok(length) => inbox.push(&bytes[..length]),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
+        // Unlike `try_read` this knows that nothing is left when it got less than there was room for.
+        match socket.read(&mut bytes).await? {
+            0 => return Ok(()),
+            length => inbox.push(&bytes[..length]),
         }
     }
 }

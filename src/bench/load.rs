@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 
 use super::histogram::Histogram;
@@ -17,6 +17,9 @@ use super::wire::{FRAME_BYTES, Noise, PCM_FRAME_BYTES, Side, Stamp, VOID, put_cl
 
 /// Between two frames of one direction.
 const FRAME: Duration = Duration::from_millis(20);
+
+/// Of one direction that does not pause.
+const FRAMES_A_MINUTE: f64 = 3_000.0;
 
 /// Frames between two barge-ins of a call: ten seconds.
 const BARGE_IN: u32 = 500;
@@ -29,6 +32,21 @@ pub(super) struct Traffic {
     pub(super) pcm: bool,
     /// The contender is to drop what an agent still sends of a turn that was talked over.
     pub(super) voids_turns: bool,
+    /// For how much of the time each agent speaks, in percent.
+    pub(super) agents_speak: u32,
+}
+
+impl Traffic {
+    /// Whether an agent speaks in this frame of the ten seconds between two of its interruptions, which come in mid-speech.
+    fn agent_speaks(&self, phase: u32) -> bool {
+        let spoken = BARGE_IN * self.agents_speak / 100;
+        (phase + spoken / 2) % BARGE_IN < spoken
+    }
+
+    /// Of both directions.
+    pub(super) fn frames_a_minute(&self) -> f64 {
+        FRAMES_A_MINUTE * (1.0 + f64::from(self.agents_speak) / 100.0)
+    }
 }
 
 #[derive(Debug)]
@@ -113,7 +131,7 @@ struct Ear {
 /// The writing half of one end's socket.
 #[derive(Debug)]
 pub(super) struct Line {
-    socket: Arc<TcpStream>,
+    socket: OwnedWriteHalf,
     side: Side,
     pen: Mutex<Pen>,
 }
@@ -126,7 +144,7 @@ struct Pen {
 }
 
 impl Line {
-    pub(super) fn new(socket: Arc<TcpStream>, side: Side) -> Self {
+    pub(super) fn new(socket: OwnedWriteHalf, side: Side) -> Self {
         Self { socket, side, pen: Mutex::default() }
     }
 
@@ -335,6 +353,9 @@ impl Load {
             100 | 350 => line.say(&format!(r#"{{"type":"ping","ping_event":{{"event_id":{tick},"ping_ms":20}}}}"#)),
             _ => {}
         }
+        if !self.traffic.agent_speaks(phase) {
+            return;
+        }
         let turn = call.turn.load(Ordering::Relaxed);
         line.say_frame(|number, text| {
             text.push_str(r#"{"type":"audio","audio_event":{"audio_base_64":""#);
@@ -377,4 +398,19 @@ fn to_u32(index: usize) -> u32 {
 /// What is behind these locks is valid after every statement.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_speak_for_their_share_of_the_time_and_are_interrupted_in_mid_speech() {
+        for share in 1..=100 {
+            let traffic = Traffic { calls: 1, pcm: false, voids_turns: true, agents_speak: share };
+            let spoken = (0..BARGE_IN).filter(|phase| traffic.agent_speaks(*phase)).count();
+            assert_eq!(spoken, 5 * share as usize);
+            assert!(traffic.agent_speaks(0) && traffic.agent_speaks(BARGE_IN - 1), "{share}");
+        }
+    }
 }

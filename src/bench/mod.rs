@@ -74,6 +74,7 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
         folder: TempFolder::new().context("no temporary directory")?,
         epoch: epoch(),
         seconds: args.seconds,
+        agents_speak: args.agents_speak,
         listeners: args.listeners as usize,
     };
     let mut outcomes = Vec::new();
@@ -96,9 +97,9 @@ async fn relay(args: &BenchRelayArgs, paint: Paint) -> anyhow::Result<ExitCode> 
         );
     }
     if args.json {
-        line(report::as_json(&outcomes, cores));
+        line(report::as_json(&outcomes, args.agents_speak, cores));
     } else {
-        report::print(&outcomes, cores, paint);
+        report::print(&outcomes, args.agents_speak, cores, paint);
         if !doubts.is_empty() {
             line(paint.yellow("These figures are in doubt, see above: at most ratios to the splice mean something."));
         }

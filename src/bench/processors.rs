@@ -30,7 +30,13 @@ impl Processors {
         // A process begins where the thread is that starts it.
         keep_to(&self.contenders)?;
         let child = command.spawn();
-        keep_to(&self.load)?;
+        if let Err(error) = keep_to(&self.load) {
+            if let Ok(mut child) = child {
+                child.kill()?;
+                child.wait()?;
+            }
+            return Err(error.into());
+        }
         Ok(child?)
     }
 }

@@ -19,10 +19,12 @@ struct Column<'a> {
 }
 
 /// Prints the tables, then the capacity.
-pub(super) fn print(outcomes: &[Outcome], cores: usize, paint: Paint) {
+pub(super) fn print(outcomes: &[Outcome], agents_speak: u32, cores: usize, paint: Paint) {
+    let pauses =
+        if agents_speak < 100 { format!(", agents speak {agents_speak} % of the time") } else { String::new() };
     for (calls, columns) in tables(outcomes) {
         line("");
-        line(paint.bold(format!("{calls} calls, {} rounds, medians", columns[0].rounds.len())));
+        line(paint.bold(format!("{calls} calls, {} rounds, medians{pauses}", columns[0].rounds.len())));
         let head = [
             "",
             "CPU s",
@@ -32,13 +34,15 @@ pub(super) fn print(outcomes: &[Outcome], cores: usize, paint: Paint) {
             "KiB",
             "threads",
             "set-up",
+            "load late",
         ];
         line(paint.dim(row(head.map(str::to_owned))));
         for column in &columns {
             line(column.row());
         }
         line(paint.dim(
-            "CPU s: processor seconds for a minute of a call. KiB: resident memory of a call. set-up: calls a second.",
+            "CPU s: processor seconds for a minute of a call. KiB: resident memory of a call. set-up: calls a second. \
+             load late: one frame in a hundred left the load so many µs late, or later.",
         ));
         for column in columns.iter().filter(|column| column.contender.is_product()) {
             column.print_product(cores);
@@ -49,13 +53,13 @@ pub(super) fn print(outcomes: &[Outcome], cores: usize, paint: Paint) {
     }
 }
 
-fn row(cells: [String; 8]) -> String {
-    let [name, cpu, ratio, to_agent, to_carrier, memory, threads, set_up] = cells;
-    format!("{name:22}{cpu:>9}{ratio:>10}{to_agent:>27}{to_carrier:>29}{memory:>8}{threads:>9}{set_up:>8}")
+fn row(cells: [String; 9]) -> String {
+    let [name, cpu, ratio, to_agent, to_carrier, memory, threads, set_up, slip] = cells;
+    format!("{name:22}{cpu:>9}{ratio:>10}{to_agent:>27}{to_carrier:>29}{memory:>8}{threads:>9}{set_up:>8}{slip:>11}")
 }
 
 /// The same as data.
-pub(super) fn as_json(outcomes: &[Outcome], cores: usize) -> Value {
+pub(super) fn as_json(outcomes: &[Outcome], agents_speak: u32, cores: usize) -> Value {
     let columns = tables(outcomes).into_iter().flat_map(|(calls, columns)| {
         columns.into_iter().map(move |column| {
             json!({
@@ -67,6 +71,7 @@ pub(super) fn as_json(outcomes: &[Outcome], cores: usize) -> Value {
                 "to_agent_us": quantiles(&column.merged(|outcome| &outcome.findings.to_agent)),
                 "to_carrier_us": quantiles(&column.merged(|outcome| &outcome.findings.to_carrier)),
                 "barge_in_us": quantiles(&column.merged(|outcome| &outcome.findings.barge_in)),
+                "load_late_us": quantiles(&column.merged(|outcome| &outcome.findings.slip)),
                 "memory_kib_per_call": column.median(|outcome| outcome.memory_per_call),
                 "threads": column.rounds[0].threads,
                 "set_up_per_second": column.median(|outcome| outcome.set_up_rate),
@@ -75,7 +80,7 @@ pub(super) fn as_json(outcomes: &[Outcome], cores: usize) -> Value {
         })
     });
     let doubts: Vec<_> = outcomes.iter().flat_map(|outcome| &outcome.doubts).collect();
-    json!({"cores": cores, "tables": columns.collect::<Vec<_>>(), "doubts": doubts})
+    json!({"cores": cores, "agents_speak_percent": agents_speak, "tables": columns.collect::<Vec<_>>(), "doubts": doubts})
 }
 
 /// Everything that was found wrong, in words.
@@ -149,6 +154,7 @@ impl Column<'_> {
             format!("{:.0}", self.median(|outcome| outcome.memory_per_call)),
             format!("{}", self.rounds[0].threads),
             format!("{:.0}", self.median(|outcome| outcome.set_up_rate)),
+            format!("{:.0}", self.median(|outcome| outcome.findings.slip.quantile_us(0.99))),
         ])
     }
 

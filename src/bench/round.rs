@@ -36,9 +36,6 @@ const SET_UP_LIMIT: Duration = Duration::from_mins(1);
 /// How late the load may be, µs, for one frame in a hundred: a quarter of a frame.
 const SLIP_LIMIT_US: f64 = 5_000.0;
 
-/// Both directions together.
-const FRAMES_A_MINUTE: f64 = 6_000.0;
-
 /// What others may take of the machine, in cores.
 const OTHERS_LIMIT: f64 = 0.1;
 
@@ -51,6 +48,8 @@ pub(super) struct Stage {
     pub(super) folder: TempFolder,
     pub(super) epoch: Instant,
     pub(super) seconds: u32,
+    /// For how much of the time each agent speaks, in percent.
+    pub(super) agents_speak: u32,
     /// Calls that are listened to, for [`Contender::ClearlineListened`].
     pub(super) listeners: usize,
 }
@@ -82,8 +81,12 @@ impl Stage {
             Some(key) => Some(self.follow_events(&running, key).await?),
             None => None,
         };
-        let traffic =
-            |calls| Traffic { calls, pcm: contender == Contender::ClearlinePcm, voids_turns: contender.is_product() };
+        let traffic = |calls| Traffic {
+            calls,
+            pcm: contender == Contender::ClearlinePcm,
+            voids_turns: contender.is_product(),
+            agents_speak: self.agents_speak,
+        };
         let first = self.set_up(contender, &running, traffic(FIRST_CALLS.min(calls)), 0).await?;
         self.speak(&first.load, Duration::ZERO, || Ok(()), Duration::from_millis(500), || Ok(())).await?;
         hang_up(contender, &running, &first.load).await?;
@@ -256,7 +259,7 @@ impl Window {
         Outcome {
             contender,
             calls,
-            cpu_per_call_minute: cpu * FRAMES_A_MINUTE / carried as f64,
+            cpu_per_call_minute: cpu * load.traffic.frames_a_minute() / carried as f64,
             memory_per_call: per_call(after.usage.rss - idle.rss),
             memory_growth: per_call(after.usage.rss - before.usage.rss),
             threads: after.usage.threads,

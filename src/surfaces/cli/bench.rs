@@ -29,6 +29,9 @@ pub struct BenchRelayArgs {
     /// How long the calls speak in a round
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=14_000))]
     pub seconds: u32,
+    /// Of a hundred seconds each agent speaks so many; what callers send never pauses, as at Twilio
+    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100), conflicts_with = "listeners")]
+    pub agents_speak: u32,
     /// Measure agents that speak 16 kHz PCM too
     #[arg(long)]
     pub pcm: bool,
