@@ -91,11 +91,11 @@ impl Running {
         let mut said = String::new();
         let stdout = child.stdout.take().context("its standard output is ours")?;
         BufReader::new(stdout).read_line(&mut said)?;
-        let running = |address| Self { child, address, key, log: log.clone() };
-        match said.trim().strip_prefix("listening on http://").map(str::parse) {
-            Some(Ok(address)) => Ok(running(address)),
-            _ => bail!("the {} did not start: {}", contender.name(), std::fs::read_to_string(&log).unwrap_or_default()),
-        }
+        let Some(Ok(address)) = said.trim().strip_prefix("listening on http://").map(str::parse) else {
+            child.kill().and_then(|()| child.wait())?;
+            bail!("the {} did not start: {}", contender.name(), std::fs::read_to_string(&log).unwrap_or_default());
+        };
+        Ok(Self { child, address, key, log })
     }
 
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {

@@ -32,8 +32,7 @@ impl Processors {
         let child = command.spawn();
         if let Err(error) = keep_to(&self.load) {
             if let Ok(mut child) = child {
-                child.kill()?;
-                child.wait()?;
+                child.kill().and_then(|()| child.wait()).context("a contender could not be ended")?;
             }
             return Err(error.into());
         }

@@ -41,16 +41,7 @@ struct OpenLink<A> {
     dialect: Dialect,
     lane: AgentLane,
     outlet: Outlet,
-    early: Option<Box<Early>>,
     socket: A,
-}
-
-/// An agent that takes a conversation without a word may greet as soon as it is connected. The first that it says waits here until the
-/// conversation begins, the rest in the socket.
-#[derive(Default)]
-struct Early {
-    said: Option<Input>,
-    may_be_heard: bool,
 }
 
 impl<A: Socket> AgentLeg<A> {
@@ -72,13 +63,8 @@ impl<A: Socket> AgentLeg<A> {
                 let warmed = *warmed;
                 Poll::Ready(match ready!(dialing.as_mut().poll(cx)) {
                     Ok(AgentSocket { socket, dialect }) => {
-                        self.link = Link::Open(Box::new(OpenLink {
-                            lane: AgentLane::new(self.audio_bytes_max),
-                            outlet: Outlet::default(),
-                            early: dialect.ready_unasked().map(|_| Box::default()),
-                            socket,
-                            dialect,
-                        }));
+                        let lane = AgentLane::new(self.audio_bytes_max);
+                        self.link = Link::Open(Box::new(OpenLink { socket, dialect, outlet: Outlet::default(), lane }));
                         Input::AgentConnected { warmed }
                     }
                     Err(failure) => {
@@ -88,7 +74,7 @@ impl<A: Socket> AgentLeg<A> {
                 })
             }
             Link::Open(link) => {
-                let input = ready!(if link.early.is_some() { link.poll_early(cx) } else { link.poll_read(cx) });
+                let input = ready!(link.poll_read(cx));
                 match input {
                     Input::AgentClosed { code: Some(_), .. } => self.dismiss(),
                     Input::AgentClosed { code: None, .. } => self.link = Link::Absent,
@@ -99,14 +85,10 @@ impl<A: Socket> AgentLeg<A> {
         }
     }
 
-    /// Queues a command; what comes of it, if the agent reads too slowly for all that was queued. After the first one there may be
-    /// something to read.
+    /// Queues a command; what comes of it, if the agent reads too slowly for all that was queued.
     pub(super) fn push(&mut self, command: AgentCommand) -> Option<Input> {
         let Link::Open(link) = &mut self.link else { return None };
         let is_first = matches!(command, AgentCommand::Initiate(_));
-        if is_first && let Some(early) = &mut link.early {
-            early.may_be_heard = true;
-        }
         match link.lane.push(command) {
             Ok(0) if is_first => link.dialect.ready_unasked().map(Input::Agent),
             Ok(0) => None,
@@ -118,7 +100,7 @@ impl<A: Socket> AgentLeg<A> {
     /// Writes what is queued; what comes of it, if the agent cannot be written to any more.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<Input> {
         let Link::Open(link) = &mut self.link else { return None };
-        let OpenLink { socket, dialect, outlet, lane, .. } = &mut **link;
+        let OpenLink { socket, dialect, outlet, lane } = &mut **link;
         if lane.is_empty() && outlet.is_done() {
             return None;
         }
@@ -151,24 +133,6 @@ impl<A: Socket> AgentLeg<A> {
 }
 
 impl<A: Socket> OpenLink<A> {
-    /// Before the conversation: whether the agent is there, and nothing that it says. Then what waited.
-    fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
-        if let Some(early) = self.early.take_if(|early| early.may_be_heard) {
-            return early.said.map_or_else(|| self.poll_read(cx), Poll::Ready);
-        }
-        if self.early.as_ref().is_some_and(|early| early.said.is_some()) {
-            return Poll::Pending;
-        }
-        let input = ready!(self.poll_read(cx));
-        if matches!(input, Input::AgentClosed { .. } | Input::Agent(AgentEvent::Alive)) {
-            return Poll::Ready(input);
-        }
-        if let Some(early) = &mut self.early {
-            early.said = Some(input);
-        }
-        Poll::Pending
-    }
-
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
         loop {
             return Poll::Ready(match ready!(Pin::new(&mut self.socket).poll_next(cx)) {

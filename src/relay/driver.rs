@@ -19,7 +19,6 @@ use super::pace::Pace;
 use super::recorder::Recorder;
 use super::wakes::{Source, Wakes};
 use super::{Admission, Admit, Dialing, Hooks, Request, Socket, StreamSummary, Tap};
-use crate::domain::agent_link::AgentCommand;
 use crate::domain::audio::mulaw_bytes;
 use crate::domain::carrier_stream::{CarrierEvent, StreamStart};
 use crate::domain::event::{Actor, Door};
@@ -43,7 +42,7 @@ pub(super) struct Relay<C, A> {
     pace: Pace,
     /// The stream is over; the carrier's socket is to be closed with this code.
     close_code: Option<u16>,
-    /// A dial or a farewell began that has not been polled, or a conversation.
+    /// A dial or a farewell began that has not been polled.
     agent_is_new: bool,
     /// The session wants to know when the carrier's socket has taken everything.
     asks_written: bool,
@@ -217,10 +216,7 @@ impl<C: Socket, A: Socket> Relay<C, A> {
                 return self.carrier.push(command);
             }
             Output::AskWritten => self.asks_written = true,
-            Output::ToAgent(command) => {
-                self.agent_is_new |= matches!(command, AgentCommand::Initiate(_));
-                return self.agent.push(command);
-            }
+            Output::ToAgent(command) => return self.agent.push(command),
             Output::Record(event) => return self.record(self.with_pace(*event)),
             Output::Admit(start) => return Some(self.admit(&start)),
             Output::RunTool(call) => {

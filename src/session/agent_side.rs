@@ -86,6 +86,7 @@ impl AgentLink {
 
 impl Stream {
     pub(super) fn dial(&mut self, desk: &mut Desk) {
+        self.void_early();
         self.agent.is_there = true;
         self.agent.attempt += 1;
         self.agent.trouble = None;
@@ -168,6 +169,7 @@ impl Stream {
     pub(super) fn handle_agent(&mut self, desk: &mut Desk, now: Instant, event: AgentEvent) -> Flow {
         self.last_agent = now;
         self.agent.garbage = 0;
+        let Some(event) = self.keep_early(event) else { return Flow::Continue(()) };
         let base = self.agent.turn_base;
         match event {
             AgentEvent::Audio { chunk, turn } => {
@@ -183,7 +185,7 @@ impl Stream {
                     warmed: self.agent.is_warm,
                     ready_ms: millis(now.saturating_duration_since(self.agent.lost_at)),
                 };
-                self.converse(desk, now, event);
+                return self.converse(desk, now, event);
             }
             AgentEvent::CallerSaid { text } => {
                 self.remember(None, &text);
@@ -246,9 +248,15 @@ impl Stream {
     }
 
     /// The agent told its formats: what waited for it goes out, and the conversation begins. Said again, it changes nothing.
-    fn converse(&mut self, desk: &mut Desk, now: Instant, connected: CallEvent) {
-        let Phase::ConnectingAgent(waiting) = &mut self.phase else { return };
-        let waiting = std::mem::take(waiting);
+    fn converse(&mut self, desk: &mut Desk, now: Instant, connected: CallEvent) -> Flow {
+        let Phase::ConnectingAgent(waiting) = &mut self.phase else { return Flow::Continue(()) };
+        // What it has begun is not what was to be begun: it knows neither the caller nor what has to be said first.
+        if self.agent.is_fresh {
+            self.let_agent_go(desk);
+            return self.lose_agent(desk, now, "the agent began before it was told who calls", true);
+        }
+        let mut waiting = std::mem::take(waiting);
+        let early = std::mem::take(&mut waiting.early);
         self.phase = Phase::Conversing(Turn::Listening);
         self.agent.is_warm = false;
         desk.timers.stop(Timer::AgentReady);
@@ -256,6 +264,7 @@ impl Stream {
         desk.record(connected);
         self.brief_agent(desk, now);
         waiting.into_commands().for_each(|command| desk.put(Output::ToAgent(command)));
+        self.hear_early(desk, now, early)
     }
 
     pub(super) fn handle_agent_audio(&mut self, desk: &mut Desk, now: Instant, piece: Piece) {
@@ -274,7 +283,7 @@ impl Stream {
         match &mut self.phase {
             Phase::Conversing(whose) if !self.playout.is_void(turn) => *whose = Turn::Speaking,
             Phase::Draining(_) if !self.playout.is_void(turn) => {}
-            // Of a turn that was talked over; or before the agent's first message, which no agent should send.
+            // Of a turn that was talked over; or before the conversation, and more than is kept.
             Phase::ConnectingAgent(_) | Phase::Conversing(_) | Phase::Draining(_) | Phase::HangingUp { .. } => {
                 self.counters.agent_void_bytes += bytes;
                 return;

@@ -295,6 +295,7 @@ impl Stream {
         if let Phase::ConnectingAgent(waiting) = &self.phase {
             self.counters.caller_dropped_bytes += waiting.audio_bytes();
         }
+        self.void_early();
         self.phase = Phase::Conversing(Turn::Listening);
     }
 

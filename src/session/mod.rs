@@ -19,6 +19,7 @@ mod agent_side;
 mod answers;
 mod config;
 mod control;
+mod early;
 mod failover;
 mod marks;
 mod playout;

@@ -9,6 +9,7 @@ use super::Desk;
 use super::agent_side::AgentLink;
 use super::config::SessionConfig;
 use super::control::Control;
+use super::early::Early;
 use super::failover::Story;
 use super::playout::{Heard, Playout, Speaker};
 use super::timer::Timer;
@@ -23,8 +24,8 @@ use crate::domain::{CallEvent, Disposition, StreamSid};
 /// Goes on, or the stream ends now, and why.
 pub(super) type Flow = ControlFlow<StreamEnd>;
 
-/// Texts kept for an agent that is not ready yet. More than a caller can press in that time.
-const MAX_NOTES: usize = 16;
+/// Texts kept for an agent that is not ready yet, each key a text. More than a caller can press in that time.
+const MAX_NOTES: usize = 64;
 
 /// Messages in a row that are none of the agent's protocol. After so many it is not an agent.
 const MAX_GARBAGE: u32 = 8;
@@ -84,6 +85,8 @@ pub(super) struct Waiting {
     audio: VecDeque<MulawChunk>,
     audio_bytes: u64,
     notes: Vec<AgentCommand>,
+    /// What the agent has said already.
+    pub(super) early: Early,
 }
 
 /// How the call is to be ended once the last words were heard.
@@ -160,6 +163,7 @@ impl Stream {
     pub(super) fn close(&mut self, desk: &mut Desk, now: Instant) -> StreamCounters {
         self.tell_keys(desk);
         self.let_agent_go(desk);
+        self.void_early();
         self.record_unplayed(desk);
         let heard = u64::try_from(self.playout.total_heard(now).as_millis()).unwrap_or(u64::MAX);
         StreamCounters { heard_ms: heard, ..self.counters }
@@ -396,7 +400,7 @@ impl Stream {
         self.phase = Phase::HangingUp { cause };
     }
 
-    fn let_agent_go(&mut self, desk: &mut Desk) {
+    pub(super) fn let_agent_go(&mut self, desk: &mut Desk) {
         if std::mem::take(&mut self.agent.is_there) {
             desk.put(Output::CloseAgent);
         }

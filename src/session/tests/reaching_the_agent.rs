@@ -294,3 +294,152 @@ fn one_that_dies_while_it_waits_is_dialled_again_and_waits_too() {
     60ms → agent: initiate for "Jo"
     "#);
 }
+
+#[test]
+fn a_greeting_before_the_conversation_is_heard_when_it_begins() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted while looked up
+        10ms agent connected
+        20ms agent speaks 1 500
+        20ms agent marks greeted
+        40ms recognised Jo
+        40ms agent ready
+        1000ms carrier stop"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    40ms → agent: initiate for "Jo"
+    40ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=40 warmed=false
+    40ms → carrier: media 4000
+    40ms → carrier: mark t1-1
+    40ms → carrier: mark t1-2
+    140ms → carrier: mark t1-3
+    1000ms close agent
+    1000ms record turn_timed audio_ms=500 turn=1
+    1000ms record stream_ended agent_bytes=4000 cause="carrier_stop" heard_ms=500
+    1000ms close carrier, 1000
+    "#);
+}
+
+#[test]
+fn one_that_greets_and_leaves_before_the_conversation_is_dialled_again_and_its_greeting_is_void() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted while looked up
+        10ms agent connected
+        20ms agent speaks 1 500
+        30ms agent breaks
+        35ms agent connected
+        40ms recognised Jo
+        40ms agent ready
+        1000ms carrier stop"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    30ms record agent_lost reason="the agent's socket broke" will_retry=true
+    30ms dial agent, attempt 2
+    40ms → agent: initiate for "Jo"
+    40ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=40 warmed=false
+    1000ms close agent
+    1000ms record stream_ended agent_void_bytes=4000 cause="carrier_stop"
+    1000ms close carrier, 1000
+    "#);
+}
+
+#[test]
+fn one_that_hangs_up_after_its_greeting_is_heard_first() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted held back
+        10ms agent connected
+        20ms agent speaks 1 500
+        20ms agent ends
+        30ms house releases
+        40ms agent ready
+        600ms carrier mark t1-2
+        3000ms"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    30ms → agent: initiate
+    40ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=40 warmed=false
+    40ms → carrier: media 4000
+    40ms → carrier: mark t1-1
+    40ms → carrier: mark t1-2
+    600ms record turn_timed audio_ms=500 played_ms=560 turn=1
+    600ms record turn_heard heard_ms=500 turn=1
+    1600ms record hang_up_requested by={"door":"agent","name":"agent"} disposition="completed"
+    1600ms hang up, completed
+    1600ms close agent
+    "#);
+}
+
+#[test]
+fn one_that_begins_before_it_is_told_who_calls_is_dialled_again() {
+    assert_snapshot!(tell("0ms carrier start
+        0ms admitted while looked up
+        10ms agent connected
+        20ms agent ready
+        30ms agent connected
+        40ms recognised Jo"), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    20ms close agent
+    20ms record agent_lost reason="the agent began before it was told who calls" will_retry=true
+    20ms dial agent, attempt 2
+    40ms → agent: initiate for "Jo"
+    "#);
+}
+
+#[test]
+fn no_more_is_kept_of_an_early_agent_than_its_audio_may_wait() {
+    assert_snapshot!(without_agent_audio(&tell("0ms carrier start
+        0ms admitted while looked up
+        10ms agent connected
+        20ms agent speaks 1 10000
+        21ms agent speaks 1 10000
+        22ms agent speaks 1 10000
+        23ms agent speaks 1 10000
+        40ms recognised Jo
+        40ms agent ready
+        50ms carrier stop")), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    40ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=40 warmed=false
+    40ms → carrier: media 80000
+    40ms → carrier: mark t1-1
+    40ms → carrier: media 80000
+    40ms → carrier: mark t1-2
+    40ms → carrier: media 80000
+    40ms → carrier: mark t1-3
+    50ms close agent
+    50ms record turn_timed audio_ms=10000 turn=1
+    50ms record stream_ended agent_bytes=240000 agent_void_bytes=80000 cause="carrier_stop" heard_ms=10
+    50ms close carrier, 1000
+    "#);
+}
+
+#[test]
+fn what_was_talked_over_before_the_conversation_is_not_heard() {
+    assert_snapshot!(without_agent_audio(&tell("0ms carrier start
+        0ms admitted while looked up
+        10ms agent connected
+        20ms agent speaks 1 500
+        22ms agent interrupted 1
+        23ms agent speaks 1 100
+        24ms agent speaks 2 200
+        40ms recognised Jo
+        40ms agent ready
+        50ms carrier stop")), @r#"
+    0ms admit MZ1?
+    0ms record stream_started
+    0ms dial agent, attempt 1
+    40ms record agent_connected agent_audio="ulaw_8000" caller_audio="ulaw_8000" conversation_id="conv_1" ready_ms=40 warmed=false
+    40ms → carrier: media 1600
+    40ms → carrier: mark t2-1
+    50ms close agent
+    50ms record turn_timed audio_ms=200 turn=2
+    50ms record stream_ended agent_bytes=1600 agent_void_bytes=4800 cause="carrier_stop" heard_ms=10
+    50ms close carrier, 1000
+    "#);
+}
