@@ -27,6 +27,7 @@ mod short_queue;
 mod stream;
 mod timer;
 mod tools;
+mod waiting;
 mod words;
 
 #[cfg(test)]

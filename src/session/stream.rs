@@ -1,6 +1,6 @@
 //! An admitted stream: its phases, the carrier's side of them, commands and timers. The agent's side is in `agent_side`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,11 +9,11 @@ use super::Desk;
 use super::agent_side::AgentLink;
 use super::config::SessionConfig;
 use super::control::Control;
-use super::early::Early;
 use super::failover::Story;
 use super::playout::{Heard, Playout, Speaker};
 use super::timer::Timer;
 use super::tools::Tools;
+use super::waiting::Waiting;
 use super::words::{Command, Input, Output, Terms};
 use crate::domain::agent_link::AgentCommand;
 use crate::domain::audio::{MulawChunk, mulaw_bytes};
@@ -23,9 +23,6 @@ use crate::domain::{CallEvent, Disposition, StreamSid};
 
 /// Goes on, or the stream ends now, and why.
 pub(super) type Flow = ControlFlow<StreamEnd>;
-
-/// Texts kept for an agent that is not ready yet, each key a text. More than a caller can press in that time.
-const MAX_NOTES: usize = 64;
 
 /// Messages in a row that are none of the agent's protocol. After so many it is not an agent.
 const MAX_GARBAGE: u32 = 8;
@@ -78,15 +75,6 @@ pub(super) enum Phase {
     HangingUp {
         cause: StreamEnd,
     },
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    audio: VecDeque<MulawChunk>,
-    audio_bytes: u64,
-    notes: Vec<AgentCommand>,
-    /// What the agent has said already.
-    pub(super) early: Early,
 }
 
 /// How the call is to be ended once the last words were heard.
@@ -460,37 +448,6 @@ impl Stream {
                 Speaker::Operator => {}
             }
         }
-    }
-}
-
-impl Waiting {
-    pub(super) fn note(&mut self, command: AgentCommand) {
-        if self.notes.len() < MAX_NOTES {
-            self.notes.push(command);
-        }
-    }
-
-    pub(super) fn audio_bytes(&self) -> u64 {
-        self.audio_bytes
-    }
-
-    /// Keeps a chunk; returns how many bytes of the oldest had to go for it.
-    fn keep(&mut self, chunk: MulawChunk, limit: u64) -> u64 {
-        self.audio_bytes += chunk.len() as u64;
-        self.audio.push_back(chunk);
-        let mut dropped = 0;
-        while self.audio_bytes - dropped > limit
-            && let Some(oldest) = self.audio.pop_front()
-        {
-            dropped += oldest.len() as u64;
-        }
-        self.audio_bytes -= dropped;
-        dropped
-    }
-
-    /// All that waited, in the order in which the agent should hear it.
-    pub(super) fn into_commands(self) -> impl Iterator<Item = AgentCommand> {
-        self.notes.into_iter().chain(self.audio.into_iter().map(AgentCommand::Audio))
     }
 }
 
